@@ -1,0 +1,101 @@
+AUDIT (
+  name interchange_periods_are_whole_months,
+  dialect postgres
+);
+
+/* Monthly models price a month by one rate. */
+SELECT
+  card_brand,
+  card_type,
+  valid_from_date,
+  valid_until_date
+FROM @this_model
+WHERE
+  EXTRACT(DAY FROM valid_from_date) <> 1
+  OR EXTRACT(DAY FROM valid_until_date) <> 1
+  OR valid_until_date <= valid_from_date;
+
+AUDIT (
+  name interchange_periods_do_not_overlap,
+  dialect postgres
+);
+
+/* A purchase priced twice would be counted twice. */
+SELECT
+  earlier.card_brand,
+  earlier.card_type,
+  earlier.is_card_present,
+  earlier.mcc_group,
+  earlier.valid_from_date,
+  later.valid_from_date AS overlaps_from
+FROM @this_model AS earlier
+JOIN @this_model AS later
+  ON later.card_brand = earlier.card_brand
+  AND later.card_type = earlier.card_type
+  AND later.is_card_present = earlier.is_card_present
+  AND later.mcc_group = earlier.mcc_group
+  AND later.valid_from_date > earlier.valid_from_date
+WHERE
+  earlier.valid_until_date IS NULL
+  OR earlier.valid_until_date > later.valid_from_date;
+
+AUDIT (
+  name rules_ask_for_something,
+  dialect postgres
+);
+
+/* A channel alone is not enough, and a limit on a rate needs one on what it divides by. */
+SELECT
+  rule_name
+FROM @this_model
+WHERE
+  (
+    min_amount_cents IS NULL
+    AND min_transactions_1h IS NULL
+    AND min_transactions_24h IS NULL
+    AND min_declines_24h IS NULL
+    AND min_z_score IS NULL
+    AND min_idle_days IS NULL
+    AND min_merchant_labelled IS NULL
+    AND min_merchant_fraud_bp IS NULL
+    AND min_mcc_labelled IS NULL
+    AND min_mcc_fraud_bp IS NULL
+    AND max_minutes_since_presence IS NULL
+    AND NOT COALESCE(has_to_be_bad_card_data, FALSE)
+    AND NOT COALESCE(has_to_be_foreign, FALSE)
+    AND NOT COALESCE(has_to_be_new_merchant, FALSE)
+    AND NOT COALESCE(has_to_be_new_mcc, FALSE)
+    AND NOT COALESCE(has_to_be_new_place, FALSE)
+    AND NOT COALESCE(has_to_change_country, FALSE)
+    AND NOT COALESCE(has_to_be_large_after_small, FALSE)
+    AND NOT COALESCE(has_to_be_night, FALSE)
+  )
+  OR (
+    NOT min_merchant_fraud_bp IS NULL AND min_merchant_labelled IS NULL
+  )
+  OR (
+    NOT min_mcc_fraud_bp IS NULL AND min_mcc_labelled IS NULL
+  )
+  OR retired_date <= since_date;
+
+AUDIT (
+  name eras_do_not_overlap,
+  dialect postgres
+);
+
+/* A month is of one era, and eras begin and end with months. */
+SELECT
+  earlier.era,
+  later.era AS overlapping_era
+FROM @this_model AS earlier
+JOIN @this_model AS later
+  ON later.starts_on >= earlier.starts_on
+WHERE
+  (
+    later.era <> earlier.era
+    AND (
+      earlier.ended_on IS NULL OR earlier.ended_on > later.starts_on
+    )
+  )
+  OR EXTRACT(DAY FROM earlier.starts_on) <> 1
+  OR EXTRACT(DAY FROM earlier.ended_on) <> 1

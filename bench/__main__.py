@@ -1,0 +1,10 @@
+"""What there is to measure: `python -m bench` lists it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+if __name__ == "__main__":
+    for path in sorted(Path(__file__).parent.glob("[a-z]*.py")):
+        first = path.read_text(encoding="utf-8").lstrip('"').splitlines()[0].rstrip('"')
+        print(f"python -m bench.{path.stem:<10} {first}")

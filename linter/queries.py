@@ -1,0 +1,108 @@
+"""Rules of the query: no star, names that are words, SQL that another engine reads the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlglot import exp
+from sqlmesh.core.linter.rule import Rule, RuleViolation
+from sqlmesh.core.model import Model
+
+from linter.reading import named, query_as_written
+
+EMPTY_NAMES = {"base", "cte", "data", "final", "result", "source", "temp", "tmp"}
+SHORTEST_ALIAS = 3
+
+# Not on Spark, or there with another result. A macro may hold one form for each engine.
+FUNCTIONS = {
+    "age", "concat_ws", "date_bin", "encode", "generate_series", "json_agg", "jsonb_agg", "num_nonnulls", "num_nulls",
+    "percentile_cont", "regexp_match", "regexp_matches", "regexp_split_to_array", "regexp_split_to_table", "string_to_array",
+    "to_json", "to_jsonb",
+}  # fmt: skip
+OPERATORS: dict[type[Any], str] = {
+    exp.ArrayContainsAll: "@>",
+    exp.ExplodingGenerateSeries: "GENERATE_SERIES",
+    exp.JSONArrayAgg: "JSON_AGG",
+    exp.JSONBExtract: "#>",
+    exp.JSONExtract: "->",
+    exp.JSONExtractScalar: "->>",
+    exp.RegexpILike: "~*",
+    exp.SimilarTo: "SIMILAR TO",
+}
+PARTS = {"epoch", "isodow", "isoyear", "dow", "dayofweek", "dayofweekiso"}
+SIZED = {exp.DataType.Type.VARCHAR, exp.DataType.Type.CHAR, exp.DataType.Type.NCHAR, exp.DataType.Type.BPCHAR}
+
+
+class NoStarInAnyStep(Rule):
+    """No SELECT * in any step: a column added above must not change this model unseen. List the columns."""
+
+    def check_model(self, model: Model) -> RuleViolation | None:
+        """One violation where a step has a star."""
+        query = query_as_written(model)
+        if query is None or not any(
+            projection.is_star for select in query.find_all(exp.Select) for projection in select.expressions
+        ):
+            return None
+        return self.violation(f"{model.name}: {self.summary}")
+
+
+class NamesAreWords(Rule):
+    """A step is named by its result and a table by a word: not `final` or `tmp`, not one or two letters. Say what it holds."""
+
+    def check_model(self, model: Model) -> RuleViolation | None:
+        """One violation that names all of them."""
+        query = query_as_written(model)
+        if query is None:
+            return None
+        names = {node.alias for node in query.find_all(exp.CTE, exp.Table, exp.Subquery) if node.alias}
+        poor = {name for name in names if name.lower() in EMPTY_NAMES or len(name) < SHORTEST_ALIAS}
+        if not poor:
+            return None
+        return self.violation(f"{model.name} has {named(poor)}: {self.summary}")
+
+
+class RunsAlikeElsewhere(Rule):
+    """The SQL of a model means the same on PostgreSQL and on Spark. Use a portable form, or a macro that holds one for each.
+
+    Of the forms that fail there or silently differ, these can be told from the text: see docs/decisions.md.
+    """
+
+    def check_model(self, model: Model) -> RuleViolation | None:
+        """One violation that names all of them."""
+        query = query_as_written(model)
+        found = set(_unportable(query)) if query is not None else None
+        if not found:
+            return None
+        return self.violation(f"{model.name} uses {named(found)}: {self.summary}")
+
+
+def _unportable(query: Any) -> Iterator[str]:
+    for node in query.walk():
+        if isinstance(node, exp.Extract | exp.TimestampTrunc) and node.name.lower() in PARTS:
+            yield f"EXTRACT({node.name.upper()})"
+        elif isinstance(node, exp.Cast):
+            yield from _unportable_type(node.to)
+        elif isinstance(node, exp.WindowSpec) and (node.args.get("kind") == "GROUPS" or node.args.get("exclude")):
+            yield "a frame of GROUPS or with EXCLUDE"
+        elif isinstance(node, exp.ArrayAgg) and node.find(exp.Order):
+            yield "ARRAY_AGG(ORDER BY)"
+        elif isinstance(node, exp.Trunc) and node.args.get("decimals") is not None:
+            yield "TRUNC(x, n)"
+        elif type(node) in OPERATORS:
+            yield OPERATORS[type(node)]
+        elif isinstance(node, exp.Func):
+            name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
+            if name.lower() in FUNCTIONS:
+                yield name.upper()
+
+
+def _unportable_type(to: exp.DataType) -> Iterator[str]:
+    if to.this is exp.DataType.Type.DECIMAL and len(to.expressions) != 2:
+        yield "DECIMAL without precision and scale"
+    elif to.this in SIZED and to.expressions:
+        yield f"{to.sql('postgres')} as a type (use TEXT)"
+    elif to.this is exp.DataType.Type.FLOAT:
+        yield "REAL"
+    elif to.this in (exp.DataType.Type.JSON, exp.DataType.Type.JSONB):
+        yield to.sql("postgres")

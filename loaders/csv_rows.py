@@ -1,0 +1,253 @@
+"""Owns reading CSV: line ends, quotes, header, record by record. Leaves the checks of a row's fields to rows.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from loaders.csv_fast import BlockChecker
+from loaders.errors import InputRefused
+from loaders.inputs import BLOCK, ByteStream
+from loaders.protect import mask_card_numbers
+from loaders.rows import Chunk, RowEncoder
+
+_BOM = b"\xef\xbb\xbf"
+LONGEST_LINE = 1 << 16
+"""Bytes of one line beyond which the rest of it is not even read into memory."""
+_MOST_LINES_OF_A_RECORD = 100
+_FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",]*))(,|\Z)')
+
+
+class CsvReader:
+    """Reads a CSV file block by block.
+
+    Line ends may be LF, CRLF or CR, also mixed. Lines are counted from 1, the header is line 1. Blank lines are no
+    rows. A quoted field may hold line ends; the row then has the number of its first line.
+    """
+
+    def __init__(self, stream: ByteStream, name: str, encoder: RowEncoder, file_id: int) -> None:
+        self._stream = stream
+        self._name = name
+        self._encoder = encoder
+        self._prefix = f"{file_id},"
+        self._source = encoder.source
+        self._line = 1
+        self._checker = (
+            None if self._source.is_sensitive else BlockChecker(self._source, file_id, self._odd_line, encoder.keys)
+        )
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the file's rows.
+
+        Raises:
+            InputRefused: the file is empty or its header is not the declared one.
+        """
+        pending = b""
+        headed = False
+        for block, final in self._blocks():
+            block = pending + block
+            if not headed:
+                block = self._after_header(block)
+                headed = True
+            checked = self._checker.chunk(block, self._line) if self._checker and block else None
+            if checked is None:
+                chunk, used = self._careful(block, final)
+                pending = block[used:]
+            else:
+                chunk, lines = checked
+                self._line += lines
+                pending = b""
+            yield chunk
+        if pending:  # a quote was opened near the end, and the file ended with a line end
+            yield self._careful(pending, final=True)[0]
+        if not headed:
+            raise InputRefused(
+                self._name, "the file is empty", f"Its first line must be: {','.join(self._source.columns)}", 1
+            )
+
+    def _blocks(self) -> Iterator[tuple[bytes, bool]]:
+        """Yield blocks that end at line ends, and whether each is the last; skip the rest of an absurdly long line."""
+        rest = b""
+        skipping = False
+        while True:
+            block = self._stream.read(BLOCK)
+            if not block:
+                if rest:
+                    yield rest, True
+                return
+            if skipping:
+                end = _first_line_end(block)
+                if end < 0:
+                    continue
+                block = block[end - 1 :]
+                skipping = False
+            block = rest + block
+            cut = _last_line_end(block)
+            if cut == 0 and len(block) > 2 * LONGEST_LINE:
+                rest, skipping = block[: LONGEST_LINE + 1], True
+            elif len(block) - cut > 2 * LONGEST_LINE:
+                yield block[:cut], False
+                rest, skipping = block[cut : cut + LONGEST_LINE + 1], True
+            elif cut:
+                yield block[:cut], False
+                rest = block[cut:]
+            else:
+                rest = block
+
+    def _after_header(self, block: bytes) -> bytes:
+        """Check the header and return what comes after it."""
+        block = block.removeprefix(_BOM)
+        end = _first_line_end(block)
+        line = block if end < 0 else block[:end]
+        rest = b"" if end < 0 else block[end:]
+        if line.endswith(b"\r") and rest.startswith(b"\n"):
+            rest = rest[1:]
+        if b"\0" in line:
+            raise InputRefused(self._name, "its header holds NUL bytes", "Save it as UTF-8.", 1)
+        try:
+            text = line.rstrip(b"\r\n").decode()
+        except UnicodeDecodeError as error:
+            raise InputRefused(self._name, "its header is not valid UTF-8", "Save it as UTF-8.", 1) from error
+        check_header(self._name, split_record(text) or [text], self._source.columns)
+        self._line = 2
+        return rest
+
+    def _careful(self, block: bytes, final: bool) -> tuple[Chunk, int]:
+        """Read a block line by line; return its rows and how many bytes they are: a record may go on after it."""
+        chunk = Chunk()
+        out: list[str] = []
+        lines = block.splitlines(keepends=True)
+        used = 0
+        place = 0
+        while place < len(lines):
+            span: int | None = 1
+            if lines[place].count(b'"') % 2:
+                span = _span_of_record(lines, place)
+                if (
+                    span is None
+                    and not final
+                    and len(lines) - place < _MOST_LINES_OF_A_RECORD
+                    and len(block) - used < LONGEST_LINE
+                ):
+                    break
+            if span is not None and span > 1 and not self._is_row(b"".join(lines[place : place + span])):
+                span = 1
+            record = b"".join(lines[place : place + (span or 1)])
+            landed = self._landed(chunk, record, self._line)
+            if landed is not None:
+                chunk.rows += 1
+                out.append(f"{self._prefix}{self._line},{landed}")
+            used += len(record)
+            place += span or 1
+            self._line += span or 1
+        if out:
+            chunk.copy = ("\n".join(out) + "\n").encode()
+        return chunk, used
+
+    def _is_row(self, record: bytes) -> bool:
+        try:
+            fields = split_record(_without_line_end(record).decode())
+        except UnicodeDecodeError:
+            return False
+        return fields is not None and len(fields) == len(self._source.columns)
+
+    def _landed(self, chunk: Chunk, record: bytes, line_number: int) -> str | None:
+        """Check one record; return its fields in COPY's form, None for a blank line and for a reject."""
+        record = _without_line_end(record)
+        if not record.strip():
+            return None
+        text = record[:LONGEST_LINE].decode("utf-8", "backslashreplace")
+        reason = ""
+        if len(record) > LONGEST_LINE:
+            reason = f"the line is longer than {LONGEST_LINE} bytes"
+        elif not _is_utf8(record):
+            reason = "not valid UTF-8"
+        elif b"\0" in record:
+            reason = "a NUL byte in the row"
+        else:
+            fields = split_record(text)
+            if fields is not None:
+                return self._encoder.landed(chunk, fields, line_number, text)
+            reason = "a quote is not closed" if text.count('"') % 2 else "a quote inside an unquoted field"
+        chunk.rejects.append(self._encoder.reject(line_number, reason, text))
+        return None
+
+    def _odd_line(self, chunk: Chunk, line: bytes, line_number: int) -> bytes | None:
+        landed = self._landed(chunk, line, line_number)
+        return None if landed is None else landed.encode()
+
+
+def check_header(name: str, found: list[str], declared: tuple[str, ...]) -> None:
+    """Compare a header with the declared columns.
+
+    Raises:
+        InputRefused: they differ; names the first column that does.
+    """
+    if tuple(found) == declared:
+        return
+    cure = f"The columns must be, in this order: {','.join(declared)}"
+    for place, column in enumerate(declared, 1):
+        if place > len(found):
+            raise InputRefused(name, f"column {place} of the header is missing", cure, 1, column)
+        here = mask_card_numbers(found[place - 1])[:60]
+        if here != column:
+            where = (
+                f"; {column!r} stands at {found.index(column) + 1}" if column in found else f"; {column!r} is missing"
+            )
+            raise InputRefused(name, f"column {place} of the header is {here!r}{where}", cure, 1, column)
+    extra = mask_card_numbers(found[len(declared)])[:60]
+    raise InputRefused(name, f"column {len(declared) + 1} of the header, {extra!r}, is not declared", cure, 1)
+
+
+def split_record(text: str) -> list[str] | None:
+    """Return the fields of one CSV record without its line end, None where its quoting is broken."""
+    if '"' not in text:
+        return text.split(",")
+    fields: list[str] = []
+    place = 0
+    while True:
+        found = _FIELD.match(text, place)
+        if found is None:
+            return None
+        quoted, plain, separator = found.groups()
+        fields.append(plain if quoted is None else quoted.replace('""', '"'))
+        place = found.end()
+        if not separator:
+            return fields
+
+
+def _span_of_record(lines: list[bytes], start: int) -> int | None:
+    """Return how many lines a record has that opens a quote on its first one, None where no line closes it."""
+    size = 0
+    for place in range(start, min(len(lines), start + _MOST_LINES_OF_A_RECORD)):
+        size += len(lines[place])
+        if size > LONGEST_LINE:
+            return None
+        if place > start and lines[place].count(b'"') % 2:
+            return place - start + 1
+    return None
+
+
+def _without_line_end(record: bytes) -> bytes:
+    if record.endswith(b"\r\n"):
+        return record[:-2]
+    return record[:-1] if record.endswith((b"\n", b"\r")) else record
+
+
+def _is_utf8(record: bytes) -> bool:
+    try:
+        record.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _first_line_end(block: bytes) -> int:
+    """Return the place after the first LF or CR, -1 where there is none."""
+    ends = [end for end in (block.find(b"\n"), block.find(b"\r")) if end >= 0]
+    return min(ends) + 1 if ends else -1
+
+
+def _last_line_end(block: bytes) -> int:
+    """Return the place after the last LF, or the last CR that no LF can follow any more; 0 where there is none."""
+    return max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1

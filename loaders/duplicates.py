@@ -1,0 +1,167 @@
+"""Owns raw.superseded_rows: which landed rows a newer row with the same key stands for. Lands nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg2 import sql
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+KEYS = {
+    "transactions": "id",
+    "users": "id",
+    "cards": "id",
+    "mcc_codes": "mcc",
+    "fraud_labels": "transaction_id",
+}
+
+DDL = """
+CREATE TABLE IF NOT EXISTS raw.superseded_rows (
+    relation text NOT NULL,
+    _file_id bigint NOT NULL,
+    _line_number bigint NOT NULL,
+    PRIMARY KEY (relation, _file_id, _line_number)
+);
+COMMENT ON TABLE raw.superseded_rows IS
+    'One row per landed row whose key also stands in a newer row: the newest landing wins, in one file the last line';
+"""
+
+# A key is compared as the number that staging makes of it, so that 7 and 007 are one; what is no number, as it is written.
+_FIND = """
+CREATE TEMPORARY TABLE superseded_now ON COMMIT DROP AS
+WITH repeated AS (
+    SELECT {key} AS key FROM {relation} AS landed WHERE {where} GROUP BY 1 HAVING count(*) > 1
+), ranked AS (
+    SELECT landed._file_id, landed._line_number,
+           row_number() OVER (PARTITION BY repeated.key
+                              ORDER BY landed._loaded_at DESC, landed._file_id DESC, landed._line_number DESC) AS place
+    FROM {relation} AS landed JOIN repeated ON repeated.key = {key} WHERE {where}
+)
+SELECT _file_id, _line_number FROM ranked WHERE place > 1
+"""
+_ANY_KEY = sql.SQL(
+    "CASE WHEN translate(landed.{0}, '0123456789', '') = '' AND pg_input_is_valid(landed.{0}, 'bigint')"
+    " THEN (landed.{0}::bigint)::text ELSE landed.{0} END"
+)
+_NUMBER = sql.SQL("landed.{0}::bigint")
+_MOST_RANGES = 20
+_MUCH_LARGER = 4
+
+_CHANGED = """
+CREATE TEMPORARY TABLE superseded_changed ON COMMIT DROP AS
+SELECT coalesce(n._file_id, o._file_id) AS _file_id, coalesce(n._line_number, o._line_number) AS _line_number
+FROM superseded_now AS n
+FULL JOIN (SELECT * FROM raw.superseded_rows WHERE relation = %s) AS o USING (_file_id, _line_number)
+WHERE n._file_id IS NULL OR o._file_id IS NULL
+"""
+
+_DAYS = """
+SELECT DISTINCT left(landed.date, 10) FROM raw.transactions AS landed JOIN superseded_changed USING (_file_id, _line_number)
+"""
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """What the manifest knows of the keys of a file: from the lowest to the highest, and whether one repeats."""
+
+    file_id: int
+    lowest: int
+    highest: int
+    repeats: bool
+    rows: int
+
+
+def mark(cursor: Cursor, relation: str) -> set[str]:
+    """Marks the superseded rows of a relation anew, in the caller's transaction.
+
+    Only rows whose keys lie where a file repeats its own, or where the keys of two files overlap, are read.
+
+    Returns:
+        For transactions, the days, as landed, of rows that are superseded now and were not, or the other way round.
+    """
+    known = _known_keys(cursor, relation)
+    column = sql.Identifier(KEYS[relation])
+    cursor.execute(
+        sql.SQL(_FIND).format(
+            key=(_ANY_KEY if known is None else _NUMBER).format(column),
+            relation=sql.Identifier("raw", relation),
+            where=sql.SQL("true") if known is None else _where(known, relation),
+        )
+    )
+    cursor.execute(_CHANGED, (relation,))
+    days: set[str] = set()
+    if relation == "transactions":
+        cursor.execute(_DAYS)
+        days = {row[0] or "" for row in cursor.fetchall()}
+    cursor.execute("DELETE FROM raw.superseded_rows WHERE relation = %s", (relation,))
+    cursor.execute(
+        "INSERT INTO raw.superseded_rows (relation, _file_id, _line_number)"
+        " SELECT %s, _file_id, _line_number FROM superseded_now",
+        (relation,),
+    )
+    cursor.execute("DROP TABLE superseded_now, superseded_changed")
+    return days
+
+
+def _known_keys(cursor: Cursor, relation: str) -> list[_Keys] | None:
+    """The keys of the relation's files, by their lowest; None where those of one are not known."""
+    cursor.execute(
+        "SELECT file_id, lowest_key, highest_key, has_repeated_keys, rows_loaded FROM ops.load_files"
+        " WHERE relation = %s AND rows_loaded > 0 ORDER BY lowest_key, file_id",
+        (relation,),
+    )
+    files = cursor.fetchall()
+    return None if any(None in file for file in files) else [_Keys(*file) for file in files]
+
+
+def shared_ranges(files: Sequence[tuple[int, int, bool]]) -> list[tuple[int, int]]:
+    """Ranges of keys, in order, outside of which no key is in two rows; some keys inside may be in one row only.
+
+    Args:
+        files: the lowest and the highest key of each file, and whether it repeats one; ascending by the lowest.
+    """
+    ranges: list[tuple[int, int]] = []
+    reached = -1
+    for lowest, highest, repeats in files:
+        end = highest if repeats else min(highest, reached)
+        if end >= lowest:
+            if ranges and lowest <= ranges[-1][1]:
+                ranges[-1] = (ranges[-1][0], max(ranges[-1][1], end))
+            else:
+                ranges.append((lowest, end))
+        reached = max(reached, highest)
+    while len(ranges) > _MOST_RANGES:
+        at = min(range(1, len(ranges)), key=lambda place: ranges[place][0] - ranges[place - 1][1])
+        ranges[at - 1 : at + 1] = [(ranges[at - 1][0], ranges[at][1])]
+    return ranges
+
+
+def _where(files: list[_Keys], relation: str) -> sql.Composable:
+    """The condition on rows that may share their key with another row."""
+    ranges = shared_ranges([(file.lowest, file.highest, file.repeats) for file in files])
+    if not ranges:
+        return sql.SQL("false")
+    number = _NUMBER.format(sql.Identifier(KEYS[relation]))
+    concerned = [file for file in files if any(file.lowest <= last and first <= file.highest for first, last in ranges)]
+    inside = sql.SQL(" OR ").join(
+        sql.SQL("{} BETWEEN {} AND {}").format(number, sql.Literal(first), sql.Literal(last)) for first, last in ranges
+    )
+    where = sql.SQL("landed._file_id IN ({}) AND ({})").format(
+        sql.SQL(", ").join(sql.Literal(file.file_id) for file in concerned), inside
+    )
+    largest = max(concerned, key=lambda file: file.rows)
+    others = [file for file in concerned if file is not largest]
+    if largest.repeats or _MUCH_LARGER * sum(file.rows for file in others) > largest.rows:
+        return where
+    # A correction of a few rows of a large file: whatever is there twice is among those few.
+    return sql.SQL("{} AND {} IN (SELECT {} FROM {} AS landed WHERE landed._file_id IN ({}))").format(
+        where,
+        number,
+        number,
+        sql.Identifier("raw", relation),
+        sql.SQL(", ").join(sql.Literal(file.file_id) for file in others),
+    )

@@ -1,0 +1,384 @@
+"""Owns landing one file in one transaction: new, changed or known; COPY, manifest row, rejects, touched days."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg2
+
+from loaders import manifest, postgres
+from loaders.ahead import read_ahead
+from loaders.csv_rows import CsvReader
+from loaders.errors import InputRefused
+from loaders.inputs import BLOCK, ByteStream, InputFile, opened
+from loaders.json_rows import CodesReader, LabelsReader
+from loaders.keys_seen import KeysSeen
+from loaders.manifest import LandedFile
+from loaders.protect import Tokenizer, mask_card_numbers
+from loaders.reporting import FileOutcome, Progress, Reporter
+from loaders.rows import Chunk, Reject, RowEncoder, RowReader, Tally, day_of
+from loaders.sources import UNDATED_DAY, Source
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection, cursor
+
+LARGE_FILE_BYTES = 16 << 20
+"""Files from this size on get a partition of their own: see docs/loading.md for the measurement."""
+
+_REJECTS_AT_ONCE = 1000
+_REPORT_EVERY_SECONDS = 0.25
+_PACKED_GUESS = 6  # a packed file holds about this many times its size
+
+
+class Stopped(Exception):
+    """The landing was told to stop; its transaction is rolled back."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to land, and what it needs.
+
+    Attributes:
+        file: the file.
+        source: the relation it belongs to.
+        tokenizer: makes card tokens, None where there are no card numbers.
+        max_rejects: the share of its rows that may be rejected.
+        report: who is told.
+        names: all names of files of this relation in the data when files that are gone are to be retired, else empty.
+        stop: set when the landing is to stop.
+        again: land the file although the same bytes have landed.
+    """
+
+    file: InputFile
+    source: Source
+    tokenizer: Tokenizer | None
+    max_rejects: float
+    report: Reporter
+    names: frozenset[str] = frozenset()
+    stop: threading.Event = field(default_factory=threading.Event)
+    again: bool = False
+
+
+def land_file(conn: connection, job: Job) -> FileOutcome:
+    """Land one file in one transaction, or find that there is nothing to do."""
+    began = time.monotonic()
+    try:
+        with conn.cursor() as cur:
+            outcome = land_in_transaction(cur, job)
+        if outcome.changed or outcome.action == "renamed":
+            conn.commit()
+        else:
+            conn.rollback()
+    except psycopg2.DataError as error:
+        conn.rollback()
+        reason = mask_card_numbers(str(error).splitlines()[0])
+        raise InputRefused(
+            job.file.name, f"the database refuses a row: {reason}", "Report this as a defect."
+        ) from error
+    except BaseException:
+        if not conn.closed:
+            conn.rollback()
+        raise
+    return replace(outcome, bytes=job.file.size, seconds=time.monotonic() - began)
+
+
+def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
+    """Land one file in the caller's transaction; it is rolled back where the file's content turns out to be known."""
+    file, source = job.file, job.source
+    cur.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"revops load {source.relation} {file.name}",)
+    )
+    cur.execute("SELECT now()")
+    (started_at,) = cur.fetchone() or (None,)
+    assert isinstance(started_at, datetime.datetime)
+    earlier = manifest.landed_file(cur, source.relation, file.name)
+    same = None if job.again else _same_bytes(cur, job, earlier)
+    if same is not None:
+        return _known(cur, job, same, earlier)
+    file_id = manifest.next_file_id(cur, _is_large(file))
+    with _opened(file) as stream:
+        tally, keys = _copy(cur, job, stream, file_id)
+        stream.check_unchanged()
+        sha256 = stream.sha256
+    if earlier is not None:
+        same = earlier if earlier.sha256 == sha256 and not job.again else None
+    else:  # perhaps the same content, packed in another way
+        same = manifest.landed_bytes(cur, source.relation, sha256)
+    if same is not None:
+        cur.connection.rollback()
+        return _known(cur, job, same, earlier)
+    days = _touched_days(cur, source, tally, file_id, earlier)
+    if earlier is not None:
+        postgres.remove_rows(cur, source, earlier.file_id)
+        manifest.forget(cur, "replaced", earlier.file_id)
+    landed = LandedFile(
+        file_id, source.relation, file.name, sha256, _packed_sha256(file), file.size,
+        tally.rows_read, tally.rows_loaded, tally.rows_rejected,
+    )  # fmt: skip
+    if landed.is_large:
+        postgres.index_days(cur, source, file_id)
+        postgres.attach_partition(cur, source, file_id)
+    has_amounts, has_dates = source.amount_column is not None, source.date_column is not None
+    manifest.record(cur, "landed", landed, tally, started_at, has_amounts, has_dates, keys)
+    manifest.touch_days(cur, source.relation, file_id, days)
+    if job.tokenizer is not None:
+        job.tokenizer.check(manifest.remembered_fingerprint(cur, job.tokenizer.fingerprint))
+    return FileOutcome(
+        name=file.name,
+        relation=source.relation,
+        action="landed" if earlier is None else "replaced",
+        file_id=file_id,
+        rows_read=tally.rows_read,
+        rows_loaded=tally.rows_loaded,
+        rows_rejected=tally.rows_rejected,
+        amount_sum=tally.dollars if has_amounts else None,
+    )
+
+
+def _is_large(file: InputFile) -> bool:
+    size = file.size * _PACKED_GUESS if file.packing in ("gz", "zst") else file.size
+    return size >= LARGE_FILE_BYTES
+
+
+def _same_bytes(cur: cursor, job: Job, earlier: LandedFile | None) -> LandedFile | None:
+    """Return the landed file with the same bytes, None if there is none or only reading the file through can tell."""
+    file, relation = job.file, job.source.relation
+    if earlier is not None:
+        if file.packing != "plain":
+            return earlier if earlier.packed_sha256 == _packed_sha256(file) else None
+        return earlier if earlier.bytes == file.size and earlier.sha256 == _sha256(file) else None
+    if file.packing != "plain":
+        return None
+    cur.execute("SELECT EXISTS (SELECT FROM ops.load_files WHERE relation = %s AND bytes = %s)", (relation, file.size))
+    if cur.fetchone() == (True,):
+        return manifest.landed_bytes(cur, relation, _sha256(file))
+    return None
+
+
+def _sha256(file: InputFile) -> str:
+    """Return the SHA-256 of the bytes as they lie there, packed or not."""
+    try:
+        status = file.path.stat()
+        return _sha256_of(file.path, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise InputRefused(
+            file.name, f"it cannot be read ({error.strerror})", "Check that it is still there."
+        ) from error
+
+
+@lru_cache(maxsize=64)  # the members of an archive share its bytes
+def _sha256_of(path: Path, size: int, changed_ns: int) -> str:
+    del size, changed_ns
+    digest = hashlib.sha256()
+    with open(path, "rb") as raw:
+        while block := raw.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _packed_sha256(file: InputFile) -> str | None:
+    return None if file.packing == "plain" else _sha256(file)
+
+
+@contextmanager
+def _opened(file: InputFile) -> Iterator[ByteStream]:
+    if file.is_parquet:
+        from loaders.parquet import opened_as_csv
+
+        with opened_as_csv(file) as stream:
+            yield stream
+    else:
+        with opened(file) as stream:
+            yield stream
+
+
+def _known(cur: cursor, job: Job, same: LandedFile, earlier: LandedFile | None) -> FileOutcome:
+    """Say that a file's bytes have landed; give their rows its name where the file that brought them is gone."""
+    renamed = earlier is None and bool(job.names) and same.name not in job.names
+    if renamed:
+        manifest.rename(cur, same.file_id, job.file.name)
+    return FileOutcome(
+        name=job.file.name,
+        relation=job.source.relation,
+        action="renamed" if renamed else "unchanged" if earlier is not None else "duplicate",
+        file_id=same.file_id,
+        rows_read=same.rows_read,
+        rows_loaded=same.rows_loaded,
+        rows_rejected=same.rows_rejected,
+        note="" if earlier is not None else f"the same bytes have landed as {same.name}",
+    )
+
+
+def _touched_days(
+    cur: cursor, source: Source, tally: Tally, file_id: int, earlier: LandedFile | None
+) -> list[datetime.date]:
+    """Return the days on which this landing adds, changes or removes rows."""
+    if source.date_column is None:
+        return []
+    if earlier is None:
+        return sorted({*tally.dates, *([UNDATED_DAY] if tally.undated else [])})
+    before = postgres.day_profiles(cur, source, earlier.file_id)
+    after = postgres.day_profiles(cur, source, file_id)
+    touched = {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}
+    return days_of(touched)
+
+
+def days_of(texts: Iterable[str | None]) -> list[datetime.date]:
+    """Return the days of the texts of dates, in order; UNDATED_DAY for those without one."""
+    days = (day_of(text or "") for text in texts)
+    return sorted({UNDATED_DAY if day is None else datetime.date.fromisoformat(day) for day in days})
+
+
+def retire_file(conn: connection, source: Source, landed: LandedFile) -> FileOutcome:
+    """Remove the rows of a landed file in one transaction."""
+    with conn, conn.cursor() as cur:
+        days = postgres.day_profiles(cur, source, landed.file_id) if source.date_column else {}
+        manifest.touch_days(cur, source.relation, landed.file_id, days_of(days))
+        postgres.remove_rows(cur, source, landed.file_id)
+        manifest.forget(cur, "retired", landed.file_id)
+    return FileOutcome(
+        name=landed.name,
+        relation=source.relation,
+        action="retired",
+        file_id=landed.file_id,
+        rows_read=landed.rows_read,
+        rows_loaded=landed.rows_loaded,
+        rows_rejected=landed.rows_rejected,
+        note="its file is gone",
+    )
+
+
+def _copy(cur: cursor, job: Job, stream: ByteStream, file_id: int) -> tuple[Tally, KeysSeen]:
+    """COPY a file's rows into its partition and keep its rejects; return what was counted and the keys that were seen.
+
+    Raises:
+        InputRefused: the file is not as declared, or too many of its rows are bad.
+    """
+    large = file_id >= manifest.FIRST_LARGE_FILE_ID
+    if large:
+        postgres.create_partition(cur, job.source, file_id)
+    encoder = RowEncoder(job.source, file_id, job.tokenizer)
+    reader = _reader(job, encoder, stream, file_id)
+    taken = 0
+    with read_ahead(reader.chunks()) as chunks:
+        feed = _Feed(chunks, job, stream)
+        while not feed.at_end:
+            taken += postgres.copy_rows(
+                cur, job.source, file_id, feed.read, freeze=large and not feed.tally.rows_loaded
+            )
+            feed.raise_failure()
+            manifest.write_rejects(cur, file_id, job.file.name, feed.take_rejects())
+    tally = feed.tally
+    if taken != tally.rows_loaded:
+        raise InputRefused(
+            job.file.name,
+            f"{tally.rows_loaded:,} rows were sent, the database took {taken:,}",
+            "Report this as a defect.",
+        )
+    _check_rejects(job, tally)
+    return tally, encoder.keys
+
+
+def _check_rejects(job: Job, tally: Tally) -> None:
+    if tally.rows_rejected > job.max_rejects * tally.rows_read and tally.first_reject is not None:
+        first = tally.first_reject
+        raise InputRefused(
+            job.file.name,
+            f"{tally.rows_rejected:,} of {tally.rows_read:,} rows cannot be landed, the first: {first.reason}",
+            f"Nothing of the file has landed. Correct it, or allow more than {job.max_rejects:.2%} by --max-rejects.",
+            first.line_number,
+        )
+
+
+def _reader(job: Job, encoder: RowEncoder, stream: ByteStream, file_id: int) -> RowReader:
+    if job.file.is_parquet:
+        return CsvReader(stream, job.file.name, encoder, file_id)
+    if job.source.format == "labels_json":
+        return LabelsReader(stream, job.file.name, encoder, file_id)
+    if job.source.format == "codes_json":
+        return CodesReader(stream, job.file.name, encoder)
+    return CsvReader(stream, job.file.name, encoder, file_id)
+
+
+class _Feed:
+    """What COPY reads from: passes chunks on, counts them, and pauses COPY when rejects are to be written."""
+
+    def __init__(self, chunks: Iterator[Chunk], job: Job, stream: ByteStream) -> None:
+        self.tally = Tally()
+        self.at_end = False
+        self._chunks = chunks
+        self._job = job
+        self._stream = stream
+        self._failure: BaseException | None = None
+        self._began = time.monotonic()
+        self._next_report = self._began + _REPORT_EVERY_SECONDS
+        self._rejects: list[Reject] = []
+        job.report.started(self._progress())
+
+    def read(self, size: int) -> bytes:
+        """Return the next rows. Never raises: the driver would hide what and send it to the server's log."""
+        del size
+        try:
+            while len(self._rejects) < _REJECTS_AT_ONCE:
+                if self._job.stop.is_set():
+                    raise Stopped
+                chunk = next(self._chunks, None)
+                if chunk is None:
+                    self.at_end = True
+                    return b""
+                self.tally.add(chunk)
+                if chunk.rejects:
+                    self._rejects += chunk.rejects
+                    self._give_up_if_hopeless()
+                if time.monotonic() >= self._next_report:
+                    self._next_report = time.monotonic() + _REPORT_EVERY_SECONDS
+                    self._job.report.progressed(self._progress())
+                if chunk.copy:
+                    return chunk.copy
+        except BaseException as failure:  # noqa: BLE001 - raised again by raise_failure
+            self._failure = failure
+            self.at_end = True
+        return b""
+
+    def _give_up_if_hopeless(self) -> None:
+        """Refuse the file as soon as its rejects are too many however the rest of it turns out.
+
+        Raises:
+            InputRefused: they are.
+        """
+        file = self._job.file
+        if file.packing == "plain" and not file.is_parquet:
+            shortest_row = len(self._job.source.columns)
+            rows_at_most = self.tally.rows_read + (file.size - self._stream.bytes_done) // shortest_row + 1
+            if self.tally.rows_rejected > self._job.max_rejects * rows_at_most:
+                _check_rejects(self._job, self.tally)
+
+    def raise_failure(self) -> None:
+        """Raise what went wrong while COPY was reading."""
+        if self._failure is not None:
+            raise self._failure
+
+    def take_rejects(self) -> list[Reject]:
+        """Return the rejects since the last time."""
+        taken, self._rejects = self._rejects, []
+        return taken
+
+    def _progress(self) -> Progress:
+        file = self._job.file
+        return Progress(
+            file.name,
+            self._job.source.relation,
+            self.tally.rows_read,
+            self._stream.bytes_done,
+            file.size,
+            time.monotonic() - self._began,
+        )

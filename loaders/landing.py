@@ -1,0 +1,192 @@
+"""Owns a landing as a whole: which files, in what order, on how many connections, what is gone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loaders import manifest, postgres
+from loaders.errors import InputRefused, UsageError
+from loaders.file_landing import Job, Stopped, land_file, retire_file
+from loaders.inputs import InputFile, discover
+from loaders.protect import KeyStore, Tokenizer
+from loaders.recognise import in_order
+from loaders.reporting import FileOutcome, LogReporter, Reporter
+from loaders.sources import SOURCES, Source
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection
+
+MAX_REJECTS = 0.001
+_WORKERS = 2
+WORTH_A_CONNECTION = 4 << 20
+"""Bytes of a relation's files from which on a second connection pays."""
+
+
+def land(
+    dsn: str,
+    data: Sequence[Path] | Path,
+    *,
+    only: Collection[str] | None = None,
+    prune: bool = False,
+    max_rejects: float = MAX_REJECTS,
+    report: Reporter | None = None,
+    pan_key: KeyStore | None = None,
+) -> list[FileOutcome]:
+    """Land files into the schema raw, each in one transaction with its manifest row.
+
+    Args:
+        dsn: where the warehouse is; the schemas raw and ops are created if absent.
+        data: folders, files or globs.
+        only: land just these relations.
+        prune: remove the rows of landed files that are not in `data` any more.
+        max_rejects: the share of a file's rows that may be rejected; beyond it nothing of the file lands.
+        report: who is told about progress; plain log lines by default.
+        pan_key: where the key for card tokens is; the environment, then .warehouse/pan.key by default.
+
+    Returns:
+        One outcome per file, in the order in which they were landed.
+
+    Raises:
+        InputRefused: a file is not as declared, or too many of its rows are bad. The other files have landed.
+        UsageError: nothing to land, or the key for card tokens is missing or wrong.
+        DatabaseUnavailable: the database cannot be reached or was lost.
+    """
+    report = report or LogReporter()
+    chosen = _chosen(only)
+    if prune and any(path.is_file() for path in _paths(data)):
+        raise UsageError("pruning removes what is not in the data: name a folder, not a file\n  Or leave --prune out.")
+    files, unknown = in_order(discover(data), chosen)
+    for file in unknown:
+        report.note(f"{file.name}: left out, neither its name nor its first line belongs to a relation")
+    if unknown and not files and not any(path.is_dir() for path in _paths(data)):
+        published = "transactions_data.csv, users_data.csv, cards_data.csv, mcc_codes.json or train_fraud_labels.json"
+        reason = "neither its name nor its first line belongs to a relation"
+        raise InputRefused(unknown[0].name, reason, f"Name it like the published file: {published}.")
+    if not files:
+        raise UsageError(
+            "no file to land was found\n  The published names are transactions_data.csv, users_data.csv,"
+            " cards_data.csv, mcc_codes.json and train_fraud_labels.json."
+        )
+    with postgres.connected(dsn) as conn:
+        postgres.create_tables(conn)
+        tokenizer = _tokenizer(conn, pan_key or KeyStore(), files)
+    landing = _Landing(dsn, report)
+    batches = []
+    for source, pairs in groupby(files, key=lambda pair: pair[1]):
+        batch = [file for file, _ in pairs]
+        names = frozenset(file.name for file in batch) if prune else frozenset[str]()
+        key = tokenizer if source.pan_column else None
+        batches.append([Job(file, source, key, max_rejects, report, names, landing.stop) for file in batch])
+    landing.land_all(batches)
+    if prune:
+        landing.retire({(source.relation, file.name) for file, source in files}, chosen)
+    if any(outcome.changed for outcome in landing.outcomes):
+        landing.make_durable()
+    if landing.refusals:
+        raise landing.refusals[0]
+    return landing.outcomes
+
+
+@dataclass
+class _Landing:
+    """One call of `land`: what is to stop it, and what has come of it."""
+
+    dsn: str
+    report: Reporter
+    stop: threading.Event = field(default_factory=threading.Event)
+    outcomes: list[FileOutcome] = field(default_factory=list)
+    refusals: list[InputRefused] = field(default_factory=list)
+    connections: list[connection] = field(default_factory=list)
+
+    def land_all(self, batches: list[list[Job]]) -> None:
+        """Land batches of files, one relation each: in parallel where there is enough to do.
+
+        Files of one relation go one after the other: replacing one needs its table to itself.
+        """
+        batches.sort(key=lambda batch: -sum(job.file.size for job in batch))
+        sizes = [sum(job.file.size for job in batch) for batch in batches]
+        if len(batches) < 2 or sizes[1] < WORTH_A_CONNECTION:
+            for batch in reversed(batches):
+                self._land(batch)
+            return
+        waiting = iter(batches)
+        turn = threading.Lock()
+
+        def work() -> None:
+            while not self.stop.is_set():
+                with turn:
+                    batch = next(waiting, None)
+                if batch is None:
+                    return
+                self._land(batch)
+
+        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="landing") as pool:
+            self._await([pool.submit(work) for _ in range(_WORKERS)])
+
+    def _await(self, workers: list[Future[None]]) -> None:
+        try:
+            done, _ = wait(workers, return_when=FIRST_EXCEPTION)
+            for worker in done:
+                worker.result()
+        except BaseException:
+            self.stop.set()
+            for conn in self.connections:
+                if not conn.closed:
+                    conn.cancel()
+            raise
+
+    def _land(self, batch: list[Job]) -> None:
+        with postgres.connected(self.dsn) as conn:
+            self.connections.append(conn)
+            postgres.commit_lazily(conn)
+            for job in batch:
+                try:
+                    outcome = land_file(conn, job)
+                except InputRefused as error:
+                    self.report.refused(job.file.name, error)
+                    self.refusals.append(error)
+                except Stopped:
+                    return
+                else:
+                    self.report.finished(outcome)
+                    self.outcomes.append(outcome)
+
+    def make_durable(self) -> None:
+        """Wait until what has landed is on disk."""
+        with postgres.connected(self.dsn) as conn, conn, conn.cursor() as cur:
+            manifest.make_durable(cur)
+
+    def retire(self, present: set[tuple[str, str]], chosen: set[str]) -> None:
+        """Retire the landed files of the chosen relations that are not present any more."""
+        with postgres.connected(self.dsn) as conn:
+            with conn, conn.cursor() as cur:
+                landed = manifest.landed_files(cur)
+            for file in landed:
+                if file.relation in chosen and (file.relation, file.name) not in present:
+                    outcome = retire_file(conn, SOURCES[file.relation], file)
+                    self.report.finished(outcome)
+                    self.outcomes.append(outcome)
+
+
+def _paths(data: Sequence[Path] | Path) -> list[Path]:
+    return [data] if isinstance(data, Path) else list(data)
+
+
+def _chosen(only: Collection[str] | None) -> set[str]:
+    unknown = set(only or ()) - set(SOURCES)
+    if unknown:
+        raise UsageError(f"there is no relation {sorted(unknown)[0]!r}\n  They are: {', '.join(SOURCES)}.")
+    return set(only or SOURCES)
+
+
+def _tokenizer(conn: connection, keys: KeyStore, files: list[tuple[InputFile, Source]]) -> Tokenizer | None:
+    if not any(source.pan_column for _, source in files):
+        return None
+    with conn, conn.cursor() as cur:
+        return keys.tokenizer(manifest.known_fingerprint(cur))

@@ -1,0 +1,299 @@
+"""Owns the tables in the schema ops that tell what has landed, and the statements on them. Opens no connection."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from psycopg2.extras import execute_values
+
+from loaders.keys_seen import KeysSeen
+from loaders.rows import Reject, Tally
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor
+
+# Small files share one partition per relation, large ones have their own; the id tells which: see docs/loading.md.
+FIRST_LARGE_FILE_ID = 1_000_000_000
+
+DDL = """
+CREATE SCHEMA IF NOT EXISTS ops;
+
+CREATE SEQUENCE IF NOT EXISTS ops.file_ids MAXVALUE 999999999;
+CREATE SEQUENCE IF NOT EXISTS ops.large_file_ids START 1000000000 MINVALUE 1000000000;
+
+CREATE TABLE IF NOT EXISTS ops.load_files (
+    file_id bigint PRIMARY KEY,
+    relation text NOT NULL,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    packed_sha256 text,
+    bytes bigint NOT NULL,
+    rows_read bigint NOT NULL,
+    rows_loaded bigint NOT NULL,
+    rows_rejected bigint NOT NULL,
+    amount_sum numeric,
+    uncounted_amounts bigint NOT NULL DEFAULT 0,
+    min_date date,
+    max_date date,
+    undated_rows bigint NOT NULL DEFAULT 0,
+    lowest_key bigint,
+    highest_key bigint,
+    has_repeated_keys boolean,
+    started_at timestamptz NOT NULL,
+    ended_at timestamptz NOT NULL,
+    status text NOT NULL CHECK (status IN ('landed')),
+    UNIQUE (relation, name),
+    CHECK (rows_read = rows_loaded + rows_rejected)
+);
+COMMENT ON TABLE ops.load_files IS
+    'One row per file whose rows stand in raw now; what was replaced or retired: ops.load_history';
+
+CREATE TABLE IF NOT EXISTS ops.load_history (
+    happened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    action text NOT NULL,
+    file_id bigint NOT NULL,
+    relation text NOT NULL,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    rows_loaded bigint NOT NULL,
+    rows_rejected bigint NOT NULL,
+    amount_sum numeric
+);
+COMMENT ON COLUMN ops.load_files.has_repeated_keys IS 'Whether two rows of the file have the same key; NULL: not known';
+COMMENT ON TABLE ops.load_history IS 'One row per landing, replacement, renaming, replay and retirement of a file';
+
+CREATE TABLE IF NOT EXISTS ops.rejected_rows (
+    file_id bigint NOT NULL REFERENCES ops.load_files ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    file_name text NOT NULL,
+    line_number bigint NOT NULL,
+    reason text NOT NULL,
+    raw_line text NOT NULL,
+    rejected_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (file_id, line_number)
+);
+COMMENT ON TABLE ops.rejected_rows IS
+    'One row per row of a landed file that could not be landed; card data in raw_line is masked';
+
+CREATE TABLE IF NOT EXISTS ops.touched_days (
+    relation text NOT NULL,
+    day date NOT NULL,
+    file_id bigint NOT NULL,
+    touched_at timestamptz NOT NULL DEFAULT now(),
+    built_at timestamptz,
+    PRIMARY KEY (relation, day, file_id)
+);
+CREATE INDEX IF NOT EXISTS touched_days_to_build ON ops.touched_days (relation, day) WHERE built_at IS NULL;
+COMMENT ON TABLE ops.touched_days IS
+    'One row per day on which a landing added, changed or removed rows; built_at is set once a build has seen it';
+
+CREATE TABLE IF NOT EXISTS ops.load_state (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    last_change_at timestamptz NOT NULL
+);
+COMMENT ON TABLE ops.load_state IS 'When a landing last changed something, written at its end';
+
+CREATE TABLE IF NOT EXISTS ops.pan_key (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    fingerprint text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE ops.pan_key IS 'Recognises the key that made the card tokens in raw.cards, without revealing it';
+"""
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file whose rows stand in raw."""
+
+    file_id: int
+    relation: str
+    name: str
+    sha256: str
+    packed_sha256: str | None
+    bytes: int
+    rows_read: int
+    rows_loaded: int
+    rows_rejected: int
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the file has a partition of its own."""
+        return self.file_id >= FIRST_LARGE_FILE_ID
+
+
+_LANDED = (
+    "SELECT file_id, relation, name, sha256, packed_sha256, bytes, rows_read, rows_loaded, rows_rejected"
+    " FROM ops.load_files"
+)
+
+
+def landed_files(cur: cursor) -> list[LandedFile]:
+    """Return all files whose rows stand in raw."""
+    cur.execute(_LANDED + " ORDER BY file_id")
+    return [LandedFile(*row) for row in cur]
+
+
+def landed_file(cur: cursor, relation: str, name: str) -> LandedFile | None:
+    """Return the file of that name, None if it has not landed."""
+    cur.execute(_LANDED + " WHERE relation = %s AND name = %s", (relation, name))
+    row = cur.fetchone()
+    return LandedFile(*row) if row else None
+
+
+def landed_bytes(cur: cursor, relation: str, sha256: str) -> LandedFile | None:
+    """Return a landed file of the relation with these bytes, None if there is none."""
+    cur.execute(_LANDED + " WHERE relation = %s AND sha256 = %s ORDER BY file_id LIMIT 1", (relation, sha256))
+    row = cur.fetchone()
+    return LandedFile(*row) if row else None
+
+
+def next_file_id(cur: cursor, large: bool) -> int:
+    """Return a new file id of the small or the large kind."""
+    cur.execute("SELECT nextval(%s)", ("ops.large_file_ids" if large else "ops.file_ids",))
+    row = cur.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def record(
+    cur: cursor,
+    action: str,
+    file: LandedFile,
+    tally: Tally,
+    started_at: datetime.datetime,
+    has_amounts: bool,
+    has_dates: bool,
+    keys: KeysSeen,
+) -> None:
+    """Write the manifest row of a landed file."""
+    dates = tally.dates if has_dates else []
+    cur.execute(
+        "INSERT INTO ops.load_files (file_id, relation, name, sha256, packed_sha256, bytes, rows_read, rows_loaded,"
+        " rows_rejected, amount_sum, uncounted_amounts, min_date, max_date, undated_rows, lowest_key, highest_key,"
+        " has_repeated_keys, started_at, ended_at, status)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), 'landed')",
+        (
+            file.file_id,
+            file.relation,
+            file.name,
+            file.sha256,
+            file.packed_sha256,
+            file.bytes,
+            tally.rows_read,
+            tally.rows_loaded,
+            tally.rows_rejected,
+            tally.dollars if has_amounts else None,
+            tally.uncounted_amounts,
+            dates[0] if dates else None,
+            dates[-1] if dates else None,
+            tally.undated,
+            keys.lowest,
+            keys.highest,
+            keys.repeats,
+            started_at,
+        ),
+    )
+    write_history(cur, action, file.file_id)
+
+
+def write_history(cur: cursor, action: str, file_id: int) -> None:
+    """Note in the history what happens to a file in the manifest."""
+    cur.execute(
+        "INSERT INTO ops.load_history (action, file_id, relation, name, sha256, rows_loaded, rows_rejected, amount_sum)"
+        " SELECT %s, file_id, relation, name, sha256, rows_loaded, rows_rejected, amount_sum"
+        " FROM ops.load_files WHERE file_id = %s",
+        (action, file_id),
+    )
+
+
+def forget(cur: cursor, action: str, file_id: int) -> None:
+    """Move a file from the manifest into the history; its rejects go with it."""
+    write_history(cur, action, file_id)
+    cur.execute("DELETE FROM ops.load_files WHERE file_id = %s", (file_id,))
+
+
+def rename(cur: cursor, file_id: int, name: str) -> None:
+    """Give a landed file another name; its rows stay as they are."""
+    cur.execute("UPDATE ops.load_files SET name = %s WHERE file_id = %s", (name, file_id))
+    cur.execute("UPDATE ops.rejected_rows SET file_name = %s WHERE file_id = %s", (name, file_id))
+    write_history(cur, "renamed", file_id)
+
+
+def rejected_lines(cur: cursor, file_id: int) -> set[int]:
+    """Return the line numbers of a file's rejects; they are locked until the transaction ends."""
+    cur.execute("SELECT line_number FROM ops.rejected_rows WHERE file_id = %s FOR UPDATE", (file_id,))
+    return {int(line_number) for (line_number,) in cur}
+
+
+def replayed(cur: cursor, file_id: int, tally: Tally, line_numbers: list[int], has_amounts: bool) -> None:
+    """Count rows that were rejected as loaded, and drop their rejects."""
+    dates = tally.dates
+    cur.execute("DELETE FROM ops.rejected_rows WHERE file_id = %s AND line_number = ANY(%s)", (file_id, line_numbers))
+    cur.execute(
+        "UPDATE ops.load_files SET rows_loaded = rows_loaded + %(rows)s, rows_rejected = rows_rejected - %(rows)s,"
+        " amount_sum = amount_sum + %(dollars)s, uncounted_amounts = uncounted_amounts + %(uncounted)s,"
+        " undated_rows = undated_rows + %(undated)s, has_repeated_keys = NULL,"
+        " min_date = least(min_date, %(first)s::date), max_date = greatest(max_date, %(last)s::date)"
+        " WHERE file_id = %(file_id)s",
+        {
+            "rows": tally.rows_loaded,
+            "dollars": tally.dollars if has_amounts else 0,
+            "uncounted": tally.uncounted_amounts,
+            "undated": tally.undated,
+            "first": dates[0] if dates else None,
+            "last": dates[-1] if dates else None,
+            "file_id": file_id,
+        },
+    )
+    write_history(cur, "replayed", file_id)
+
+
+def write_rejects(cur: cursor, file_id: int, name: str, rejects: Sequence[Reject]) -> None:
+    """Keep rows that cannot be landed."""
+    execute_values(
+        cur,
+        "INSERT INTO ops.rejected_rows (file_id, file_name, line_number, reason, raw_line) VALUES %s",
+        [(file_id, name, reject.line_number, reject.reason, reject.raw_line) for reject in rejects],
+        page_size=500,
+    )
+
+
+def touch_days(cur: cursor, relation: str, file_id: int, days: Iterable[datetime.date]) -> None:
+    """Note the days on which a landing added, changed or removed rows."""
+    execute_values(
+        cur,
+        "INSERT INTO ops.touched_days (relation, day, file_id) VALUES %s"
+        " ON CONFLICT (relation, day, file_id) DO UPDATE SET touched_at = excluded.touched_at, built_at = NULL",
+        [(relation, day, file_id) for day in days],
+        page_size=1000,
+    )
+
+
+def make_durable(cur: cursor) -> None:
+    """Write and wait until this and all that was committed before is on disk, whatever synchronous_commit says."""
+    cur.execute("SET LOCAL synchronous_commit TO on")
+    cur.execute(
+        "INSERT INTO ops.load_state (last_change_at) VALUES (now())"
+        " ON CONFLICT (only_row) DO UPDATE SET last_change_at = excluded.last_change_at"
+    )
+
+
+def known_fingerprint(cur: cursor) -> str | None:
+    """Return the fingerprint of the key that made the card tokens, None before there are any."""
+    cur.execute("SELECT fingerprint FROM ops.pan_key")
+    row = cur.fetchone()
+    return str(row[0]) if row else None
+
+
+def remembered_fingerprint(cur: cursor, fingerprint: str) -> str:
+    """Keep the fingerprint of the key that makes the card tokens where there is none yet; return the one that is kept."""
+    cur.execute("INSERT INTO ops.pan_key (fingerprint) VALUES (%s) ON CONFLICT DO NOTHING", (fingerprint,))
+    return known_fingerprint(cur) or fingerprint
+
+
+def forget_fingerprint(cur: cursor) -> None:
+    """Make room for another key."""
+    cur.execute("DELETE FROM ops.pan_key")

@@ -1,0 +1,272 @@
+"""Owns the tables in the schema raw, their partitions, and COPY into them. Knows nothing of files and formats."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg2
+from psycopg2 import errors as pg_errors
+from psycopg2 import sql
+
+from loaders import manifest
+from loaders.errors import DatabaseUnavailable, LockHeld
+from loaders.manifest import FIRST_LARGE_FILE_ID
+from loaders.sources import REGULAR_COLUMN, SOURCES, Source
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection, cursor
+
+_COPY_BUFFER = 1 << 20
+_PAGES_PER_RANGE = 16  # of 8 KiB: about 900 transactions, a quarter of a day
+_LOCK_ATTEMPT_MS = 300
+_LOCK_PATIENCE_SECONDS = 60.0
+_SCHEMA_LOCK = 7_305_301  # any constant: keeps two first landings from creating the same tables
+
+
+@contextmanager
+def connected(dsn: str) -> Iterator[connection]:
+    """Open a connection, and say plainly when there is none or it breaks.
+
+    Raises:
+        DatabaseUnavailable: the server cannot be reached, went away or ran out of space.
+    """
+    try:
+        conn = psycopg2.connect(dsn, application_name="revops load", keepalives_idle=30)
+    except psycopg2.OperationalError as error:
+        raise DatabaseUnavailable(
+            f"the database cannot be reached: {_first_line(error)}\n"
+            "  Start it with `revops up`, or check DB_CONNECTION_STRING."
+        ) from error
+    try:
+        yield conn
+    except psycopg2.errors.DiskFull as error:
+        raise DatabaseUnavailable(
+            "the database's disk is full; nothing of this file has landed\n  Free space and load again."
+        ) from error
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        if conn.closed or isinstance(error, pg_errors.AdminShutdown | pg_errors.CrashShutdown):
+            raise DatabaseUnavailable(
+                f"the database was lost: {_first_line(error)}\n"
+                "  Nothing of this file has landed; load again when it is back."
+            ) from error
+        raise DatabaseUnavailable(
+            f"the database gave up: {_first_line(error)}\n  Nothing of this file has landed; load again."
+        ) from error
+    finally:
+        conn.close()
+
+
+def commit_lazily(conn: connection) -> None:
+    """Let commits of this connection not wait for the disk: with thousands of files that is most of the time.
+
+    A crash may lose the last of them, whole, rows and manifest alike; manifest.make_durable ends a landing.
+    """
+    with conn, conn.cursor() as cur:
+        cur.execute("SET synchronous_commit TO off")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def create_tables(conn: connection) -> None:
+    """Create the schemas raw and ops and their tables where they are absent."""
+    with conn, conn.cursor() as cur:
+        cur.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
+        cur.execute("SELECT to_regclass('ops.pan_key') IS NULL")
+        if cur.fetchone() == (True,):
+            cur.execute(manifest.DDL)
+        cur.execute("SELECT to_regnamespace('raw') IS NULL")
+        if cur.fetchone() == (True,):
+            cur.execute("CREATE SCHEMA raw")
+        for source in SOURCES.values():
+            cur.execute("SELECT to_regclass(%s) IS NULL", (f"raw.{source.relation}",))
+            if cur.fetchone() == (True,):
+                _create_raw(cur, source)
+
+
+def _create_raw(cur: cursor, source: Source) -> None:
+    names = {
+        "parent": sql.Identifier("raw", source.relation),
+        "shared": sql.Identifier("raw", shared_partition(source)),
+        "index": sql.Identifier(f"{shared_partition(source)}_file_id"),
+        "columns": _column_definitions(source),
+        "first_large": sql.Literal(FIRST_LARGE_FILE_ID),
+    }
+    for statement in (
+        "CREATE TABLE {parent} ({columns}) PARTITION BY RANGE (_file_id)",
+        "CREATE TABLE {shared} PARTITION OF {parent} FOR VALUES FROM (MINVALUE) TO ({first_large})",
+        "CREATE INDEX {index} ON {shared} (_file_id)",
+    ):
+        cur.execute(sql.SQL(statement).format(**names))
+    if source.date_column is not None:  # by days: rows of many files lie mixed here
+        cur.execute(
+            sql.SQL("CREATE INDEX {} ON {} ({}, _file_id)").format(
+                sql.Identifier(f"{shared_partition(source)}_date"), names["shared"], sql.Identifier(source.date_column)
+            )
+        )
+
+
+def _column_definitions(source: Source) -> sql.Composed:
+    # The date is text in byte order on any server, so that an index finds a day
+    columns = [
+        sql.SQL('{} text COLLATE "C"' if name == source.date_column else "{} text").format(sql.Identifier(name))
+        for name in source.landed_columns
+    ]
+    for name, kind in source.lineage_columns:
+        rule = {"_loaded_at": "NOT NULL DEFAULT now()", REGULAR_COLUMN[0]: ""}.get(name, "NOT NULL")
+        columns.append(sql.SQL("{} {} {}").format(sql.Identifier(name), sql.SQL(kind), sql.SQL(rule)))
+    return sql.SQL(", ").join(columns)
+
+
+def shared_partition(source: Source) -> str:
+    """Return the name of the partition that small files of a relation share."""
+    return f"{source.relation}_shared"
+
+
+def partition_of(source: Source, file_id: int) -> str:
+    """Return the name of the partition that holds a file's rows."""
+    return f"{source.relation}_f{file_id}" if file_id >= FIRST_LARGE_FILE_ID else shared_partition(source)
+
+
+def create_partition(cur: cursor, source: Source, file_id: int) -> None:
+    """Create the table that will hold a large file's rows; nobody sees it before it is attached.
+
+    Its columns are spelled out, not copied by LIKE: that would hold a lock on the parent as long as the file loads.
+    """
+    cur.execute(
+        sql.SQL("CREATE TABLE {} ({}, CHECK (_file_id >= {} AND _file_id < {}))").format(
+            sql.Identifier("raw", partition_of(source, file_id)),
+            _column_definitions(source),
+            sql.Literal(file_id),
+            sql.Literal(file_id + 1),
+        )
+    )
+
+
+def index_days(cur: cursor, source: Source, file_id: int) -> None:
+    """Let a day of a large file be found without reading all of it.
+
+    The published files are in order of time, so it is enough to note the first and last date of every few pages. It is
+    done when all rows are there: one more pass over them, where noting as they come would cost each row.
+    """
+    if source.date_column is not None:
+        cur.execute(
+            sql.SQL("CREATE INDEX ON {} USING brin ({}) WITH (pages_per_range = {})").format(
+                sql.Identifier("raw", partition_of(source, file_id)),
+                sql.Identifier(source.date_column),
+                sql.Literal(_PAGES_PER_RANGE),
+            )
+        )
+
+
+def attach_partition(cur: cursor, source: Source, file_id: int) -> None:
+    """Make a large file's rows part of the raw table. Its CHECK constraint spares the scan."""
+    cur.execute(
+        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+            sql.Identifier("raw", source.relation),
+            sql.Identifier("raw", partition_of(source, file_id)),
+            sql.Literal(file_id),
+            sql.Literal(file_id + 1),
+        )
+    )
+
+
+def remove_rows(cur: cursor, source: Source, file_id: int) -> None:
+    """Remove the rows of a landed file, whole."""
+    if file_id < FIRST_LARGE_FILE_ID:
+        cur.execute(
+            sql.SQL("DELETE FROM {} WHERE _file_id = %s").format(sql.Identifier("raw", shared_partition(source))),
+            (file_id,),
+        )
+        return
+    # A reader locks the parent before it looks for partitions: with the parent locked, nobody sees neither old nor new.
+    lock_patiently(cur, source)
+    cur.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("raw", partition_of(source, file_id))))
+
+
+def lock_patiently(cur: cursor, source: Source) -> None:
+    """Take the exclusive lock on a raw table in short attempts: readers never queue long behind a waiting loader.
+
+    Raises:
+        LockHeld: somebody kept reading the table for a minute.
+    """
+    end = time.monotonic() + _LOCK_PATIENCE_SECONDS
+    cur.execute("SELECT set_config('lock_timeout', %s, true)", (f"{_LOCK_ATTEMPT_MS}ms",))
+    while True:
+        cur.execute("SAVEPOINT lock_attempt")
+        try:
+            cur.execute(
+                sql.SQL("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier("raw", source.relation))
+            )
+            break
+        except pg_errors.LockNotAvailable as error:
+            cur.execute("ROLLBACK TO SAVEPOINT lock_attempt")
+            if time.monotonic() > end:
+                raise LockHeld(
+                    f"somebody has been reading raw.{source.relation} for over {_LOCK_PATIENCE_SECONDS:.0f} s\n"
+                    "  Load again when that query is done."
+                ) from error
+            time.sleep(0.1)
+    cur.execute("SELECT set_config('lock_timeout', '0', true)")
+
+
+def copy_rows(cur: cursor, source: Source, file_id: int, read: Callable[..., bytes], freeze: bool) -> int:
+    """COPY rows in the form of rows.Chunk into the partition of a file.
+
+    Args:
+        cur: in the transaction that lands the file.
+        source: the relation.
+        file_id: the file.
+        read: returns the next rows, empty at the end; must not raise.
+        freeze: the partition was created in this transaction and nothing has been copied into it yet.
+
+    Returns:
+        How many rows the server took.
+    """
+    flag = [REGULAR_COLUMN[0]] if source.shapes else []
+    columns = ["_file_id", "_line_number", *flag, *source.landed_columns]
+    options = sql.SQL("FORMAT text, DELIMITER ',', NULL '', ENCODING 'UTF8', FREEZE {}").format(sql.Literal(freeze))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN WITH ({})").format(
+        sql.Identifier("raw", partition_of(source, file_id)), sql.SQL(", ").join(map(sql.Identifier, columns)), options
+    )
+    cur.copy_expert(statement, _Readable(read), size=_COPY_BUFFER)
+    return int(cur.rowcount)
+
+
+class _Readable:
+    def __init__(self, read: Callable[..., bytes]) -> None:
+        self.read = read
+        self.readline = read
+
+
+def landed_lines(cur: cursor, source: Source, file_id: int, line_numbers: list[int]) -> set[int]:
+    """Return which of these lines of a file stand in raw."""
+    cur.execute(
+        sql.SQL("SELECT _line_number FROM {} WHERE _file_id = %s AND _line_number = ANY(%s)").format(
+            sql.Identifier("raw", partition_of(source, file_id))
+        ),
+        (file_id, line_numbers),
+    )
+    return {int(line_number) for (line_number,) in cur}
+
+
+def day_profiles(cur: cursor, source: Source, file_id: int) -> dict[str | None, tuple[int, int]]:
+    """Return rows and a fingerprint of them for each day (its text) of a file's rows in raw."""
+    assert source.date_column is not None
+    cur.execute(
+        sql.SQL(
+            "SELECT left(btrim({date}, ' '), 10), count(*), sum(hash_record_extended(ROW({columns}), 0))"
+            " FROM {partition} WHERE _file_id = %s GROUP BY 1"
+        ).format(
+            date=sql.Identifier(source.date_column),
+            columns=sql.SQL(", ").join(map(sql.Identifier, source.landed_columns)),
+            partition=sql.Identifier("raw", partition_of(source, file_id)),
+        ),
+        (file_id,),
+    )
+    return {day: (int(rows), int(fingerprint)) for day, rows, fingerprint in cur}

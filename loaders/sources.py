@@ -1,0 +1,207 @@
+"""Owns the declarations of the five relations to land: names, formats, columns, what is sensitive. Does no I/O."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import Literal
+
+Format = Literal["csv", "labels_json", "codes_json"]
+Shape = Literal["id", "number", "moment", "dollars", "channel", "zip", "text", "label"]
+"""How a value is written: see SHAPES."""
+
+LINEAGE_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("_file_id", "bigint"),
+    ("_line_number", "bigint"),
+    ("_loaded_at", "timestamptz"),
+)
+"""The columns that every raw relation has beside its business columns, and their types."""
+
+REGULAR_COLUMN = ("_is_regular", "boolean")
+"""One more such column, of the large relations: TRUE where every value of the row has its published shape."""
+
+AMOUNT_PATTERN = r"^[$]-?0*[0-9]{1,10}[.][0-9]{2}$"
+"""An amount that counts in `ops.load_files.amount_sum`, as published: `$-77.00`; for POSIX and Python.
+
+The transforms cast an amount by the same rule, so that raw = facts + quarantine holds in dollars too: an amount that
+does not match counts as no dollars on both sides, and its row is quarantined.
+"""
+
+CHANNELS = ("Swipe Transaction", "Chip Transaction", "Online Transaction")
+"""What stands in use_chip."""
+
+SHAPES: dict[Shape, str] = {
+    "id": "[0-9]{1,18}",
+    "number": "[0-9]{1,9}",
+    "moment": "[2-9][0-9]{3}-[0-9]{2}-[0-9]{2} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]",
+    "dollars": "[$]-?[0-9]{1,9}[.][0-9]{2}",
+    "channel": "|".join(CHANNELS),
+    "zip": "(?:[0-9]{1,5}[.]0)?",
+    "text": r"(?:[^ \0](?:[^\0]*[^ \0])?)?",
+    "label": "Yes|No",
+}
+"""What a value of each shape looks like; besides, a moment is of a day that the calendar has.
+
+A row whose values all have their shapes is regular: the transforms cast it without looking at each value again, so each
+shape here must be one that every one of their casts takes, and staging finds no fault in the row.
+"""
+
+UNDATED_DAY = datetime.date(2000, 1, 1)
+"""The day under which `ops.touched_days` notes that rows without a day of their own were added, changed or removed."""
+
+DAY_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+"""How the text of a date begins (after spaces are cut off) when the row can belong to a day."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One relation of the schema raw and the files it comes from.
+
+    Attributes:
+        relation: the name of the table in the schema raw.
+        patterns: file names (lower case, without .gz or .zst) that announce this relation; the first match wins.
+        format: how the published file is written. Any relation may also come as parquet with the same columns.
+        columns: the columns of the published file, in order (for JSON: the names that key and value get).
+        key_columns: columns that hold whole numbers which other rows refer to: scientific notation in them is refused.
+        pan_column: the column that holds a card number, which lands as a token and the last four digits.
+        dropped_columns: columns that never leave the loader.
+        date_column: the column whose first ten characters are the day of a row.
+        amount_column: the column whose sum goes into the manifest.
+        shapes: the shape of each column in a regular row; none where rows are too few for it to matter.
+    """
+
+    relation: str
+    patterns: tuple[str, ...]
+    format: Format
+    columns: tuple[str, ...]
+    key_columns: tuple[str, ...]
+    pan_column: str | None = None
+    dropped_columns: tuple[str, ...] = ()
+    date_column: str | None = None
+    amount_column: str | None = None
+    shapes: tuple[Shape, ...] = ()
+
+    @property
+    def landed_columns(self) -> tuple[str, ...]:
+        """The business columns of the raw table, in order."""
+        landed: list[str] = []
+        for column in self.columns:
+            if column == self.pan_column:
+                landed += ["card_token", "card_last4"]
+            elif column not in self.dropped_columns:
+                landed.append(column)
+        return tuple(landed)
+
+    @property
+    def lineage_columns(self) -> tuple[tuple[str, str], ...]:
+        """The columns of the raw table beside its business columns, and their types."""
+        return (*LINEAGE_COLUMNS, REGULAR_COLUMN) if self.shapes else LINEAGE_COLUMNS
+
+    @property
+    def is_sensitive(self) -> bool:
+        """Whether rows of the file carry data that must not leave the loader."""
+        return self.pan_column is not None or bool(self.dropped_columns)
+
+
+SOURCES: dict[str, Source] = {
+    source.relation: source
+    for source in (
+        Source(
+            relation="mcc_codes",
+            patterns=("mcc*.json", "*mcc_codes*.json", "mcc*.parquet"),
+            format="codes_json",
+            columns=("mcc", "description"),
+            key_columns=("mcc",),
+        ),
+        Source(
+            relation="users",
+            patterns=("users*.csv", "*users_data*.csv", "users*.parquet"),
+            format="csv",
+            columns=(
+                "id",
+                "current_age",
+                "retirement_age",
+                "birth_year",
+                "birth_month",
+                "gender",
+                "address",
+                "latitude",
+                "longitude",
+                "per_capita_income",
+                "yearly_income",
+                "total_debt",
+                "credit_score",
+                "num_credit_cards",
+            ),
+            key_columns=("id",),
+        ),
+        Source(
+            relation="cards",
+            patterns=("cards*.csv", "*cards_data*.csv", "cards*.parquet"),
+            format="csv",
+            columns=(
+                "id",
+                "client_id",
+                "card_brand",
+                "card_type",
+                "card_number",
+                "expires",
+                "cvv",
+                "has_chip",
+                "num_cards_issued",
+                "credit_limit",
+                "acct_open_date",
+                "year_pin_last_changed",
+                "card_on_dark_web",
+            ),
+            key_columns=("id", "client_id"),
+            pan_column="card_number",
+            dropped_columns=("cvv",),
+        ),
+        Source(
+            relation="fraud_labels",
+            patterns=("*fraud_labels*.json", "*labels*.json", "*fraud_labels*.parquet", "*labels*.parquet"),
+            format="labels_json",
+            columns=("transaction_id", "is_fraud"),
+            key_columns=("transaction_id",),
+            shapes=("id", "label"),
+        ),
+        Source(
+            relation="transactions",
+            patterns=("transactions*.csv", "*transactions*.csv", "*transactions*.parquet"),
+            format="csv",
+            columns=(
+                "id",
+                "date",
+                "client_id",
+                "card_id",
+                "amount",
+                "use_chip",
+                "merchant_id",
+                "merchant_city",
+                "merchant_state",
+                "zip",
+                "mcc",
+                "errors",
+            ),
+            key_columns=("id", "client_id", "card_id", "merchant_id", "mcc"),
+            date_column="date",
+            amount_column="amount",
+            shapes=(
+                "id",
+                "moment",
+                "number",
+                "number",
+                "dollars",
+                "channel",
+                "number",
+                "text",
+                "text",
+                "zip",
+                "number",
+                "text",
+            ),
+        ),
+    )
+}
+"""The five relations, small ones first: the order in which they are landed."""

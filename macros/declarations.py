@@ -1,0 +1,89 @@
+"""Keys, indexes and materialized views, declared in the model that has them.
+
+A declaration says what is to be; it does nothing where it stands. `@apply_declarations` and `@serve_declarations`, which
+config.yaml adds to each model, and `@begin_change` and `@end_change`, which it puts around each plan and run, bring the
+database to what is declared: see revops/hooks. All are metadata: to add an index rebuilds no table.
+"""
+
+from __future__ import annotations
+
+from sqlmesh import macro
+
+
+@macro(metadata_only=True)
+def primary_key(evaluator, *columns):
+    """Declares the table's primary key: `@primary_key(transaction_id)`."""
+    return None
+
+
+@macro(metadata_only=True)
+def foreign_key(evaluator, column, parent, parent_column):
+    """Declares a foreign key to another model: `@foreign_key(client_id, dimensions.dim_users, client_id)`."""
+    return None
+
+
+@macro(metadata_only=True)
+def index(evaluator, *columns, unique=None, method=None, include=None, where=None):
+    """Declares an index: `@index(mcc, transacted_at, include := (amount), where := amount > 0)`."""
+    return None
+
+
+@macro(metadata_only=True)
+def materialized_view(evaluator, unique_key=None, period=None, every=None):
+    """Declares that a model of kind VIEW is served from a materialized view.
+
+    `unique_key` is the column unique over the whole view. With `period`, a date column, the materialization is split into
+    one part for each `every` (year, quarter or month), so that a change of a day refreshes one part. Indexes declared beside
+    it are built on each part.
+    """
+    return None
+
+
+@macro(metadata_only=True)
+def prepare_evaluation(evaluator):
+    """Before an evaluation: a table of days that is still empty is filled on all cores."""
+    if evaluator.runtime_stage == "evaluating" and evaluator.locals.get("snapshot") is not None:
+        from revops.hooks.events import before_evaluation  # imported here: what it does is no part of a model's version
+
+        before_evaluation(evaluator)
+    return None
+
+
+@macro(metadata_only=True)
+def apply_declarations(evaluator):
+    """After an evaluation: keys and indexes on the model's table, contents of its materialized view."""
+    if evaluator.runtime_stage in ("creating", "evaluating") and evaluator.locals.get("snapshot") is not None:
+        from revops.hooks.events import after_evaluation
+
+        after_evaluation(evaluator)
+    return None
+
+
+@macro(metadata_only=True)
+def serve_declarations(evaluator):
+    """In the transaction of a promotion: the environment's view moves to the materialized view that belongs to it."""
+    if evaluator.runtime_stage == "promoting":
+        from revops.hooks.events import after_promotion
+
+        after_promotion(evaluator)
+    return None
+
+
+@macro()
+def begin_change(evaluator):
+    """Before a plan or run: one lock, and no foreign key in the way of what is about to change."""
+    if evaluator.runtime_stage == "before_all":
+        from revops.hooks.events import before_change
+
+        before_change(evaluator)
+    return "SELECT 1"  # a statement is expected
+
+
+@macro()
+def end_change(evaluator):
+    """After a plan or run: prod's tables carry exactly what is declared, and nothing is left over."""
+    if evaluator.runtime_stage == "after_all":
+        from revops.hooks.events import after_change
+
+        after_change(evaluator)
+    return "SELECT 1"  # a statement is expected

@@ -1,0 +1,84 @@
+"""Rules as data: how the columns of seeds.fraud_rules become a condition on features and a sentence.
+
+A rule asks for what its row says; an empty cell asks for nothing. To ask for something new, add a column to the seed and a
+line here.
+"""
+
+from __future__ import annotations
+
+from sqlmesh import SQL, macro
+
+# Column of the seed, feature, and the value that stands for an unknown feature: one that no limit is reached by.
+AT_LEAST = (
+    ("min_amount_cents", "amount_cents"),
+    ("min_transactions_1h", "card_transactions_1h"),
+    ("min_transactions_24h", "card_transactions_24h"),
+    ("min_declines_24h", "card_declines_24h"),
+    ("min_z_score", "amount_z_score_90d"),
+    ("min_idle_days", "days_since_last_use"),
+    ("min_merchant_labelled", "merchant_labelled_30d"),
+    ("min_merchant_fraud_bp", "merchant_fraud_rate_bp_30d"),
+    ("min_mcc_labelled", "mcc_labelled_30d"),
+    ("min_mcc_fraud_bp", "mcc_fraud_rate_bp_30d"),
+)
+AT_MOST = (("max_minutes_since_presence", "minutes_since_presence"),)
+NEEDED = (
+    ("has_to_be_bad_card_data", "has_bad_card_data"),
+    ("has_to_be_foreign", "is_foreign"),
+    ("has_to_be_new_merchant", "is_new_merchant_90d"),
+    ("has_to_be_new_mcc", "is_new_mcc_90d"),
+    ("has_to_be_new_place", "is_new_place_90d"),
+    ("has_to_change_country", "has_country_changed"),
+    ("has_to_be_large_after_small", "is_large_after_small_1h"),
+    ("has_to_be_night", "is_night"),
+)
+# What a reason may say in braces.
+WORDS = (
+    ("transactions_1h", "card_transactions_1h"),
+    ("transactions_24h", "card_transactions_24h"),
+    ("declines_24h", "card_declines_24h"),
+    ("z_score", "amount_z_score_90d"),
+    ("idle_days", "days_since_last_use"),
+    ("minutes", "minutes_since_presence"),
+    ("merchant_fraud_bp", "merchant_fraud_rate_bp_30d"),
+    ("merchant_labelled", "merchant_labelled_30d"),
+    ("mcc_fraud_bp", "mcc_fraud_rate_bp_30d"),
+    ("mcc_labelled", "mcc_labelled_30d"),
+)
+_NEVER = 1000000000
+
+
+@macro()
+def rule_is_hit(evaluator, rules: SQL, features: SQL):
+    """Whether the transaction is all that the rule asks for."""
+    conditions = [
+        f"({rules}.channel IS NULL OR ({rules}.channel = 'online') = ({features}.channel = 'online'))",
+        *(f"({features}.{feature} OR NOT COALESCE({rules}.{asked}, FALSE))" for asked, feature in NEEDED),
+        *(
+            f"COALESCE({features}.{feature}, {-_NEVER}) >= COALESCE({rules}.{asked}, {-_NEVER})"
+            for asked, feature in AT_LEAST
+        ),
+        *(
+            f"COALESCE({features}.{feature}, {_NEVER}) <= COALESCE({rules}.{asked}, {_NEVER})"
+            for asked, feature in AT_MOST
+        ),
+    ]
+    return " AND ".join(conditions)
+
+
+@macro()
+def reason_in_words(evaluator, reason: SQL, features: SQL):
+    """The reason with the values of the features where it has their names in braces."""
+    text = f"REPLACE({reason}, '{{amount}}', CAST(CAST({features}.amount_cents AS DECIMAL(18, 2)) / 100 AS DECIMAL(18, 2))::TEXT)"
+    for word, feature in WORDS:
+        text = f"REPLACE({text}, '{{{word}}}', COALESCE(CAST({features}.{feature} AS TEXT), 'unknown'))"
+    return text
+
+
+@macro()
+def joined_text(evaluator, text: SQL, separator: str, *order: SQL):
+    """The texts of a group, joined in an order that is said, which engines write each in their way."""
+    keys = ", ".join(str(key) for key in order)
+    if evaluator.dialect == "postgres":
+        return f"STRING_AGG({text}, '{separator}' ORDER BY {keys})"
+    return f"LISTAGG({text}, '{separator}') WITHIN GROUP (ORDER BY {keys})"

@@ -1,0 +1,91 @@
+"""Money, rates and growth, written once, and the months and days that a range is about.
+
+Money is summed in whole cents and shown in dollars; a rate is in basis points and NULL where there is nothing to divide by.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from sqlmesh import SQL, macro
+
+_WIDEST = "DECIMAL(30, 8)"
+
+
+@macro()
+def cents(evaluator, amount: SQL):
+    """US dollars as whole cents: sums of integers are exact, and cheap in moving windows."""
+    return f"CAST({amount} * 100 AS BIGINT)"
+
+
+@macro()
+def dollars_of(evaluator, cents: SQL):
+    """Whole cents as US dollars, 0 for NULL."""
+    return f"CAST(CAST(COALESCE({cents}, 0) AS {_WIDEST}) / 100 AS DECIMAL(18, 2))"
+
+
+@macro()
+def basis_points(evaluator, part: SQL, whole: SQL):
+    """The part of the whole in basis points, to two decimals; NULL where the whole is 0."""
+    return f"CAST(10000 * CAST(COALESCE({part}, 0) AS {_WIDEST}) / NULLIF({whole}, 0) AS DECIMAL(18, 2))"
+
+
+@macro()
+def average_of(evaluator, total: SQL, count: SQL):
+    """Dollars for each, from a total of dollars; NULL where there is none."""
+    return f"CAST(CAST({total} AS {_WIDEST}) / NULLIF({count}, 0) AS DECIMAL(18, 2))"
+
+
+@macro()
+def growth_percent(evaluator, now: SQL, before: SQL):
+    """Growth in percent to two decimals; NULL where there was nothing before."""
+    return f"CAST(100 * CAST({now} - {before} AS {_WIDEST}) / NULLIF({before}, 0) AS DECIMAL(18, 2))"
+
+
+@macro()
+def in_range(evaluator, day: SQL, look_back: int = 0):
+    """Whether a day is from @start_ds to @end_ds, or up to `look_back` days before.
+
+    Dates as constants let PostgreSQL see how little of a table that is.
+    """
+    start = _day(evaluator, "start_ds") - timedelta(days=int(look_back))
+    return f"{day} BETWEEN CAST('{start}' AS DATE) AND CAST('{_day(evaluator, 'end_ds')}' AS DATE)"
+
+
+@macro()
+def in_months_of_range(evaluator, day: SQL):
+    """Whether a day is of a month that the days from @start_ds to @end_ds touch.
+
+    What has a row per month is computed from whole months: its models have the month as interval, so that SQLMesh widens
+    any range of days to the months it touches.
+    """
+    first = _day(evaluator, "start_ds").replace(day=1)
+    end = _day(evaluator, "end_ds")
+    last = date(end.year + end.month // 12, end.month % 12 + 1, 1) - timedelta(days=1)
+    return f"{day} BETWEEN CAST('{first}' AS DATE) AND CAST('{last}' AS DATE)"
+
+
+def _day(evaluator, name):
+    return date.fromisoformat(str(evaluator.locals[name])[:10])
+
+
+@macro()
+def days_between(evaluator, first: SQL, last: SQL):
+    """Whole days from one date to another; subtracting dates means something else elsewhere."""
+    if evaluator.dialect == "postgres":
+        return f"({last} - {first})"
+    return f"DATEDIFF({last}, {first})"
+
+
+@macro()
+def minute_number(evaluator, moment: SQL):
+    """Whole minutes since 1970-01-01 00:00 of a timestamp without time zone."""
+    if evaluator.dialect == "postgres":
+        return f"CAST(FLOOR(EXTRACT(EPOCH FROM {moment}) / 60) AS INT)"
+    return f"CAST(FLOOR(UNIX_TIMESTAMP({moment}) / 60) AS INT)"
+
+
+@macro()
+def day_number(evaluator, minute: SQL):
+    """The day, since 1970, that a minute so numbered is of."""
+    return f"CAST(FLOOR({minute} / 1440) AS INT)"

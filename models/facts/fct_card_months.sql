@@ -1,0 +1,58 @@
+MODEL (
+  name facts.fct_card_months,
+  kind INCREMENTAL_BY_TIME_RANGE (
+    time_column month_start
+  ),
+  description 'One row per month and card with transactions, in cents. What reports of cards and cardholders are summed from: of a new day, one month is counted again instead of all history.',
+  grain (month_start, card_id),
+  references (client_id, card_id),
+  tags (fact, labelled),
+  audits (
+    not_null(
+      columns := (month_start, card_id, client_id, transaction_count, purchase_cents, refund_cents)
+    ),
+    unique_combination_of_columns(columns := (month_start, card_id)),
+    cents_are_the_outcomes
+  ),
+  cron '@daily',
+  interval_unit month,
+  allow_partials TRUE
+);
+
+SELECT
+  month_start::DATE, /* First day of the month */
+  card_id::INT, /* The card */
+  MIN(client_id)::INT AS client_id, /* Its holder */
+  COUNT(*)::BIGINT AS transaction_count, /* All transactions, declined ones too */
+  COUNT(*) FILTER(WHERE
+    is_approved)::BIGINT AS approved_count, /* Without any error */
+  COUNT(*) FILTER(WHERE
+    purchase_cents > 0)::BIGINT AS purchase_count, /* Approved, of more than zero dollars */
+  COUNT(*) FILTER(WHERE
+    refund_cents > 0)::BIGINT AS refund_count, /* Approved, of less than zero dollars */
+  SUM(purchase_cents)::BIGINT AS purchase_cents, /* Cents of approved purchases */
+  SUM(refund_cents)::BIGINT AS refund_cents, /* Cents that went back, positive */
+  COUNT(is_fraud)::BIGINT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
+  COUNT(*) FILTER(WHERE
+    is_fraud)::BIGINT AS fraud_count, /* Labelled as fraud, declined or not */
+  COALESCE(SUM(purchase_cents) FILTER(WHERE
+    NOT is_fraud IS NULL), 0)::BIGINT AS labelled_purchase_cents, /* Cents of approved purchases with a label: the denominator of a fraud rate by value */
+  COALESCE(SUM(purchase_cents) FILTER(WHERE
+    is_fraud), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud */
+  MAX(transacted_on) FILTER(WHERE
+    is_fraud)::DATE AS last_fraud_on, /* Day of the last fraud; NULL where there was none */
+  MAX(transacted_on) FILTER(WHERE
+    purchase_cents > 0)::DATE AS last_purchase_on, /* Day of the last approved purchase; NULL where there was none */
+  MAX(transacted_on)::DATE AS last_transaction_on /* Day of the last transaction */
+FROM facts.fct_outcomes
+WHERE
+  @in_months_of_range(transacted_on)
+GROUP BY
+  month_start,
+  card_id;
+
+@primary_key(month_start, card_id);
+
+@index(card_id, month_start);
+
+@index(client_id, month_start)

@@ -1,0 +1,60 @@
+MODEL (
+  name facts.fct_merchant_months,
+  kind INCREMENTAL_BY_TIME_RANGE (
+    time_column month_start
+  ),
+  description 'One row per month and merchant with transactions, in cents. What reports and monitors of merchants are summed from. Settled is what was approved, of more than zero dollars.',
+  grain (month_start, merchant_id),
+  references merchant_id,
+  tags (fact, labelled),
+  audits (
+    not_null(
+      columns := (month_start, merchant_id, transaction_count, purchase_cents, refund_cents)
+    ),
+    unique_combination_of_columns(columns := (month_start, merchant_id)),
+    cents_are_the_outcomes
+  ),
+  cron '@daily',
+  interval_unit month,
+  allow_partials TRUE
+);
+
+SELECT
+  month_start::DATE, /* First day of the month */
+  merchant_id::INT, /* The merchant */
+  COUNT(*)::BIGINT AS transaction_count, /* All transactions, declined ones too */
+  COUNT(*) FILTER(WHERE
+    is_approved)::BIGINT AS approved_count, /* Without any error */
+  COUNT(*) FILTER(WHERE
+    purchase_cents > 0)::BIGINT AS purchase_count, /* Settled: approved, of more than zero dollars */
+  COUNT(*) FILTER(WHERE
+    purchase_cents > 0 AND channel = 'online')::BIGINT AS online_purchase_count, /* Settled, card not present */
+  SUM(purchase_cents)::BIGINT AS purchase_cents, /* Cents of approved purchases */
+  SUM(refund_cents)::BIGINT AS refund_cents, /* Cents that went back, positive */
+  COUNT(is_fraud)::BIGINT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
+  COUNT(*) FILTER(WHERE
+    is_fraud)::BIGINT AS fraud_count, /* Labelled as fraud, declined or not */
+  COUNT(*) FILTER(WHERE
+    is_fraud AND purchase_cents > 0)::BIGINT AS settled_fraud_count, /* Settled purchases labelled as fraud */
+  COUNT(*) FILTER(WHERE
+    is_fraud AND purchase_cents > 0 AND channel = 'online')::BIGINT AS online_fraud_count, /* Settled purchases labelled as fraud, card not present */
+  COALESCE(SUM(purchase_cents) FILTER(WHERE
+    NOT is_fraud IS NULL), 0)::BIGINT AS labelled_purchase_cents, /* Cents of approved purchases with a label: the denominator of a fraud rate by value */
+  COALESCE(SUM(purchase_cents) FILTER(WHERE
+    is_fraud), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud */
+  COALESCE(SUM(purchase_cents) FILTER(WHERE
+    is_fraud AND channel = 'online'), 0)::BIGINT AS online_fraud_cents, /* Of these, card not present */
+  MAX(transacted_on) FILTER(WHERE
+    is_fraud)::DATE AS last_fraud_on /* Day of the last fraud; NULL where there was none */
+FROM facts.fct_outcomes
+WHERE
+  @in_months_of_range(transacted_on)
+GROUP BY
+  month_start,
+  merchant_id;
+
+@primary_key(month_start, merchant_id);
+
+@index(merchant_id, month_start);
+
+@index(month_start, merchant_id, where := fraud_count > 0)

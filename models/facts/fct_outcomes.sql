@@ -1,0 +1,64 @@
+MODEL (
+  name facts.fct_outcomes,
+  kind INCREMENTAL_BY_TIME_RANGE (
+    time_column transacted_on
+  ),
+  description 'One row per transaction with what came of it: the money it moved, in cents, and its label. The one place where approved, purchase, refund and labelled are defined; every report and feature is a sum over it. When labels arrive, their days are restated here.',
+  grain transaction_id,
+  references (client_id, card_id, mcc, merchant_id),
+  tags (fact, labelled),
+  audits (
+    not_null(
+      columns := (
+        transaction_id,
+        transacted_on,
+        month_start,
+        amount_cents,
+        purchase_cents,
+        refund_cents
+      )
+    ),
+    outcomes_are_the_facts
+  )
+);
+
+SELECT
+  facts.transaction_id::BIGINT, /* The transaction */
+  facts.transacted_at::TIMESTAMP, /* Local time of the purchase, in whole minutes */
+  facts.transacted_on::DATE, /* Its day */
+  DATE_TRUNC('MONTH', facts.transacted_at)::DATE AS month_start, /* First day of its month */
+  @minute_number(facts.transacted_at)::INT AS minute_number, /* Whole minutes since 1970: what windows measure time in, cheaper than intervals */
+  facts.client_id::INT, /* The cardholder */
+  facts.card_id::INT, /* The card */
+  facts.merchant_id::INT, /* The merchant */
+  facts.mcc::INT, /* Merchant category code */
+  facts.channel::TEXT, /* swipe, chip or online */
+  facts.merchant_state::TEXT, /* US state code, or a country; NULL where there is no place */
+  (
+    COALESCE(facts.merchant_country, 'United States') <> 'United States'
+  )::BOOLEAN AS is_foreign, /* Whether merchant_state is a country */
+  facts.is_approved::BOOLEAN, /* Whether it went through: no error at all */
+  (
+    facts.has_bad_card_number OR facts.has_bad_cvv OR facts.has_bad_expiration
+  )::BOOLEAN AS has_bad_card_data, /* Whether card number, security code or expiry date was wrong */
+  @cents(facts.amount)::BIGINT AS amount_cents, /* As published, in cents, refunds negative, declined or not */
+  CASE
+    WHEN facts.is_approved AND facts.amount > 0
+    THEN @cents(facts.amount)
+    ELSE 0
+  END::BIGINT AS purchase_cents, /* Purchase volume: cents of an approved purchase, else 0 */
+  CASE
+    WHEN facts.is_approved AND facts.amount < 0
+    THEN -@cents(facts.amount)
+    ELSE 0
+  END::BIGINT AS refund_cents, /* Cents of an approved refund, positive, else 0 */
+  labels.is_fraud::BOOLEAN /* Whether it was fraud; NULL where there is no label: unknown, not legitimate */
+FROM facts.fct_transactions AS facts
+LEFT JOIN facts.fct_fraud_labels AS labels
+  ON labels.transaction_id = facts.transaction_id
+WHERE
+  @in_range(facts.transacted_on);
+
+@primary_key(transaction_id);
+
+@index(transacted_on)

@@ -1,0 +1,325 @@
+MODEL (
+  name features.transaction_features,
+  kind INCREMENTAL_BY_TIME_RANGE (
+    time_column transacted_on
+  ),
+  description 'One row per transaction with what was known just before it, and nothing later: rows of an earlier minute only, up to 90 days back; labels only once they are 8 to 37 days old; no attribute of the snapshot of February 2020. New means not in the last 90 days. A changed day is felt for 90 days after.',
+  grain transaction_id,
+  references (card_id, merchant_id, mcc),
+  tags (feature, labelled, card_attributes),
+  audits (
+    not_null(
+      columns := (
+        transaction_id,
+        transacted_at,
+        transacted_on,
+        card_id,
+        card_transactions_30d,
+        is_new_merchant_90d
+      )
+    ),
+    features_are_the_outcomes
+  )
+);
+
+WITH category_days AS (
+  SELECT
+    mcc,
+    transacted_on,
+    @day_number(MIN(minute_number)) AS day_number,
+    COUNT(*) AS transaction_count,
+    COUNT(is_fraud) AS labelled_count,
+    COUNT(*) FILTER(WHERE
+      is_fraud) AS fraud_count
+  FROM facts.fct_outcomes
+  WHERE
+    @in_range(transacted_on, 37)
+  GROUP BY
+    mcc,
+    transacted_on
+), category_windows AS (
+  SELECT
+    mcc,
+    transacted_on,
+    SUM(transaction_count) OVER delayed AS mcc_transactions_30d,
+    SUM(labelled_count) OVER delayed AS mcc_labelled_30d,
+    SUM(fraud_count) OVER delayed AS mcc_fraud_30d
+  FROM category_days
+  WINDOW delayed AS (PARTITION BY mcc ORDER BY day_number RANGE BETWEEN 37 PRECEDING AND 8 PRECEDING) /* The 30 days that ended before the 7 began that a label takes */
+), numbered AS (
+  SELECT
+    transaction_id,
+    transacted_at,
+    transacted_on,
+    minute_number,
+    @day_number(minute_number) AS day_number,
+    card_id,
+    merchant_id,
+    mcc,
+    merchant_state,
+    channel,
+    is_foreign,
+    channel <> 'online' AND NOT merchant_state IS NULL AS is_card_present,
+    has_bad_card_data,
+    is_approved,
+    amount_cents,
+    purchase_cents,
+    is_fraud
+  FROM facts.fct_outcomes
+  WHERE
+    @in_range(transacted_on, 90)
+), merchant_windows AS (
+  SELECT
+    transaction_id,
+    transacted_at,
+    transacted_on,
+    minute_number,
+    card_id,
+    merchant_id,
+    mcc,
+    merchant_state,
+    channel,
+    is_foreign,
+    is_card_present,
+    has_bad_card_data,
+    is_approved,
+    amount_cents,
+    purchase_cents,
+    COUNT(*) OVER delayed AS merchant_transactions_30d,
+    COUNT(is_fraud) OVER delayed AS merchant_labelled_30d,
+    COUNT(*) FILTER(WHERE
+      is_fraud) OVER delayed AS merchant_fraud_30d
+  FROM numbered
+  WINDOW delayed AS (
+    PARTITION BY merchant_id
+    ORDER BY day_number
+    RANGE BETWEEN 37 PRECEDING AND 8 PRECEDING
+  )
+), card_windows AS (
+  SELECT
+    transaction_id,
+    transacted_at,
+    transacted_on,
+    minute_number,
+    card_id,
+    merchant_id,
+    mcc,
+    merchant_state,
+    channel,
+    is_foreign,
+    is_card_present,
+    has_bad_card_data,
+    is_approved,
+    amount_cents,
+    purchase_cents,
+    merchant_transactions_30d,
+    merchant_labelled_30d,
+    merchant_fraud_30d,
+    COUNT(*) OVER card_1h AS card_transactions_1h,
+    SUM(purchase_cents) OVER card_1h AS card_purchase_cents_1h,
+    COUNT(*) OVER card_24h AS card_transactions_24h,
+    SUM(purchase_cents) OVER card_24h AS card_purchase_cents_24h,
+    COUNT(*) OVER card_7d AS card_transactions_7d,
+    SUM(purchase_cents) OVER card_7d AS card_purchase_cents_7d,
+    COUNT(*) OVER card_30d AS card_transactions_30d,
+    SUM(purchase_cents) OVER card_30d AS card_purchase_cents_30d,
+    COUNT(*) FILTER(WHERE
+      NOT is_approved) OVER card_1h AS card_declines_1h,
+    COUNT(*) FILTER(WHERE
+      NOT is_approved) OVER card_24h AS card_declines_24h,
+    COUNT(*) FILTER(WHERE
+      purchase_cents BETWEEN 1 AND 500) OVER card_1h AS card_small_purchases_1h,
+    COUNT(*) FILTER(WHERE
+      purchase_cents > 0) OVER card_90d AS card_purchases_90d,
+    SUM(purchase_cents) OVER card_90d AS card_cents_90d,
+    SUM(purchase_cents * purchase_cents) OVER card_90d AS card_squares_90d,
+    MAX(minute_number) OVER before AS previous_minute,
+    MAX(CASE WHEN is_card_present THEN minute_number END) OVER before AS presence_minute,
+    MAX(CASE WHEN is_card_present AND NOT is_foreign THEN minute_number END) OVER before AS domestic_minute,
+    MAX(minute_number) OVER before_at_merchant AS merchant_minute,
+    MAX(minute_number) OVER before_in_mcc AS mcc_minute,
+    MAX(minute_number) OVER before_in_place AS place_minute
+  FROM merchant_windows
+  WINDOW card_1h AS (
+    PARTITION BY card_id
+    ORDER BY minute_number
+    RANGE BETWEEN 60 PRECEDING AND 1 PRECEDING
+  ), card_24h AS (
+    PARTITION BY card_id
+    ORDER BY minute_number
+    RANGE BETWEEN 1440 PRECEDING AND 1 PRECEDING
+  ), card_7d AS (
+    PARTITION BY card_id
+    ORDER BY minute_number
+    RANGE BETWEEN 10080 PRECEDING AND 1 PRECEDING
+  ), card_30d AS (
+    PARTITION BY card_id
+    ORDER BY minute_number
+    RANGE BETWEEN 43200 PRECEDING AND 1 PRECEDING
+  ), card_90d AS (
+    PARTITION BY card_id
+    ORDER BY minute_number
+    RANGE BETWEEN 129600 PRECEDING AND 1 PRECEDING
+  ), before AS (
+    PARTITION BY card_id
+    ORDER BY minute_number
+    RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+  ) /* Of all rows read, and so of 90 days at least: what is older is cut off below. A maximum is cheap where the frame only grows */, before_at_merchant AS (
+    PARTITION BY card_id, merchant_id
+    ORDER BY minute_number
+    RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+  ), before_in_mcc AS (
+    PARTITION BY card_id, mcc
+    ORDER BY minute_number
+    RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+  ), before_in_place AS (
+    PARTITION BY card_id, merchant_state
+    ORDER BY minute_number
+    RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+  )
+), within_90_days AS (
+  SELECT
+    transaction_id,
+    transacted_at,
+    transacted_on,
+    minute_number,
+    card_id,
+    merchant_id,
+    mcc,
+    merchant_state,
+    channel,
+    is_foreign,
+    is_card_present,
+    has_bad_card_data,
+    is_approved,
+    amount_cents,
+    purchase_cents,
+    merchant_transactions_30d,
+    merchant_labelled_30d,
+    merchant_fraud_30d,
+    card_transactions_1h,
+    card_purchase_cents_1h,
+    card_transactions_24h,
+    card_purchase_cents_24h,
+    card_transactions_7d,
+    card_purchase_cents_7d,
+    card_transactions_30d,
+    card_purchase_cents_30d,
+    card_declines_1h,
+    card_declines_24h,
+    card_small_purchases_1h,
+    card_purchases_90d,
+    card_purchases_90d::DOUBLE PRECISION AS purchases,
+    card_cents_90d::BIGINT::DOUBLE PRECISION AS cents,
+    card_squares_90d::BIGINT::DOUBLE PRECISION AS squares,
+    CASE WHEN previous_minute >= minute_number - 129600 THEN previous_minute END AS previous_minute,
+    CASE
+      WHEN is_card_present AND presence_minute >= minute_number - 129600
+      THEN presence_minute
+    END AS presence_minute,
+    COALESCE(domestic_minute, 0) AS domestic_minute,
+    COALESCE(merchant_minute, 0) AS merchant_minute,
+    COALESCE(mcc_minute, 0) AS mcc_minute,
+    COALESCE(place_minute, 0) AS place_minute
+  FROM card_windows
+  WHERE
+    @in_range(transacted_on)
+)
+SELECT
+  known.transaction_id::BIGINT, /* The transaction */
+  known.transacted_at::TIMESTAMP, /* Its minute, local time */
+  known.transacted_on::DATE, /* Its day */
+  known.card_id::INT, /* The card */
+  known.merchant_id::INT, /* The merchant */
+  known.mcc::INT, /* Merchant category code */
+  known.channel::TEXT, /* swipe, chip or online */
+  known.amount_cents::BIGINT, /* What was asked for, in cents, refunds negative */
+  known.is_foreign::BOOLEAN, /* Whether the merchant is in another country */
+  known.has_bad_card_data::BOOLEAN, /* Whether card number, security code or expiry date was wrong, which the authorisation tells */
+  known.card_transactions_1h::BIGINT, /* Transactions of the card in the last hour, declined ones too */
+  COALESCE(known.card_purchase_cents_1h, 0)::BIGINT AS card_purchase_cents_1h, /* Cents of its approved purchases in the last hour */
+  known.card_transactions_24h::BIGINT, /* Transactions of the card in the last 24 hours, declined ones too */
+  COALESCE(known.card_purchase_cents_24h, 0)::BIGINT AS card_purchase_cents_24h, /* Cents of its approved purchases in the last 24 hours */
+  known.card_transactions_7d::BIGINT, /* Transactions of the card in the last 7 days, declined ones too */
+  COALESCE(known.card_purchase_cents_7d, 0)::BIGINT AS card_purchase_cents_7d, /* Cents of its approved purchases in the last 7 days */
+  known.card_transactions_30d::BIGINT, /* Transactions of the card in the last 30 days, declined ones too */
+  COALESCE(known.card_purchase_cents_30d, 0)::BIGINT AS card_purchase_cents_30d, /* Cents of its approved purchases in the last 30 days */
+  known.card_declines_1h::BIGINT, /* Declined transactions of the card in the last hour */
+  known.card_declines_24h::BIGINT, /* Declined transactions of the card in the last 24 hours */
+  known.card_purchases_90d::BIGINT, /* Approved purchases of the card in the last 90 days, on which amount_z_score_90d rests */
+  CASE
+    WHEN known.card_purchases_90d >= 5
+    AND known.purchases * known.squares > known.cents * known.cents
+    THEN (
+      known.amount_cents * known.purchases - known.cents
+    ) / SQRT(
+      (
+        known.purchases * known.squares - known.cents * known.cents
+      ) * known.purchases / (
+        known.purchases - 1
+      )
+    )
+  END::DECIMAL(12, 2) AS amount_z_score_90d, /* Standard deviations of the amount from the mean of these; NULL below five of them or where all are alike */
+  (
+    known.minute_number - known.previous_minute
+  )::INT AS minutes_since_previous, /* Since the card was last used; NULL where not in the last 90 days */
+  (
+    @day_number(known.minute_number) - @day_number(known.previous_minute)
+  )::INT AS days_since_last_use, /* Days since the card was last used; NULL where not in the last 90 days */
+  (
+    known.merchant_minute < known.minute_number - 129600
+  )::BOOLEAN AS is_new_merchant_90d, /* Whether the card was not at this merchant in the last 90 days */
+  (
+    known.mcc_minute < known.minute_number - 129600
+  )::BOOLEAN AS is_new_mcc_90d, /* Whether the card was not at any merchant of this category in the last 90 days */
+  (
+    known.place_minute < known.minute_number - 129600
+  )::BOOLEAN AS is_new_place_90d, /* Whether the card was not in this state or country (or online) in the last 90 days */
+  COALESCE(known.place_minute < known.presence_minute, FALSE)::BOOLEAN AS has_place_changed, /* Card present: whether the card was last present in another state or country */
+  COALESCE(
+    CASE WHEN known.is_foreign THEN known.place_minute ELSE known.domestic_minute END < known.presence_minute,
+    FALSE
+  )::BOOLEAN AS has_country_changed, /* Card present: whether the card was last present in another country */
+  (
+    known.minute_number - known.presence_minute
+  )::INT AS minutes_since_presence, /* Card present: since it was last present; few where has_place_changed is an impossible journey; NULL where not in the last 90 days */
+  (
+    known.amount_cents >= 10000 AND known.card_small_purchases_1h > 0
+  )::BOOLEAN AS is_large_after_small_1h, /* Whether it is of $100 or more, and an approved purchase of up to $5 went before within the hour */
+  @days_between(cards.card_opened_on, known.transacted_on)::INT AS days_since_card_opened, /* Days since the account was opened; negative where the transaction is older */
+  known.merchant_transactions_30d::BIGINT, /* At the merchant, on days 37 to 8 before */
+  known.merchant_labelled_30d::BIGINT, /* Of these with a label: what merchant_fraud_rate_bp_30d divides by */
+  CASE
+    WHEN known.merchant_fraud_30d > 0
+    THEN @basis_points(known.merchant_fraud_30d, known.merchant_labelled_30d)
+    WHEN known.merchant_labelled_30d > 0
+    THEN 0
+  END::DECIMAL(18, 2) AS merchant_fraud_rate_bp_30d, /* Fraud rate of these by count, basis points; NULL where none is labelled */
+  COALESCE(categories.mcc_transactions_30d, 0)::BIGINT AS mcc_transactions_30d, /* In the category, on days 37 to 8 before */
+  COALESCE(categories.mcc_labelled_30d, 0)::BIGINT AS mcc_labelled_30d, /* Of these with a label: what mcc_fraud_rate_bp_30d divides by */
+  CASE
+    WHEN categories.mcc_fraud_30d > 0
+    THEN @basis_points(categories.mcc_fraud_30d, categories.mcc_labelled_30d)
+    WHEN categories.mcc_labelled_30d > 0
+    THEN 0
+  END::DECIMAL(18, 2) AS mcc_fraud_rate_bp_30d, /* Fraud rate of these by count, basis points; NULL where none is labelled */
+  EXTRACT(HOUR FROM known.transacted_at)::INT AS hour_of_day, /* 0 to 23, local */
+  (
+    known.transacted_at < known.transacted_on + INTERVAL '6 HOURS'
+  )::BOOLEAN AS is_night, /* From 00:00 to 05:59 */
+  dates.is_weekend::BOOLEAN /* Whether it is a Saturday or Sunday */
+FROM within_90_days AS known
+JOIN category_windows AS categories
+  ON categories.mcc = known.mcc AND categories.transacted_on = known.transacted_on
+JOIN dimensions.dim_cards AS cards
+  ON cards.card_id = known.card_id
+JOIN dimensions.dim_dates AS dates
+  ON dates.date_day = known.transacted_on;
+
+@felt_for_days(90);
+
+@primary_key(transaction_id);
+
+@index(transacted_on);
+
+@index(card_id, transacted_at)

@@ -1,0 +1,90 @@
+MODEL (
+  name serving.card_risk,
+  kind FULL,
+  description 'One row per card with transactions, over all of the data and over its last twelve months: fraud moves, and one blended rate hides it. Unlabelled is unknown, never legitimate: rates divide by the labelled.',
+  grain card_id,
+  references card_id,
+  tags (serving, fraud),
+  audits (
+    not_null(columns := (card_id, transaction_count, labelled_count, fraud_count, fraud_loss)),
+    unique_values(columns := (
+      card_id
+    )),
+    cards_are_the_card_months
+  )
+);
+
+WITH last_months AS (
+  SELECT
+    MAX(month_start) AS month_start
+  FROM facts.fct_card_months
+), summed AS (
+  SELECT
+    months.card_id,
+    MIN(months.month_start) AS first_month,
+    MAX(months.month_start) AS last_month,
+    SUM(months.transaction_count) AS transaction_count,
+    SUM(months.approved_count) AS approved_count,
+    SUM(months.purchase_count) AS purchase_count,
+    SUM(months.purchase_cents) AS purchase_cents,
+    SUM(months.labelled_count) AS labelled_count,
+    SUM(months.fraud_count) AS fraud_count,
+    SUM(months.labelled_purchase_cents) AS labelled_purchase_cents,
+    SUM(months.fraud_loss_cents) AS fraud_loss_cents,
+    MAX(months.last_fraud_on) AS last_fraud_on,
+    SUM(months.labelled_count) FILTER(WHERE
+      months.month_start > last_months.month_start - INTERVAL '12 MONTHS') AS recent_labelled_count,
+    SUM(months.fraud_count) FILTER(WHERE
+      months.month_start > last_months.month_start - INTERVAL '12 MONTHS') AS recent_fraud_count,
+    SUM(months.fraud_loss_cents) FILTER(WHERE
+      months.month_start > last_months.month_start - INTERVAL '12 MONTHS') AS recent_fraud_loss_cents
+  FROM facts.fct_card_months AS months
+  CROSS JOIN last_months
+  GROUP BY
+    months.card_id
+), overall AS (
+  SELECT
+    SUM(fraud_count) AS fraud_count,
+    SUM(labelled_count) AS labelled_count
+  FROM summed
+)
+SELECT
+  summed.card_id::INT, /* The card */
+  cards.client_id::INT, /* Its holder */
+  cards.card_brand::TEXT, /* Visa, Mastercard, Amex or Discover */
+  cards.card_type::TEXT, /* Debit, Credit or Debit (Prepaid) */
+  cards.card_last4::TEXT, /* Last four digits of the card number */
+  summed.first_month::DATE AS first_month_date, /* First day of the month of the first transaction */
+  summed.last_month::DATE AS last_month_date, /* First day of the month of the last transaction */
+  summed.transaction_count::BIGINT, /* All transactions, declined ones too: what decline_rate_bp divides by */
+  (
+    summed.transaction_count - summed.approved_count
+  )::BIGINT AS declined_count, /* With an error */
+  @basis_points(summed.transaction_count - summed.approved_count, summed.transaction_count)::DECIMAL(18, 2) AS decline_rate_bp, /* Basis points of all transactions */
+  summed.purchase_count::BIGINT, /* Approved, of more than zero dollars */
+  @dollars_of(summed.purchase_cents)::DECIMAL(18, 2) AS purchase_volume, /* US dollars of approved purchases */
+  summed.labelled_count::BIGINT, /* With a label: what fraud_rate_bp divides by */
+  summed.fraud_count::BIGINT, /* Labelled as fraud, declined or not */
+  @basis_points(summed.fraud_count, summed.labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count: basis points of the labelled; NULL where nothing is labelled */
+  @basis_points(
+    summed.fraud_count * overall.labelled_count + 100 * overall.fraud_count,
+    summed.labelled_count * overall.labelled_count + 100 * overall.labelled_count
+  )::DECIMAL(18, 2) AS estimated_fraud_rate_bp, /* An estimate to rank by: as if 100 more labelled at the rate of all had been seen, so that one fraud of one is not 100 % */
+  @dollars_of(summed.labelled_purchase_cents)::DECIMAL(18, 2) AS labelled_purchase_volume, /* US dollars of approved purchases with a label: what fraud_rate_by_value_bp divides by */
+  @dollars_of(summed.fraud_loss_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of approved purchases labelled as fraud */
+  @basis_points(summed.fraud_loss_cents, summed.labelled_purchase_cents)::DECIMAL(18, 2) AS fraud_rate_by_value_bp, /* By value: basis points of the labelled purchase volume; NULL where that is zero */
+  COALESCE(summed.recent_labelled_count, 0)::BIGINT AS recent_labelled_count, /* Of the last twelve months of the data: with a label */
+  COALESCE(summed.recent_fraud_count, 0)::BIGINT AS recent_fraud_count, /* Of these, labelled as fraud */
+  @basis_points(summed.recent_fraud_count, summed.recent_labelled_count)::DECIMAL(18, 2) AS recent_fraud_rate_bp, /* By count, of the last twelve months of the data; NULL where nothing is labelled */
+  @dollars_of(summed.recent_fraud_loss_cents)::DECIMAL(18, 2) AS recent_fraud_loss, /* US dollars lost in the last twelve months of the data */
+  summed.last_fraud_on::DATE /* Day of the last fraud; NULL where there was none */
+FROM summed
+CROSS JOIN overall
+JOIN dimensions.dim_cards AS cards
+  ON cards.card_id = summed.card_id;
+
+@primary_key(card_id);
+
+@index(client_id);
+
+@index(estimated_fraud_rate_bp)

@@ -1,0 +1,92 @@
+MODEL (
+  name serving.daily_revenue,
+  kind INCREMENTAL_BY_TIME_RANGE (
+    time_column transacted_on
+  ),
+  description 'One row per day, channel and card type with transactions. Declined transactions move no money; refunds stand apart from purchases. The interchange is an estimate by seeds.interchange_rates: the data holds no fee.',
+  grain (transacted_on, channel, card_type),
+  tags (serving, revenue, card_attributes),
+  audits (
+    not_null(
+      columns := (transacted_on, channel, card_type, transaction_count, purchase_volume, refunds)
+    ),
+    unique_combination_of_columns(columns := (transacted_on, channel, card_type)),
+    daily_revenue_is_the_outcomes
+  )
+);
+
+WITH volume_by_rate AS (
+  SELECT
+    outcomes.transacted_on,
+    outcomes.channel,
+    cards.card_type,
+    cards.card_brand,
+    COALESCE(groups.mcc_group, 'other') AS mcc_group,
+    COUNT(*) AS transaction_count,
+    COUNT(*) FILTER(WHERE
+      outcomes.is_approved) AS approved_count,
+    COUNT(*) FILTER(WHERE
+      outcomes.purchase_cents > 0) AS purchase_count,
+    COUNT(*) FILTER(WHERE
+      outcomes.refund_cents > 0) AS refund_count,
+    SUM(outcomes.purchase_cents) AS purchase_cents,
+    SUM(outcomes.refund_cents) AS refund_cents
+  FROM facts.fct_outcomes AS outcomes
+  JOIN dimensions.dim_cards AS cards
+    ON cards.card_id = outcomes.card_id
+  LEFT JOIN seeds.interchange_mcc_groups AS groups
+    ON groups.mcc = outcomes.mcc
+  WHERE
+    @in_range(outcomes.transacted_on)
+  GROUP BY
+    outcomes.transacted_on,
+    outcomes.channel,
+    cards.card_type,
+    cards.card_brand,
+    COALESCE(groups.mcc_group, 'other')
+), priced AS (
+  SELECT
+    volume.transacted_on,
+    volume.channel,
+    volume.card_type,
+    volume.transaction_count,
+    volume.approved_count,
+    volume.purchase_count,
+    volume.refund_count,
+    volume.purchase_cents,
+    volume.refund_cents,
+    volume.purchase_cents * rates.rate_bp / 10000 + volume.purchase_count * rates.fixed_fee * 100 AS interchange_cents,
+    CASE WHEN rates.rate_bp IS NULL THEN volume.purchase_count ELSE 0 END AS unpriced_count
+  FROM volume_by_rate AS volume
+  LEFT JOIN seeds.interchange_rates AS rates
+    ON rates.card_brand = volume.card_brand
+    AND rates.card_type = volume.card_type
+    AND rates.mcc_group = volume.mcc_group
+    AND rates.is_card_present = (
+      volume.channel <> 'online'
+    )
+    AND volume.transacted_on >= rates.valid_from_date
+    AND volume.transacted_on < COALESCE(rates.valid_until_date, '9999-01-01'::DATE)
+)
+SELECT
+  transacted_on::DATE, /* The day */
+  channel::TEXT, /* swipe, chip or online */
+  card_type::TEXT, /* Debit, Credit or Debit (Prepaid) */
+  SUM(transaction_count)::BIGINT AS transaction_count, /* All transactions, declined ones too */
+  SUM(approved_count)::BIGINT AS approved_count, /* Without any error */
+  SUM(transaction_count - approved_count)::BIGINT AS declined_count, /* With an error */
+  SUM(purchase_count)::BIGINT AS purchase_count, /* Approved, of more than zero dollars */
+  SUM(refund_count)::BIGINT AS refund_count, /* Approved, of less than zero dollars */
+  @dollars_of(SUM(purchase_cents))::DECIMAL(18, 2) AS purchase_volume, /* US dollars of approved purchases */
+  @dollars_of(SUM(refund_cents))::DECIMAL(18, 2) AS refunds, /* US dollars that went back, positive */
+  @dollars_of(SUM(purchase_cents - refund_cents))::DECIMAL(18, 2) AS net_volume, /* Purchase volume less refunds */
+  @average_of(@dollars_of(SUM(purchase_cents)), SUM(purchase_count))::DECIMAL(18, 2) AS average_ticket, /* US dollars for each purchase; NULL where there was none */
+  @dollars_of(SUM(interchange_cents))::DECIMAL(18, 2) AS estimated_interchange, /* An estimate in US dollars, on purchases, refunds not deducted */
+  SUM(unpriced_count)::BIGINT AS unpriced_count /* Purchases for which the seed has no rate: not in the estimate */
+FROM priced
+GROUP BY
+  transacted_on,
+  channel,
+  card_type;
+
+@primary_key(transacted_on, channel, card_type)

@@ -1,0 +1,63 @@
+MODEL (
+  name serving.fraud_by_geography,
+  kind INCREMENTAL_BY_TIME_RANGE (
+    time_column month_start
+  ),
+  description 'One row per month and place of the merchant with transactions. A place is a US state, a country abroad, or ONLINE; Georgia is the country, GA the state. Unlabelled is unknown, never legitimate: rates divide by the labelled.',
+  grain (month_start, place),
+  tags (serving, fraud, labelled),
+  audits (
+    not_null(
+      columns := (month_start, place, transaction_count, labelled_count, fraud_count, fraud_loss)
+    ),
+    unique_combination_of_columns(columns := (month_start, place)),
+    fraud_months_are_the_outcomes
+  ),
+  cron '@daily',
+  interval_unit month,
+  allow_partials TRUE
+);
+
+WITH labelled AS (
+  SELECT
+    month_start,
+    merchant_state,
+    is_foreign,
+    COUNT(*) AS transaction_count,
+    COUNT(is_fraud) AS labelled_count,
+    COUNT(*) FILTER(WHERE
+      is_fraud) AS fraud_count,
+    SUM(purchase_cents) FILTER(WHERE
+      NOT is_fraud IS NULL) AS labelled_purchase_cents,
+    SUM(purchase_cents) FILTER(WHERE
+      is_fraud) AS fraud_loss_cents
+  FROM facts.fct_outcomes
+  WHERE
+    @in_months_of_range(transacted_on)
+  GROUP BY
+    month_start,
+    merchant_state,
+    is_foreign
+)
+SELECT
+  labelled.month_start::DATE, /* First day of the month */
+  COALESCE(labelled.merchant_state, 'ONLINE')::TEXT AS place, /* US state code, country, or ONLINE */
+  CASE
+    WHEN labelled.merchant_state IS NULL
+    THEN 'online'
+    WHEN labelled.is_foreign
+    THEN 'foreign'
+    ELSE 'domestic'
+  END::TEXT AS place_kind, /* domestic, foreign or online */
+  labelled.transaction_count::BIGINT, /* All transactions, declined ones too */
+  labelled.labelled_count::BIGINT, /* With a label: what fraud_rate_bp divides by */
+  labelled.fraud_count::BIGINT, /* Labelled as fraud, declined or not */
+  @basis_points(labelled.fraud_count, labelled.labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count: basis points of the labelled; NULL where nothing is labelled */
+  @dollars_of(labelled.labelled_purchase_cents)::DECIMAL(18, 2) AS labelled_purchase_volume, /* US dollars of approved purchases with a label: what fraud_rate_by_value_bp divides by */
+  @dollars_of(labelled.fraud_loss_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of approved purchases labelled as fraud */
+  @basis_points(labelled.fraud_loss_cents, labelled.labelled_purchase_cents)::DECIMAL(18, 2) AS fraud_rate_by_value_bp /* By value: basis points of the labelled purchase volume; NULL where that is zero */
+FROM labelled;
+
+@primary_key(month_start, place);
+
+@index(place, month_start)

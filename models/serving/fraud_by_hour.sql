@@ -1,0 +1,66 @@
+MODEL (
+  name serving.fraud_by_hour,
+  kind INCREMENTAL_BY_TIME_RANGE (
+    time_column month_start
+  ),
+  description 'One row per month and hour of the day with transactions. Hours are local, as published; night is 00:00 to 05:59. Unlabelled is unknown, never legitimate: rates divide by the labelled.',
+  grain (month_start, hour_of_day),
+  tags (serving, fraud, labelled),
+  audits (
+    not_null(
+      columns := (
+        month_start,
+        hour_of_day,
+        transaction_count,
+        labelled_count,
+        fraud_count,
+        fraud_loss
+      )
+    ),
+    unique_combination_of_columns(columns := (month_start, hour_of_day)),
+    fraud_months_are_the_outcomes
+  ),
+  cron '@daily',
+  interval_unit month,
+  allow_partials TRUE
+);
+
+WITH labelled AS (
+  SELECT
+    month_start,
+    EXTRACT(HOUR FROM transacted_at) AS hour_of_day,
+    COUNT(*) AS transaction_count,
+    COUNT(is_fraud) AS labelled_count,
+    COUNT(*) FILTER(WHERE
+      is_fraud) AS fraud_count,
+    SUM(purchase_cents) FILTER(WHERE
+      NOT is_fraud IS NULL) AS labelled_purchase_cents,
+    SUM(purchase_cents) FILTER(WHERE
+      is_fraud) AS fraud_loss_cents
+  FROM facts.fct_outcomes
+  WHERE
+    @in_months_of_range(transacted_on)
+  GROUP BY
+    month_start,
+    EXTRACT(HOUR FROM transacted_at)
+)
+SELECT
+  labelled.month_start::DATE, /* First day of the month */
+  labelled.hour_of_day::INT, /* 0 to 23 */
+  (
+    labelled.hour_of_day < 6
+  )::BOOLEAN AS is_night, /* From 00:00 to 05:59 */
+  labelled.transaction_count::BIGINT, /* All transactions, declined ones too */
+  labelled.labelled_count::BIGINT, /* With a label: what fraud_rate_bp divides by */
+  labelled.fraud_count::BIGINT, /* Labelled as fraud, declined or not */
+  @basis_points(labelled.fraud_count, labelled.labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count: basis points of the labelled; NULL where nothing is labelled */
+  @dollars_of(labelled.labelled_purchase_cents)::DECIMAL(18, 2) AS labelled_purchase_volume, /* US dollars of approved purchases with a label: what fraud_rate_by_value_bp divides by */
+  @dollars_of(labelled.fraud_loss_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of approved purchases labelled as fraud */
+  @basis_points(labelled.fraud_loss_cents, labelled.labelled_purchase_cents)::DECIMAL(18, 2) AS fraud_rate_by_value_bp, /* By value: basis points of the labelled purchase volume; NULL where that is zero */
+  @average_of(
+    labelled.fraud_count * SUM(labelled.labelled_count) OVER (PARTITION BY labelled.month_start),
+    labelled.labelled_count * SUM(labelled.fraud_count) OVER (PARTITION BY labelled.month_start)
+  )::DECIMAL(18, 2) AS vampire_index /* Fraud rate of the hour by that of the whole month: 2 is twice as risky; NULL where the month has no fraud */
+FROM labelled;
+
+@primary_key(month_start, hour_of_day)

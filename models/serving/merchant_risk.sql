@@ -1,0 +1,92 @@
+MODEL (
+  name serving.merchant_risk,
+  kind FULL,
+  description 'One row per merchant with transactions, over all of the data and over its last twelve months: fraud moves, and one blended rate hides it. Unlabelled is unknown, never legitimate: rates divide by the labelled.',
+  grain merchant_id,
+  references merchant_id,
+  tags (serving, fraud),
+  audits (
+    not_null(
+      columns := (merchant_id, transaction_count, labelled_count, fraud_count, fraud_loss)
+    ),
+    unique_values(columns := (
+      merchant_id
+    )),
+    merchants_are_the_merchant_months
+  )
+);
+
+WITH last_months AS (
+  SELECT
+    MAX(month_start) AS month_start
+  FROM facts.fct_merchant_months
+), summed AS (
+  SELECT
+    months.merchant_id,
+    MIN(months.month_start) AS first_month,
+    MAX(months.month_start) AS last_month,
+    SUM(months.transaction_count) AS transaction_count,
+    SUM(months.approved_count) AS approved_count,
+    SUM(months.purchase_count) AS purchase_count,
+    SUM(months.purchase_cents) AS purchase_cents,
+    SUM(months.labelled_count) AS labelled_count,
+    SUM(months.fraud_count) AS fraud_count,
+    SUM(months.labelled_purchase_cents) AS labelled_purchase_cents,
+    SUM(months.fraud_loss_cents) AS fraud_loss_cents,
+    MAX(months.last_fraud_on) AS last_fraud_on,
+    SUM(months.labelled_count) FILTER(WHERE
+      months.month_start > last_months.month_start - INTERVAL '12 MONTHS') AS recent_labelled_count,
+    SUM(months.fraud_count) FILTER(WHERE
+      months.month_start > last_months.month_start - INTERVAL '12 MONTHS') AS recent_fraud_count,
+    SUM(months.fraud_loss_cents) FILTER(WHERE
+      months.month_start > last_months.month_start - INTERVAL '12 MONTHS') AS recent_fraud_loss_cents
+  FROM facts.fct_merchant_months AS months
+  CROSS JOIN last_months
+  GROUP BY
+    months.merchant_id
+), overall AS (
+  SELECT
+    SUM(fraud_count) AS fraud_count,
+    SUM(labelled_count) AS labelled_count
+  FROM summed
+)
+SELECT
+  summed.merchant_id::INT, /* The merchant */
+  merchants.mcc::INT, /* Its category; the lowest code, where it was seen under several */
+  categories.mcc_description::TEXT, /* What the code stands for */
+  summed.first_month::DATE AS first_month_date, /* First day of the month of the first transaction */
+  summed.last_month::DATE AS last_month_date, /* First day of the month of the last transaction */
+  summed.transaction_count::BIGINT, /* All transactions, declined ones too: what decline_rate_bp divides by */
+  (
+    summed.transaction_count - summed.approved_count
+  )::BIGINT AS declined_count, /* With an error */
+  @basis_points(summed.transaction_count - summed.approved_count, summed.transaction_count)::DECIMAL(18, 2) AS decline_rate_bp, /* Basis points of all transactions */
+  summed.purchase_count::BIGINT, /* Approved, of more than zero dollars */
+  @dollars_of(summed.purchase_cents)::DECIMAL(18, 2) AS purchase_volume, /* US dollars of approved purchases */
+  summed.labelled_count::BIGINT, /* With a label: what fraud_rate_bp divides by */
+  summed.fraud_count::BIGINT, /* Labelled as fraud, declined or not */
+  @basis_points(summed.fraud_count, summed.labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count: basis points of the labelled; NULL where nothing is labelled */
+  @basis_points(
+    summed.fraud_count * overall.labelled_count + 100 * overall.fraud_count,
+    summed.labelled_count * overall.labelled_count + 100 * overall.labelled_count
+  )::DECIMAL(18, 2) AS estimated_fraud_rate_bp, /* An estimate to rank by: as if 100 more labelled at the rate of all had been seen, so that one fraud of one is not 100 % */
+  @dollars_of(summed.labelled_purchase_cents)::DECIMAL(18, 2) AS labelled_purchase_volume, /* US dollars of approved purchases with a label: what fraud_rate_by_value_bp divides by */
+  @dollars_of(summed.fraud_loss_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of approved purchases labelled as fraud */
+  @basis_points(summed.fraud_loss_cents, summed.labelled_purchase_cents)::DECIMAL(18, 2) AS fraud_rate_by_value_bp, /* By value: basis points of the labelled purchase volume; NULL where that is zero */
+  COALESCE(summed.recent_labelled_count, 0)::BIGINT AS recent_labelled_count, /* Of the last twelve months of the data: with a label */
+  COALESCE(summed.recent_fraud_count, 0)::BIGINT AS recent_fraud_count, /* Of these, labelled as fraud */
+  @basis_points(summed.recent_fraud_count, summed.recent_labelled_count)::DECIMAL(18, 2) AS recent_fraud_rate_bp, /* By count, of the last twelve months of the data; NULL where nothing is labelled */
+  @dollars_of(summed.recent_fraud_loss_cents)::DECIMAL(18, 2) AS recent_fraud_loss, /* US dollars lost in the last twelve months of the data */
+  summed.last_fraud_on::DATE /* Day of the last fraud; NULL where there was none */
+FROM summed
+CROSS JOIN overall
+LEFT JOIN dimensions.dim_merchants AS merchants
+  ON merchants.merchant_id = summed.merchant_id
+LEFT JOIN dimensions.dim_mcc AS categories
+  ON categories.mcc = merchants.mcc;
+
+@primary_key(merchant_id);
+
+@index(mcc);
+
+@index(estimated_fraud_rate_bp)

@@ -1,0 +1,146 @@
+MODEL (
+  name serving.monthly_executive_summary,
+  kind FULL,
+  description 'One row per month with transactions, with growth against the month before and the same month of the year before (NULL where that month has no row). A month of which the data ends early is not complete: mind is_complete. The interchange is an estimate.',
+  grain month_start,
+  tags (serving, revenue, fraud),
+  audits (
+    not_null(
+      columns := (
+        month_start,
+        transaction_count,
+        purchase_volume,
+        refunds,
+        active_clients,
+        fraud_loss
+      )
+    ),
+    unique_values(columns := (
+      month_start
+    )),
+    summary_is_the_daily_revenue
+  )
+);
+
+WITH revenue AS (
+  SELECT
+    dates.month_start,
+    COUNT(DISTINCT daily.transacted_on) AS day_count,
+    SUM(daily.transaction_count) AS transaction_count,
+    SUM(daily.approved_count) AS approved_count,
+    SUM(daily.purchase_count) AS purchase_count,
+    SUM(daily.refund_count) AS refund_count,
+    SUM(daily.purchase_volume) AS purchase_volume,
+    SUM(daily.refunds) AS refunds,
+    SUM(daily.purchase_volume) FILTER(WHERE
+      daily.channel = 'online') AS online_volume,
+    SUM(daily.estimated_interchange) AS estimated_interchange
+  FROM serving.daily_revenue AS daily
+  JOIN dimensions.dim_dates AS dates
+    ON dates.date_day = daily.transacted_on
+  GROUP BY
+    dates.month_start
+), client_months AS (
+  SELECT
+    month_start,
+    client_id,
+    COUNT(*) FILTER(WHERE
+      purchase_count > 0) AS active_cards,
+    MAX(last_transaction_on) AS last_transaction_on
+  FROM facts.fct_card_months
+  GROUP BY
+    month_start,
+    client_id
+), activity AS (
+  SELECT
+    month_start,
+    COUNT(*) FILTER(WHERE
+      active_cards > 0) AS active_clients,
+    SUM(active_cards) AS active_cards,
+    MAX(last_transaction_on) AS last_transaction_on
+  FROM client_months
+  GROUP BY
+    month_start
+), fraud AS (
+  SELECT
+    month_start,
+    SUM(labelled_count) AS labelled_count,
+    SUM(fraud_count) AS fraud_count,
+    SUM(labelled_purchase_volume) AS labelled_purchase_volume,
+    SUM(fraud_loss) AS fraud_loss
+  FROM serving.fraud_by_channel_month
+  GROUP BY
+    month_start
+), compared AS (
+  SELECT
+    revenue.month_start,
+    revenue.transaction_count,
+    revenue.approved_count,
+    revenue.purchase_count,
+    revenue.refund_count,
+    revenue.purchase_volume,
+    revenue.refunds,
+    revenue.online_volume,
+    revenue.estimated_interchange,
+    month_before.purchase_volume AS volume_month_before,
+    month_before.purchase_volume - month_before.refunds AS net_month_before,
+    year_before.purchase_volume AS volume_year_before,
+    year_before.purchase_volume - year_before.refunds AS net_year_before
+  FROM revenue
+  LEFT JOIN revenue AS month_before
+    ON month_before.month_start = (
+      revenue.month_start - INTERVAL '1 MONTH'
+    )::DATE
+  LEFT JOIN revenue AS year_before
+    ON year_before.month_start = (
+      revenue.month_start - INTERVAL '12 MONTHS'
+    )::DATE
+)
+SELECT
+  compared.month_start::DATE, /* First day of the month */
+  (
+    activity.last_transaction_on >= (
+      compared.month_start + INTERVAL '1 MONTH' - INTERVAL '1 DAY'
+    )::DATE
+    OR compared.month_start < last_months.month_start
+  )::BOOLEAN AS is_complete, /* Whether the data goes on to the end of the month or beyond */
+  compared.transaction_count::BIGINT, /* All transactions, declined ones too: what decline_rate_bp divides by */
+  compared.approved_count::BIGINT, /* Without any error */
+  (
+    compared.transaction_count - compared.approved_count
+  )::BIGINT AS declined_count, /* With an error */
+  @basis_points(compared.transaction_count - compared.approved_count, compared.transaction_count)::DECIMAL(18, 2) AS decline_rate_bp, /* Basis points of all transactions */
+  compared.purchase_count::BIGINT, /* Approved, of more than zero dollars */
+  compared.refund_count::BIGINT, /* Approved, of less than zero dollars */
+  compared.purchase_volume::DECIMAL(18, 2), /* US dollars of approved purchases */
+  compared.refunds::DECIMAL(18, 2), /* US dollars that went back, positive */
+  (
+    compared.purchase_volume - compared.refunds
+  )::DECIMAL(18, 2) AS net_volume, /* Purchase volume less refunds */
+  @average_of(compared.purchase_volume, compared.purchase_count)::DECIMAL(18, 2) AS average_ticket, /* US dollars for each purchase; NULL where there was none */
+  @basis_points(compared.online_volume, compared.purchase_volume)::DECIMAL(18, 2) AS online_share_bp, /* Card not present: basis points of the purchase volume */
+  activity.active_clients::BIGINT, /* Cardholders with at least one approved purchase */
+  activity.active_cards::BIGINT, /* Cards with at least one approved purchase */
+  compared.estimated_interchange::DECIMAL(18, 2), /* An estimate in US dollars, on purchases, refunds not deducted */
+  fraud.labelled_count::BIGINT, /* With a label: what fraud_rate_bp divides by */
+  fraud.fraud_count::BIGINT, /* Labelled as fraud, declined or not */
+  @basis_points(fraud.fraud_count, fraud.labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count: basis points of the labelled; NULL where nothing is labelled */
+  fraud.labelled_purchase_volume::DECIMAL(18, 2), /* US dollars of approved purchases with a label: what fraud_rate_by_value_bp divides by */
+  fraud.fraud_loss::DECIMAL(18, 2), /* US dollars of approved purchases labelled as fraud */
+  @basis_points(fraud.fraud_loss, fraud.labelled_purchase_volume)::DECIMAL(18, 2) AS fraud_rate_by_value_bp, /* By value: basis points of the labelled purchase volume; NULL where that is zero */
+  @growth_percent(compared.purchase_volume, compared.volume_month_before)::DECIMAL(18, 2) AS purchase_volume_mom_percent, /* Growth of the purchase volume against the month before */
+  @growth_percent(compared.purchase_volume, compared.volume_year_before)::DECIMAL(18, 2) AS purchase_volume_yoy_percent, /* Growth of the purchase volume against the same month of the year before */
+  @growth_percent(compared.purchase_volume - compared.refunds, compared.net_month_before)::DECIMAL(18, 2) AS net_volume_mom_percent, /* Growth of the net volume against the month before */
+  @growth_percent(compared.purchase_volume - compared.refunds, compared.net_year_before)::DECIMAL(18, 2) AS net_volume_yoy_percent /* Growth of the net volume against the same month of the year before */
+FROM compared
+JOIN activity
+  ON activity.month_start = compared.month_start
+JOIN fraud
+  ON fraud.month_start = compared.month_start
+CROSS JOIN (
+  SELECT
+    MAX(month_start) AS month_start
+  FROM facts.fct_card_months
+) AS last_months;
+
+@primary_key(month_start)

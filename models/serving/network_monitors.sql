@@ -1,0 +1,133 @@
+MODEL (
+  name serving.network_monitors,
+  kind FULL,
+  description 'One row per month, merchant with settled fraud, and monitor. Called -like: labels are not chargebacks, a third of all transactions has none, and the clearing rules of networks are not in the data. Thresholds are dated (seeds.monitor_thresholds): level is by those in force in the month, latest_level by the latest ones, whatever the month.',
+  grain (month_start, merchant_id, monitor),
+  references merchant_id,
+  tags (serving, fraud),
+  audits (
+    not_null(
+      columns := (
+        month_start,
+        merchant_id,
+        monitor,
+        event_count,
+        transaction_count,
+        fraud_amount,
+        level,
+        latest_level
+      )
+    ),
+    unique_combination_of_columns(columns := (month_start, merchant_id, monitor)),
+    monitored_fraud_is_the_merchant_months
+  )
+);
+
+WITH measured AS (
+  SELECT
+    month_start,
+    merchant_id,
+    'VAMP-like' AS monitor,
+    online_fraud_count AS event_count,
+    online_purchase_count AS transaction_count,
+    online_fraud_cents AS fraud_cents
+  FROM facts.fct_merchant_months
+  WHERE
+    fraud_count > 0 AND settled_fraud_count > 0
+  UNION ALL
+  SELECT
+    months.month_start,
+    months.merchant_id,
+    'ECM-like' AS monitor,
+    months.settled_fraud_count AS event_count,
+    COALESCE(earlier.purchase_count, 0) AS transaction_count,
+    months.fraud_loss_cents AS fraud_cents
+  FROM facts.fct_merchant_months AS months
+  LEFT JOIN facts.fct_merchant_months AS earlier
+    ON earlier.merchant_id = months.merchant_id
+    AND earlier.month_start = (
+      months.month_start - INTERVAL '1 MONTH'
+    )::DATE
+  WHERE
+    months.fraud_count > 0 AND months.settled_fraud_count > 0
+  UNION ALL
+  SELECT
+    month_start,
+    merchant_id,
+    'EFM-like' AS monitor,
+    online_fraud_count AS event_count,
+    online_purchase_count AS transaction_count,
+    online_fraud_cents AS fraud_cents
+  FROM facts.fct_merchant_months
+  WHERE
+    fraud_count > 0 AND settled_fraud_count > 0
+), judged AS (
+  SELECT
+    measured.month_start,
+    measured.merchant_id,
+    measured.monitor,
+    measured.event_count,
+    measured.transaction_count,
+    measured.fraud_cents,
+    thresholds.level,
+    thresholds.min_ratio_bp,
+    thresholds.valid_until_date IS NULL AS is_latest,
+    measured.month_start >= thresholds.valid_from_date
+    AND measured.month_start < COALESCE(thresholds.valid_until_date, '9999-01-01'::DATE) AS is_in_force,
+    measured.event_count >= thresholds.min_events
+    AND measured.transaction_count >= thresholds.min_transactions
+    AND measured.fraud_cents >= thresholds.min_amount * 100
+    AND measured.event_count * 10000 >= thresholds.min_ratio_bp * measured.transaction_count AS is_reached
+  FROM measured
+  JOIN seeds.monitor_thresholds AS thresholds
+    ON thresholds.monitor = measured.monitor
+), strictest AS (
+  SELECT
+    month_start,
+    merchant_id,
+    monitor,
+    event_count,
+    transaction_count,
+    fraud_cents,
+    BOOL_OR(is_in_force) AS is_in_force,
+    MAX(min_ratio_bp) FILTER(WHERE
+      is_reached AND is_in_force) AS reached_ratio_bp,
+    MAX(min_ratio_bp) FILTER(WHERE
+      is_reached AND is_latest) AS latest_ratio_bp
+  FROM judged
+  GROUP BY
+    month_start,
+    merchant_id,
+    monitor,
+    event_count,
+    transaction_count,
+    fraud_cents
+)
+SELECT
+  strictest.month_start::DATE, /* First day of the month */
+  strictest.merchant_id::INT, /* The merchant */
+  strictest.monitor::TEXT, /* VAMP-like, ECM-like or EFM-like */
+  strictest.event_count::BIGINT, /* Settled purchases labelled as fraud; for VAMP-like and EFM-like card not present only */
+  strictest.transaction_count::BIGINT, /* What the ratio divides by: settled purchases, of the month before for ECM-like, card not present for the others */
+  @basis_points(strictest.event_count, strictest.transaction_count)::DECIMAL(18, 2) AS ratio_bp, /* Events by transactions; NULL where there is nothing to divide by */
+  @dollars_of(strictest.fraud_cents)::DECIMAL(18, 2) AS fraud_amount, /* US dollars of these events */
+  CASE
+    WHEN NOT strictest.is_in_force
+    THEN 'not in force'
+    ELSE COALESCE(reached.level, 'below')
+  END::TEXT AS level, /* What was reached of the thresholds in force that month: below, or the strictest level; not in force before the first */
+  COALESCE(latest.level, 'below')::TEXT AS latest_level /* What would be reached by the latest thresholds */
+FROM strictest
+LEFT JOIN seeds.monitor_thresholds AS reached
+  ON reached.monitor = strictest.monitor
+  AND reached.min_ratio_bp = strictest.reached_ratio_bp
+  AND strictest.month_start >= reached.valid_from_date
+  AND strictest.month_start < COALESCE(reached.valid_until_date, '9999-01-01'::DATE)
+LEFT JOIN seeds.monitor_thresholds AS latest
+  ON latest.monitor = strictest.monitor
+  AND latest.min_ratio_bp = strictest.latest_ratio_bp
+  AND latest.valid_until_date IS NULL;
+
+@primary_key(month_start, merchant_id, monitor);
+
+@index(merchant_id, month_start)

@@ -1,0 +1,115 @@
+MODEL (
+  name serving.revenue_by_merchant_category,
+  kind INCREMENTAL_BY_TIME_RANGE (
+    time_column month_start
+  ),
+  description 'One row per month and merchant category with transactions. Two codes may share one description: read by code. The interchange is an estimate by seeds.interchange_rates: the data holds no fee.',
+  grain (month_start, mcc),
+  references mcc,
+  tags (serving, revenue, card_attributes),
+  audits (
+    not_null(
+      columns := (month_start, mcc, mcc_description, transaction_count, purchase_volume, refunds)
+    ),
+    unique_combination_of_columns(columns := (month_start, mcc)),
+    months_are_the_outcomes
+  ),
+  cron '@daily',
+  interval_unit month,
+  allow_partials TRUE
+);
+
+WITH volume_by_rate AS (
+  SELECT
+    outcomes.month_start,
+    outcomes.mcc,
+    outcomes.channel <> 'online' AS is_card_present,
+    cards.card_type,
+    cards.card_brand,
+    COUNT(*) AS transaction_count,
+    COUNT(*) FILTER(WHERE
+      outcomes.is_approved) AS approved_count,
+    COUNT(*) FILTER(WHERE
+      outcomes.purchase_cents > 0) AS purchase_count,
+    COUNT(*) FILTER(WHERE
+      outcomes.refund_cents > 0) AS refund_count,
+    SUM(outcomes.purchase_cents) AS purchase_cents,
+    SUM(outcomes.refund_cents) AS refund_cents
+  FROM facts.fct_outcomes AS outcomes
+  JOIN dimensions.dim_cards AS cards
+    ON cards.card_id = outcomes.card_id
+  WHERE
+    @in_months_of_range(outcomes.transacted_on)
+  GROUP BY
+    outcomes.month_start,
+    outcomes.mcc,
+    outcomes.channel <> 'online',
+    cards.card_type,
+    cards.card_brand
+), priced AS (
+  SELECT
+    volume.month_start,
+    volume.mcc,
+    volume.transaction_count,
+    volume.approved_count,
+    volume.purchase_count,
+    volume.refund_count,
+    volume.purchase_cents,
+    volume.refund_cents,
+    volume.purchase_cents * rates.rate_bp / 10000 + volume.purchase_count * rates.fixed_fee * 100 AS interchange_cents,
+    CASE WHEN rates.rate_bp IS NULL THEN volume.purchase_count ELSE 0 END AS unpriced_count
+  FROM volume_by_rate AS volume
+  LEFT JOIN seeds.interchange_mcc_groups AS groups
+    ON groups.mcc = volume.mcc
+  LEFT JOIN seeds.interchange_rates AS rates
+    ON rates.card_brand = volume.card_brand
+    AND rates.card_type = volume.card_type
+    AND rates.mcc_group = COALESCE(groups.mcc_group, 'other')
+    AND rates.is_card_present = volume.is_card_present
+    AND volume.month_start >= rates.valid_from_date
+    AND volume.month_start < COALESCE(rates.valid_until_date, '9999-01-01'::DATE)
+), by_category AS (
+  SELECT
+    month_start,
+    mcc,
+    SUM(transaction_count) AS transaction_count,
+    SUM(approved_count) AS approved_count,
+    SUM(purchase_count) AS purchase_count,
+    SUM(refund_count) AS refund_count,
+    SUM(purchase_cents) AS purchase_cents,
+    SUM(refund_cents) AS refund_cents,
+    SUM(interchange_cents) AS interchange_cents,
+    SUM(unpriced_count) AS unpriced_count
+  FROM priced
+  GROUP BY
+    month_start,
+    mcc
+)
+SELECT
+  by_category.month_start::DATE, /* First day of the month */
+  by_category.mcc::INT, /* Merchant category code */
+  categories.mcc_description::TEXT, /* What the code stands for */
+  by_category.transaction_count::BIGINT, /* All transactions, declined ones too */
+  by_category.approved_count::BIGINT, /* Without any error */
+  (
+    by_category.transaction_count - by_category.approved_count
+  )::BIGINT AS declined_count, /* With an error */
+  by_category.purchase_count::BIGINT, /* Approved, of more than zero dollars */
+  by_category.refund_count::BIGINT, /* Approved, of less than zero dollars */
+  @dollars_of(by_category.purchase_cents)::DECIMAL(18, 2) AS purchase_volume, /* US dollars of approved purchases */
+  @dollars_of(by_category.refund_cents)::DECIMAL(18, 2) AS refunds, /* US dollars that went back, positive */
+  @dollars_of(by_category.purchase_cents - by_category.refund_cents)::DECIMAL(18, 2) AS net_volume, /* Purchase volume less refunds */
+  @average_of(@dollars_of(by_category.purchase_cents), by_category.purchase_count)::DECIMAL(18, 2) AS average_ticket, /* US dollars for each purchase; NULL where there was none */
+  @basis_points(
+    by_category.purchase_cents,
+    SUM(by_category.purchase_cents) OVER (PARTITION BY by_category.month_start)
+  )::DECIMAL(18, 2) AS volume_share_bp, /* Basis points of the month's purchase volume */
+  @dollars_of(by_category.interchange_cents)::DECIMAL(18, 2) AS estimated_interchange, /* An estimate in US dollars, on purchases, refunds not deducted */
+  by_category.unpriced_count::BIGINT /* Purchases for which the seed has no rate: not in the estimate */
+FROM by_category
+JOIN dimensions.dim_mcc AS categories
+  ON categories.mcc = by_category.mcc;
+
+@primary_key(month_start, mcc);
+
+@index(mcc, month_start)

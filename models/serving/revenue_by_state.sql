@@ -1,0 +1,92 @@
+MODEL (
+  name serving.revenue_by_state,
+  kind INCREMENTAL_BY_TIME_RANGE (
+    time_column month_start
+  ),
+  description 'One row per month and place of the merchant: a US state, a country abroad, or ONLINE. Georgia is the country, GA the state.',
+  grain (month_start, place),
+  tags (serving, revenue),
+  audits (
+    not_null(
+      columns := (month_start, place, place_kind, transaction_count, purchase_volume, refunds)
+    ),
+    unique_combination_of_columns(columns := (month_start, place)),
+    months_are_the_outcomes
+  ),
+  cron '@daily',
+  interval_unit month,
+  allow_partials TRUE
+);
+
+WITH by_client AS (
+  SELECT
+    month_start,
+    merchant_state,
+    is_foreign,
+    client_id,
+    COUNT(*) AS transaction_count,
+    COUNT(*) FILTER(WHERE
+      is_approved) AS approved_count,
+    COUNT(*) FILTER(WHERE
+      purchase_cents > 0) AS purchase_count,
+    COUNT(*) FILTER(WHERE
+      refund_cents > 0) AS refund_count,
+    SUM(purchase_cents) AS purchase_cents,
+    SUM(refund_cents) AS refund_cents
+  FROM facts.fct_outcomes
+  WHERE
+    @in_months_of_range(transacted_on)
+  GROUP BY
+    month_start,
+    merchant_state,
+    is_foreign,
+    client_id
+), by_place AS (
+  SELECT
+    month_start,
+    merchant_state,
+    is_foreign,
+    COUNT(*) FILTER(WHERE
+      purchase_count > 0) AS active_clients,
+    SUM(transaction_count) AS transaction_count,
+    SUM(approved_count) AS approved_count,
+    SUM(purchase_count) AS purchase_count,
+    SUM(refund_count) AS refund_count,
+    SUM(purchase_cents) AS purchase_cents,
+    SUM(refund_cents) AS refund_cents
+  FROM by_client
+  GROUP BY
+    month_start,
+    merchant_state,
+    is_foreign
+)
+SELECT
+  by_place.month_start::DATE, /* First day of the month */
+  COALESCE(by_place.merchant_state, 'ONLINE')::TEXT AS place, /* US state code, country, or ONLINE */
+  CASE
+    WHEN by_place.merchant_state IS NULL
+    THEN 'online'
+    WHEN by_place.is_foreign
+    THEN 'foreign'
+    ELSE 'domestic'
+  END::TEXT AS place_kind, /* domestic, foreign or online */
+  COALESCE(states.state_name, by_place.merchant_state, 'Online')::TEXT AS place_name, /* Name of the state or country */
+  by_place.active_clients::BIGINT, /* Cardholders with at least one approved purchase there in the month */
+  by_place.transaction_count::BIGINT, /* All transactions, declined ones too */
+  by_place.approved_count::BIGINT, /* Without any error */
+  (
+    by_place.transaction_count - by_place.approved_count
+  )::BIGINT AS declined_count, /* With an error */
+  by_place.purchase_count::BIGINT, /* Approved, of more than zero dollars */
+  by_place.refund_count::BIGINT, /* Approved, of less than zero dollars */
+  @dollars_of(by_place.purchase_cents)::DECIMAL(18, 2) AS purchase_volume, /* US dollars of approved purchases */
+  @dollars_of(by_place.refund_cents)::DECIMAL(18, 2) AS refunds, /* US dollars that went back, positive */
+  @dollars_of(by_place.purchase_cents - by_place.refund_cents)::DECIMAL(18, 2) AS net_volume, /* Purchase volume less refunds */
+  @average_of(@dollars_of(by_place.purchase_cents), by_place.purchase_count)::DECIMAL(18, 2) AS average_ticket /* US dollars for each purchase; NULL where there was none */
+FROM by_place
+LEFT JOIN seeds.us_states AS states
+  ON states.state_code = by_place.merchant_state AND NOT by_place.is_foreign;
+
+@primary_key(month_start, place);
+
+@index(place, month_start)

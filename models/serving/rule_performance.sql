@@ -1,0 +1,242 @@
+MODEL (
+  name serving.rule_performance,
+  kind INCREMENTAL_BY_TIME_RANGE (
+    time_column month_start
+  ),
+  description 'One row per month and what is measured: each rule (in force or not), the whole score at each threshold, and the 100 cards a day with the highest scores. A back-test on labels as they are by now. Unlabelled alerts are unknown: precision divides by labelled alerts. Read it by month or era; years on which rules were chosen prove nothing.',
+  grain (month_start, measured_kind, measured_name),
+  tags (serving, fraud, labelled),
+  audits (
+    not_null(
+      columns := (
+        month_start,
+        measured_kind,
+        measured_name,
+        alert_count,
+        labelled_alert_count,
+        fraud_alert_count,
+        fraud_count,
+        value_caught
+      )
+    ),
+    unique_combination_of_columns(columns := (month_start, measured_kind, measured_name)),
+    performance_is_of_the_outcomes
+  ),
+  cron '@daily',
+  interval_unit month,
+  allow_partials TRUE
+);
+
+WITH outcomes AS (
+  SELECT
+    transaction_id,
+    month_start,
+    transacted_on,
+    card_id,
+    purchase_cents,
+    is_fraud
+  FROM facts.fct_outcomes
+  WHERE
+    @in_months_of_range(transacted_on)
+), month_totals AS (
+  SELECT
+    month_start,
+    COUNT(is_fraud) AS labelled_count,
+    COUNT(*) FILTER(WHERE
+      is_fraud) AS fraud_count,
+    SUM(purchase_cents) FILTER(WHERE
+      is_fraud) AS fraud_cents
+  FROM outcomes
+  GROUP BY
+    month_start
+), rule_alerts AS (
+  SELECT
+    outcomes.month_start,
+    hits.rule_name,
+    COUNT(*) AS alert_count,
+    COUNT(outcomes.is_fraud) AS labelled_alert_count,
+    COUNT(*) FILTER(WHERE
+      outcomes.is_fraud) AS fraud_alert_count,
+    SUM(outcomes.purchase_cents) FILTER(WHERE
+      outcomes.is_fraud) AS caught_cents,
+    SUM(outcomes.purchase_cents) FILTER(WHERE
+      NOT outcomes.is_fraud) AS disturbed_cents
+  FROM features.rule_hits AS hits
+  JOIN outcomes
+    ON outcomes.transaction_id = hits.transaction_id
+  WHERE
+    @in_months_of_range(hits.transacted_on)
+  GROUP BY
+    outcomes.month_start,
+    hits.rule_name
+), score_alerts AS (
+  SELECT
+    outcomes.month_start,
+    thresholds.min_score,
+    COUNT(*) AS alert_count,
+    COUNT(outcomes.is_fraud) AS labelled_alert_count,
+    COUNT(*) FILTER(WHERE
+      outcomes.is_fraud) AS fraud_alert_count,
+    SUM(outcomes.purchase_cents) FILTER(WHERE
+      outcomes.is_fraud) AS caught_cents,
+    SUM(outcomes.purchase_cents) FILTER(WHERE
+      NOT outcomes.is_fraud) AS disturbed_cents
+  FROM serving.fraud_alerts AS alerts
+  JOIN outcomes
+    ON outcomes.transaction_id = alerts.transaction_id
+  JOIN seeds.score_thresholds AS thresholds
+    ON alerts.score >= thresholds.min_score
+  WHERE
+    @in_months_of_range(alerts.transacted_on)
+  GROUP BY
+    outcomes.month_start,
+    thresholds.min_score
+), card_days AS (
+  SELECT
+    month_start,
+    transacted_on,
+    card_id,
+    COUNT(is_fraud) > 0 AS is_labelled,
+    COALESCE(BOOL_OR(is_fraud), FALSE) AS is_defrauded,
+    SUM(purchase_cents) FILTER(WHERE
+      is_fraud) AS fraud_cents,
+    SUM(purchase_cents) FILTER(WHERE
+      NOT is_fraud) AS sound_cents
+  FROM outcomes
+  GROUP BY
+    month_start,
+    transacted_on,
+    card_id
+), card_totals AS (
+  SELECT
+    month_start,
+    COUNT(*) FILTER(WHERE
+      is_labelled) AS labelled_count,
+    COUNT(*) FILTER(WHERE
+      is_defrauded) AS fraud_count
+  FROM card_days
+  GROUP BY
+    month_start
+), card_scores AS (
+  SELECT
+    transacted_on,
+    card_id,
+    MAX(score) AS score
+  FROM serving.fraud_alerts
+  WHERE
+    @in_months_of_range(transacted_on)
+  GROUP BY
+    transacted_on,
+    card_id
+), ranked_cards AS (
+  SELECT
+    transacted_on,
+    card_id,
+    ROW_NUMBER() OVER (PARTITION BY transacted_on ORDER BY score DESC, card_id) AS place_of_day
+  FROM card_scores
+), card_alerts AS (
+  SELECT
+    card_days.month_start,
+    COUNT(*) AS alert_count,
+    COUNT(*) FILTER(WHERE
+      card_days.is_labelled) AS labelled_alert_count,
+    COUNT(*) FILTER(WHERE
+      card_days.is_defrauded) AS fraud_alert_count,
+    SUM(card_days.fraud_cents) AS caught_cents,
+    SUM(card_days.sound_cents) FILTER(WHERE
+      NOT card_days.is_defrauded) AS disturbed_cents
+  FROM ranked_cards
+  JOIN card_days
+    ON card_days.transacted_on = ranked_cards.transacted_on
+    AND card_days.card_id = ranked_cards.card_id
+  WHERE
+    ranked_cards.place_of_day <= 100
+  GROUP BY
+    card_days.month_start
+), measured AS (
+  SELECT
+    totals.month_start,
+    'rule' AS measured_kind,
+    rules.rule_name AS measured_name,
+    totals.month_start >= rules.since_date
+    AND totals.month_start < COALESCE(rules.retired_date, '9999-01-01'::DATE) AS is_in_force,
+    alerts.alert_count,
+    alerts.labelled_alert_count,
+    alerts.fraud_alert_count,
+    totals.labelled_count,
+    totals.fraud_count,
+    totals.fraud_cents,
+    alerts.caught_cents,
+    alerts.disturbed_cents
+  FROM month_totals AS totals
+  CROSS JOIN seeds.fraud_rules AS rules
+  LEFT JOIN rule_alerts AS alerts
+    ON alerts.month_start = totals.month_start AND alerts.rule_name = rules.rule_name
+  UNION ALL
+  SELECT
+    totals.month_start,
+    'score' AS measured_kind,
+    CONCAT('score >= ', thresholds.min_score::TEXT) AS measured_name,
+    TRUE AS is_in_force,
+    alerts.alert_count,
+    alerts.labelled_alert_count,
+    alerts.fraud_alert_count,
+    totals.labelled_count,
+    totals.fraud_count,
+    totals.fraud_cents,
+    alerts.caught_cents,
+    alerts.disturbed_cents
+  FROM month_totals AS totals
+  CROSS JOIN seeds.score_thresholds AS thresholds
+  LEFT JOIN score_alerts AS alerts
+    ON alerts.month_start = totals.month_start
+    AND alerts.min_score = thresholds.min_score
+  UNION ALL
+  SELECT
+    totals.month_start,
+    'cards' AS measured_kind,
+    '100 cards a day' AS measured_name,
+    TRUE AS is_in_force,
+    alerts.alert_count,
+    alerts.labelled_alert_count,
+    alerts.fraud_alert_count,
+    card_totals.labelled_count,
+    card_totals.fraud_count,
+    totals.fraud_cents,
+    alerts.caught_cents,
+    alerts.disturbed_cents
+  FROM month_totals AS totals
+  JOIN card_totals
+    ON card_totals.month_start = totals.month_start
+  LEFT JOIN card_alerts AS alerts
+    ON alerts.month_start = totals.month_start
+)
+SELECT
+  measured.month_start::DATE, /* First day of the month */
+  measured.measured_kind::TEXT, /* rule, score, or cards */
+  measured.measured_name::TEXT, /* The rule, the threshold, or 100 cards a day */
+  COALESCE(eras.era, 'none')::TEXT AS era, /* As in seeds.fraud_eras */
+  COALESCE(eras.is_tuning, FALSE)::BOOLEAN AS is_tuning, /* Whether the shipped rules were chosen on this month */
+  measured.is_in_force::BOOLEAN, /* Whether the rule was in force when the month began */
+  COALESCE(measured.alert_count, 0)::BIGINT AS alert_count, /* Transactions hit; for cards, cards of a day */
+  COALESCE(measured.labelled_alert_count, 0)::BIGINT AS labelled_alert_count, /* Of these with a label: what precision_bp divides by */
+  COALESCE(measured.fraud_alert_count, 0)::BIGINT AS fraud_alert_count, /* Of these, fraud */
+  measured.labelled_count::BIGINT, /* All of the month with a label; for cards, cards of a day */
+  measured.fraud_count::BIGINT, /* All fraud of the month: what recall_bp divides by; for cards, cards of a day */
+  @basis_points(measured.fraud_alert_count, measured.labelled_alert_count)::DECIMAL(18, 2) AS precision_bp, /* Fraud by labelled alerts, basis points; NULL where none is labelled */
+  @basis_points(measured.fraud_alert_count, measured.fraud_count)::DECIMAL(18, 2) AS recall_bp, /* Fraud found by all fraud, basis points; NULL where there is none */
+  @basis_points(
+    COALESCE(measured.labelled_alert_count, 0) - COALESCE(measured.fraud_alert_count, 0),
+    measured.labelled_count - measured.fraud_count
+  )::DECIMAL(18, 2) AS false_positive_rate_bp, /* Labelled not fraud, but hit, by all that is labelled not fraud, basis points */
+  @dollars_of(measured.fraud_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of all approved fraud of the month */
+  @dollars_of(measured.caught_cents)::DECIMAL(18, 2) AS value_caught, /* Of these, dollars that were hit */
+  @dollars_of(measured.disturbed_cents)::DECIMAL(18, 2) AS value_of_false_positives /* US dollars of approved purchases that were hit, but are labelled not fraud */
+FROM measured
+LEFT JOIN seeds.fraud_eras AS eras
+  ON measured.month_start >= eras.starts_on
+  AND measured.month_start < COALESCE(eras.ended_on, '9999-01-01'::DATE);
+
+@primary_key(month_start, measured_kind, measured_name);
+
+@index(measured_name, month_start)

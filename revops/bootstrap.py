@@ -1,0 +1,29 @@
+"""Makes sure of what the models need from the server before they run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loaders import duplicates, postgres
+from revops.hooks import schema
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+# PostgreSQL 16 brought the function; here is the same for 15, slower, for a cast that fails raises.
+_INPUT_IS_VALID = """
+CREATE OR REPLACE FUNCTION public.pg_input_is_valid(value text, type_name text) RETURNS boolean LANGUAGE plpgsql STABLE STRICT AS
+$$ BEGIN EXECUTE format('SELECT %L::%s', value, type_name::regtype || substring(type_name FROM '\\(.*\\)')); RETURN true;
+EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation THEN RETURN false; END $$
+"""
+
+
+def prepare(connection: Connection) -> None:
+    """Creates the relations of raw and ops that are missing, and what an older server lacks. Commits."""
+    postgres.create_tables(connection)
+    with connection.cursor() as cursor:
+        cursor.execute(duplicates.DDL)
+        schema.create(cursor)
+        if connection.server_version < 160000:
+            cursor.execute(_INPUT_IS_VALID)
+    connection.commit()

@@ -1,0 +1,373 @@
+"""The command line: options in, one call out, exit code. Owns no work; imports what a command needs inside it.
+
+The functions behind the commands import slow things (SQLMesh, pandas) themselves, so that `revops load` starts fast.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loaders.errors import CheckFailed, RevopsError, UsageError
+from revops.interrupts import INTERRUPTED
+
+if TYPE_CHECKING:
+    from revops.settings import Settings
+
+PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
+
+data_option = click.option("--data", type=click.Path(path_type=Path), help="Folder with the raw files [data/raw].")
+wait_option = click.option(
+    "--wait", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Wait while another run holds the lock."
+)
+only_option = click.option(
+    "--only", multiple=True, metavar="NAME", help="Only this relation, such as users; may be repeated."
+)
+rejects_option = click.option(
+    "--max-rejects",
+    type=click.FloatRange(0, 1),
+    default=0.001,
+    show_default=True,
+    metavar="SHARE",
+    help="Refuse a file of which more than this share of the rows is bad.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+scale_option = click.option(
+    "--scale", type=click.FloatRange(min=0, min_open=True), envvar="SCALE", help="Size; 1 is the published data set."
+)
+seed_option = click.option("--seed", type=int, default=42, show_default=True, help="Same seed, same bytes.")
+
+
+@click.group(
+    invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option("--debug", is_flag=True, envvar="REVOPS_DEBUG", help="Show tracebacks and debug messages.")
+@click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors.")
+@click.option("-v", "--verbose", is_flag=True, help="More messages.")
+@click.version_option(package_name="revops-warehouse", prog_name="revops")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool, quiet: bool, verbose: bool) -> None:
+    """A card-transactions warehouse on PostgreSQL: raw files in, served and verified tables out.
+
+    Without a command, on a terminal: a menu.
+    """
+    from revops import logs
+
+    logs.configure(logging.DEBUG if debug or verbose else logging.WARNING if quiet else logging.INFO)
+    ctx.obj = {"debug": debug, "quiet": quiet}
+    if ctx.invoked_subcommand is not None:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(UsageError.exit_code)
+    from revops import menu
+
+    ctx.exit(menu.run())
+
+
+@cli.command()
+@data_option
+@scale_option
+@seed_option
+@wait_option
+@click.pass_context
+def run(ctx: click.Context, data: Path | None, scale: float | None, seed: int, wait: float) -> None:
+    """End to end: server, load, build, keys, indexes, materialized view, reconciliation.
+
+    Where there are no files and nothing has landed yet, a synthetic demo set is generated (scale 0.05).
+    """
+    from revops import run as whole
+
+    settings, dsn = _start()
+    with _locked(dsn, "run", wait):
+        click.echo(whole.run(settings, dsn, _folder(data), scale=scale, seed=seed, quiet=ctx.obj["quiet"]))
+
+
+@cli.command()
+@data_option
+@only_option
+@click.option("--prune", is_flag=True, help="Take out the rows of files that are gone from the folder.")
+@rejects_option
+@wait_option
+@click.pass_context
+def load(
+    ctx: click.Context, data: Path | None, only: Sequence[str], prune: bool, max_rejects: float, wait: float
+) -> None:
+    """Land raw files in the schema raw; files landed before and unchanged cost nothing."""
+    from revops import run as whole
+
+    settings, dsn = _start()
+    folder = _folder(data) or settings.root / whole.RAW
+    with _locked(dsn, "load", wait):
+        if not prune and whole.is_synthetic(dsn):
+            logging.getLogger(__name__).warning("These files land beside synthetic demo rows; --prune takes those out.")
+        whole.land(settings, dsn, folder, only=only, prune=prune, max_rejects=max_rejects, quiet=ctx.obj["quiet"])
+        if prune and not only:
+            whole.mark_synthetic(dsn, False)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@wait_option
+@click.pass_context
+def replay(ctx: click.Context, file: Path, wait: float) -> None:
+    """Land corrected rejects: a CSV with _file, _line_number and then the published columns.
+
+    Each row takes the place of its reject in ops.rejected_rows; the next build takes it in. A second run changes nothing.
+    """
+    from revops import run as whole
+
+    settings, dsn = _start()
+    with _locked(dsn, "replay", wait):
+        whole.replay(settings, dsn, file.absolute(), quiet=ctx.obj["quiet"])
+
+
+@cli.command("rotate-key")
+@data_option
+@rejects_option
+@wait_option
+@click.pass_context
+def rotate_key(ctx: click.Context, data: Path | None, max_rejects: float, wait: float) -> None:
+    """Give every card a new token under a new key, from the files the cards came from; all of them must be there.
+
+    The new key is REVOPS_PAN_KEY, else one is made and takes the place of the key file. Then: revops build.
+    """
+    from revops import run as whole
+
+    settings, dsn = _start()
+    folder = _folder(data) or settings.root / whole.RAW
+    with _locked(dsn, "rotate-key", wait):
+        whole.rotate_key(settings, dsn, folder, max_rejects, quiet=ctx.obj["quiet"])
+
+
+@cli.command()
+@click.option("--environment", default="prod", show_default=True, metavar="NAME", help="SQLMesh environment.")
+@wait_option
+def build(environment: str, wait: float) -> None:
+    """Transform what has landed, and only what that touches."""
+    settings, dsn = _start()
+    with _locked(dsn, "build", wait):
+        _function("revops.build", "build")(settings, environment)
+
+
+@cli.command()
+@click.option("--mode", type=click.Choice(["concurrently", "swap", "auto"]), default="auto", show_default=True)
+@wait_option
+def refresh(mode: str, wait: float) -> None:
+    """Refresh serving.enriched_transactions while it is being read."""
+    settings, dsn = _start()
+    with _locked(dsn, "refresh", wait):
+        _function("revops.refresh", "refresh")(settings, mode)
+
+
+@cli.command()
+@json_option
+def verify(as_json: bool) -> None:
+    """Check the warehouse's invariants, one line each; exit 1 if one fails."""
+    settings, _ = _start()
+    results = _function("revops.verify", "verify")(settings)
+    _print_results(results, as_json)
+    failed = [result.name for result in results if not result.passed]
+    if failed:
+        raise CheckFailed(f"{len(failed)} of {len(results)} checks failed: {', '.join(failed)}")
+
+
+@cli.command()
+@json_option
+def status(as_json: bool) -> None:
+    """Show server, environments, last loads, last refresh, freshness and rows per table."""
+    from revops import display, settings
+
+    found = _function("revops.status", "status")(_chosen(settings.load()))
+    click.echo(display.as_json(found) if as_json else display.as_text(found))
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write into.")
+@scale_option
+@seed_option
+def generate(out: Path, scale: float | None, seed: int) -> None:
+    """Write a synthetic set of files in the published format."""
+    from revops import run as whole
+
+    whole.generate_files(out, scale or whole.DEMO_SCALE, seed)
+    click.echo(f"Synthetic files (scale {scale or whole.DEMO_SCALE:g}, seed {seed}) are in {out}")
+
+
+@cli.command()
+def up() -> None:
+    """Start the embedded PostgreSQL server, unless it runs."""
+    from revops import display
+    from revops.database import connect, without_password
+
+    settings, dsn = _start()
+    if settings.embedded:
+        click.echo(f"The embedded server is up: {without_password(dsn)}\nConnect with:  {display.program()} psql")
+    else:
+        connect(dsn).close()
+        click.echo(f"Using {without_password(dsn)} (DB_CONNECTION_STRING); the embedded server is not needed.")
+
+
+@cli.command()
+def down() -> None:
+    """Stop the embedded PostgreSQL server."""
+    from revops import server, settings
+
+    click.echo("Stopped." if server.down(_logged(settings.load())) else "The embedded server was not running.")
+
+
+@cli.command()
+def url() -> None:
+    """Print the database's URL, password included, for psql, psycopg and BI tools."""
+    click.echo(_start()[1])
+
+
+@cli.command(context_settings=PASS_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(arguments: Sequence[str]) -> None:
+    """Open psql on the warehouse; arguments are passed on."""
+    from revops import database
+
+    settings, dsn = _start()
+    _execute(*database.psql_command(settings, dsn, arguments))
+
+
+@cli.command(context_settings=PASS_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def sqlmesh(arguments: Sequence[str]) -> None:
+    """Run SQLMesh on the warehouse; arguments are passed on."""
+    settings, dsn = _start()
+    _execute(_sqlmesh(settings, arguments), settings.child_environment(dsn))
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+def ui(host: str, port: int) -> None:
+    """Open SQLMesh's user interface in a browser: lineage, models, plans."""
+    settings, dsn = _start()
+    click.echo(f"SQLMesh UI: http://{host}:{port}  (Ctrl-C ends it)")
+    _execute(_sqlmesh(settings, ["ui", "--host", host, "--port", str(port)]), settings.child_environment(dsn))
+
+
+@cli.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Look for what would hinder the warehouse here; exit 1 if something does."""
+    from revops import doctor as checks
+    from revops import settings
+
+    results = checks.doctor(_logged(settings.load()))
+    _print_results(results, as_json)
+    if not all(result.passed for result in results):
+        raise CheckFailed("Some checks failed; each line above says what to do.")
+
+
+def main() -> None:
+    """Runs the command line and exits with the contract's code."""
+    from revops import interrupts
+
+    interrupts.watch()
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Runs one command; returns the exit code. Errors are one or two lines on stderr, tracebacks with --debug only."""
+    try:
+        result = cli.main(list(arguments), prog_name="revops", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as ended:
+        return int(ended.exit_code)
+    except click.ClickException as error:
+        error.show()
+        return int(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # `revops status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except Exception as error:  # noqa: BLE001 - the one place where an error becomes an exit code
+        from revops import failures
+
+        return failures.report(error, debug="--debug" in arguments or bool(os.environ.get("REVOPS_DEBUG")))
+
+
+def _logged(settings: Settings) -> Settings:
+    from revops import logs
+
+    if settings.home.is_dir():
+        logs.keep_in(settings.logs)
+    return settings
+
+
+def _chosen(settings: Settings) -> Settings:
+    """Settings, with SQLMesh in this process pointed away from `.env`, which has been read."""
+    os.environ.update({name: value for name, value in settings.variables.items() if not os.environ.get(name)})
+    return _logged(settings)
+
+
+def _start() -> tuple[Settings, str]:
+    """The settings and the URL of the selected database, started if it is the embedded one and then seen by SQLMesh."""
+    from revops import server
+    from revops import settings as reader
+
+    settings = reader.load()
+    for name in reader.ELSEWHERE if settings.embedded else ():
+        os.environ.pop(name, None)
+    dsn = server.up(settings)
+    environment = settings.child_environment(dsn)
+    for name in set(os.environ) - set(environment):
+        del os.environ[name]
+    os.environ.update(environment)
+    return _logged(settings), dsn
+
+
+def _locked(dsn: str, purpose: str, wait: float) -> Any:
+    from revops import lock
+
+    return lock.hold(dsn, purpose, wait)
+
+
+def _folder(data: Path | None) -> Path | None:
+    """A folder named on the command line, as seen from where the user stands."""
+    if data is not None and not data.exists():
+        raise UsageError(f"--data {str(data)!r}: there is no such folder.")
+    return data.absolute() if data is not None else None
+
+
+def _function(module: str, name: str) -> Callable[..., Any]:
+    import importlib
+
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _sqlmesh(settings: Settings, arguments: Sequence[str]) -> list[str]:
+    program = [sys.executable, "-c", "from sqlmesh.cli.main import cli; cli(prog_name='sqlmesh')"]
+    options = ["--log-file-dir", str(settings.logs)] if "--log-file-dir" not in arguments else []
+    if Path.cwd() != settings.root and not {"-p", "--paths"} & set(arguments):
+        options += ["--paths", str(settings.root)]
+    return [*program, *options, *arguments]
+
+
+def _execute(command: Sequence[str], environment: dict[str, str]) -> None:
+    """Becomes another program, so that signals and the exit code are its own."""
+    sys.stdout.flush()
+    os.execve(command[0], list(command), environment)
+
+
+def _print_results(results: Sequence[Any], as_json: bool) -> None:
+    from revops import display
+
+    click.echo(display.as_json(results) if as_json else display.check_lines(results))
+
+
+__all__ = ["RevopsError", "call", "cli", "main"]

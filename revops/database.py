@@ -1,0 +1,126 @@
+"""Connections to the selected database: made, checked, and described without their password. Owns no schema."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from loaders.errors import DatabaseUnavailable
+from revops.settings import CONNECTION, Settings
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection
+
+OLDEST = 15
+CONNECT_SECONDS = 15
+
+
+def connect(dsn: str, application_name: str = "revops", autocommit: bool = False) -> connection:
+    """Opens a connection, and checks that the server is new enough.
+
+    Raises:
+        DatabaseUnavailable: it cannot be reached or is too old; the message never holds the password.
+    """
+    import psycopg2
+
+    try:
+        opened = psycopg2.connect(
+            dsn,
+            connect_timeout=CONNECT_SECONDS,
+            application_name=application_name,
+            keepalives_idle=60,
+            keepalives_interval=10,
+            keepalives_count=6,
+        )
+    except psycopg2.OperationalError as error:
+        raise unavailable(error, dsn) from None
+    if opened.server_version // 10000 < OLDEST:
+        found = opened.server_version // 10000
+        opened.close()
+        raise DatabaseUnavailable(
+            f"{without_password(dsn)} is PostgreSQL {found}; {OLDEST} or newer is needed.\n"
+            f"  Point {CONNECTION} at a newer server, or unset it to use the embedded one."
+        )
+    opened.autocommit = autocommit
+    return opened
+
+
+def unavailable(error: Exception, dsn: str | None = None) -> DatabaseUnavailable:
+    """The error to show for one of the driver's: its first line, where it happened, no password."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = redact(lines[0], dsn) if lines else type(error).__name__
+    where = f" {without_password(dsn)}" if dsn else ""
+    return DatabaseUnavailable(
+        f"The database{where} cannot be reached or was lost: {reason}\n  Is it up?  revops status"
+    )
+
+
+def without_password(dsn: str) -> str:
+    """The URL with its password cut out, wherever it stands: to show to people and write to logs."""
+    try:
+        parts = urlsplit(dsn)
+        host = parts.netloc.rpartition("@")[2]
+        user = parts.netloc.rpartition("@")[0].partition(":")[0]
+    except ValueError:
+        return "(a URL that cannot be read)"
+    query = "&".join(option for option in parts.query.split("&") if not re.match(r"(?i)(ssl)?pass", option))
+    return urlunsplit((parts.scheme, f"{user}@{host}" if user else host, parts.path, query, ""))
+
+
+def redact(text: str, *dsns: str | None) -> str:
+    """Text with the passwords of these URLs, and of any URL in it, replaced by stars."""
+    for dsn in dsns:
+        for secret in _secrets(dsn) if dsn else ():
+            text = text.replace(secret, "***")
+    return re.sub(r"(\w+://[^:/@\s]+):[^@\s]+@", r"\1:***@", text)
+
+
+def psql_command(
+    settings: Settings, dsn: str, arguments: Sequence[str], environ: Mapping[str, str] | None = None
+) -> tuple[list[str], dict[str, str]]:
+    """The psql to execute and its environment; the password travels in the environment, never on the command line.
+
+    Raises:
+        DatabaseUnavailable: there is no psql on this machine.
+    """
+    from revops import server
+
+    environment = dict(os.environ if environ is None else environ)
+    program = shutil.which("psql") if not settings.embedded else None
+    if program is None:
+        own = server.programs(settings.postgres_version) / "psql"
+        program = str(own) if own.exists() else None
+    if program is None:
+        raise DatabaseUnavailable("There is no psql on this machine.\n  Install PostgreSQL's client programs.")
+    environment.update(connection_variables(dsn))
+    environment.setdefault("PSQL_HISTORY", str(Path(settings.home, "psql_history")))
+    return [program, *arguments], environment
+
+
+def connection_variables(dsn: str) -> dict[str, str]:
+    """libpq's environment variables for a URL (`PGHOST`, `PGPASSWORD`, ...)."""
+    from psycopg2.extensions import parse_dsn
+
+    names = {"dbname": "PGDATABASE", "connect_timeout": "PGCONNECT_TIMEOUT"}
+    return {
+        names.get(key, "PG" + key.replace("_", "").upper()): str(value) for key, value in parse_dsn(dsn).items()
+    } | {"PGAPPNAME": "revops psql"}
+
+
+def _secrets(dsn: str) -> set[str]:
+    """The passwords in a URL, as written and as decoded."""
+    import psycopg2
+    from psycopg2.extensions import parse_dsn
+
+    found = set()
+    try:
+        found.add(urlsplit(dsn).password or "")
+        found |= {value for key, value in parse_dsn(dsn).items() if "password" in key}
+    except (ValueError, psycopg2.ProgrammingError):
+        pass
+    return found - {""}

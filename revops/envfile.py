@@ -1,0 +1,87 @@
+"""The project's `.env`: reading it, and the one line in it that `revops up` keeps. Owns nothing else in that file."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+EMBEDDED_URL = "REVOPS_EMBEDDED_URL"
+MARK = "  # kept by `revops up`, removed by `revops down`"
+HEADER = "# Made by `revops up`, so that plain `sqlmesh` finds the embedded server. Never commit this file.\n"
+
+_log = logging.getLogger(__name__)
+_warned: set[Path] = set()
+
+
+def read(path: Path) -> dict[str, str]:
+    """The variables of an env file, read as SQLMesh reads them; empty where there is no file.
+
+    A file that its group or others may read is used, and warned about once.
+    """
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    _warn_if_open(path)
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+
+
+def keep_embedded_url(path: Path, url: str | None) -> None:
+    """Writes (or with None removes) the marked line with the embedded server's URL, and touches no other line.
+
+    The file is replaced in one step and readable by its owner only. One that we made and that holds nothing else goes.
+    """
+    path = path.resolve()
+    before = path.read_text(encoding="utf-8") if path.exists() else None
+    lines = [line for line in (before or "").splitlines(keepends=True) if not _is_ours(line)]
+    if url is not None:
+        if before is None:
+            lines = [HEADER]
+        elif lines and not lines[-1].endswith("\n"):
+            lines[-1] += "\n"
+        lines.append(f"{EMBEDDED_URL}={url}{MARK}\n")
+    after = "".join(lines)
+    if url is None and after == HEADER:
+        path.unlink(missing_ok=True)
+    elif after != (before or ""):
+        _replace(path, after)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a new file of mode 600 in one step; no other user can read it at any moment."""
+    _replace(path, text)
+
+
+def hand_over(path: Path, like: Path) -> None:
+    """Where root works in somebody's folder, gives a new file or folder to the owner of `like`."""
+    owner = like.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _is_ours(line: str) -> bool:
+    return line.startswith(f"{EMBEDDED_URL}=") and line.rstrip("\n").endswith(MARK.strip())
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp: mode 600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        hand_over(Path(temporary), path if path.exists() else path.parent)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _warn_if_open(path: Path) -> None:
+    mode = path.stat().st_mode
+    if mode & (stat.S_IRWXG | stat.S_IRWXO) and path not in _warned:
+        _warned.add(path)
+        _log.warning("%s can be read by other users: run  chmod 600 %s", path, path)

@@ -1,0 +1,81 @@
+"""Fills a table of days for the first time on all cores.
+
+SQLMesh creates such a table empty and fills it by DELETE and INSERT ... SELECT, of which PostgreSQL runs the query on one core;
+that of CREATE TABLE ... AS it runs on all. So an empty table is replaced, inside the transaction of the evaluation, by one
+made and filled in one statement, and two rules make SQLMesh's own DELETE and INSERT do nothing until that transaction's end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg2 import sql
+
+from revops.hooks import catalog
+from revops.hooks.catalog import Relation
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+_RULES = {"DELETE": "revops_is_filled_delete", "INSERT": "revops_is_filled_insert"}
+
+
+def fill(cursor: Cursor, table: Relation, query: str, time_column: str, first: Any, last: Any) -> bool:
+    """Fills the table, where it is empty and nothing hangs on it, with what SQLMesh is about to insert.
+
+    Args:
+        cursor: in the transaction of the evaluation.
+        table: the physical table.
+        query: the model's query on physical tables, for the days that are evaluated.
+        time_column: the model's time column.
+        first: first moment of these days.
+        last: last moment of these days.
+
+    Returns:
+        Whether the table was filled; `finish` must then be called in the same transaction.
+    """
+    if not catalog.is_table(cursor, table) or catalog.readers_of(cursor, table) or _has_rows(cursor, table):
+        return False
+    new = table.sibling(catalog.bounded_name(table.name, "new"))
+    columns = catalog.columns(cursor, table)
+    selected = sql.SQL(", ").join(map(sql.Identifier, columns))
+    statement = sql.SQL("CREATE TABLE {} AS SELECT {} FROM (").format(new.identifier, selected)
+    statement += sql.SQL(query.replace("%", "%%")) + sql.SQL(") AS contents WHERE {} BETWEEN {} AND {}").format(
+        sql.Identifier(time_column), sql.Placeholder(), sql.Placeholder()
+    )
+    cursor.execute(statement, (first, last))
+    _copy_comments(cursor, table, new, columns)
+    cursor.execute(sql.SQL("DROP TABLE {}").format(table.identifier))
+    cursor.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(new.identifier, sql.Identifier(table.name)))
+    for event, rule in _RULES.items():
+        cursor.execute(
+            sql.SQL("CREATE RULE {} AS ON {} TO {} DO INSTEAD NOTHING").format(
+                sql.Identifier(rule), sql.SQL(event), table.identifier
+            )
+        )
+    return True
+
+
+def finish(cursor: Cursor, table: Relation) -> None:
+    """Lets the table be written to again."""
+    for rule in _RULES.values():
+        cursor.execute(sql.SQL("DROP RULE IF EXISTS {} ON {}").format(sql.Identifier(rule), table.identifier))
+
+
+def _has_rows(cursor: Cursor, table: Relation) -> bool:
+    cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table.identifier))
+    row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def _copy_comments(cursor: Cursor, old: Relation, new: Relation, columns: list[str]) -> None:
+    cursor.execute(
+        "SELECT objsubid, description FROM pg_description WHERE classoid = 'pg_class'::regclass AND objoid = %s::regclass",
+        (f'"{old.schema}"."{old.name}"',),
+    )
+    for place, text in cursor.fetchall():
+        if place == 0:
+            cursor.execute(sql.SQL("COMMENT ON TABLE {} IS %s").format(new.identifier), (text,))
+        else:
+            name = sql.Identifier(new.schema, new.name, columns[place - 1])
+            cursor.execute(sql.SQL("COMMENT ON COLUMN {} IS %s").format(name), (text,))

@@ -1,0 +1,200 @@
+"""What PostgreSQL's catalog says about relations, keys and indexes. Changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg2 import sql
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+LONGEST_NAME = 63
+
+
+@dataclass(frozen=True, order=True)
+class Relation:
+    """A table, view or materialized view, by schema and name."""
+
+    schema: str
+    name: str
+
+    @classmethod
+    def of(cls, table: Any) -> Relation:
+        """From SQLMesh's name for it: text, or an expression."""
+        from sqlglot import exp
+
+        parsed = exp.to_table(table, dialect="postgres") if isinstance(table, str) else table.find(exp.Table) or table
+        return cls(parsed.db, parsed.name)
+
+    @classmethod
+    def parse(cls, name: str) -> Relation:
+        """From what `str` makes of it."""
+        schema, _, relation = name.partition(".")
+        return cls(schema, relation)
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """Quoted, to compose statements of."""
+        return sql.Identifier(self.schema, self.name)
+
+    def sibling(self, name: str) -> Relation:
+        """Another relation of the same schema."""
+        return Relation(self.schema, name)
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """A foreign key as it stands: its name, the table it points at, its columns, and whether all rows were checked."""
+
+    name: str
+    parent: Relation
+    columns: tuple[str, ...]
+    parent_columns: tuple[str, ...]
+    is_validated: bool
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index as it stands: its name and whether queries may use it."""
+
+    name: str
+    is_valid: bool
+    backs_constraint: bool
+
+
+def bounded_name(*parts: str) -> str:
+    """The parts joined to an identifier of at most 63 bytes; a longer one is cut and told apart by a hash."""
+    name = "__".join(parts)
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return name.encode()[: LONGEST_NAME - 9].decode(errors="ignore") + "_" + digest
+
+
+def exists(cursor: Cursor, relation: Relation) -> bool:
+    """Whether there is such a relation, of any kind."""
+    return _kind(cursor, relation) is not None
+
+
+def is_table(cursor: Cursor, relation: Relation) -> bool:
+    """Whether there is such a table."""
+    return _kind(cursor, relation) in ("r", "p")
+
+
+def columns(cursor: Cursor, relation: Relation) -> list[str]:
+    """The relation's columns in order."""
+    cursor.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        (quoted(relation),),
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
+def has_primary_key(cursor: Cursor, relation: Relation) -> tuple[str, tuple[str, ...]] | None:
+    """Name and columns of the table's primary key."""
+    cursor.execute(
+        """
+        SELECT c.conname, array(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
+                                JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.place)
+        FROM pg_constraint AS c WHERE c.conrelid = to_regclass(%s) AND c.contype = 'p'
+        """,
+        (quoted(relation),),
+    )
+    row = cursor.fetchone()
+    return (row[0], tuple(row[1])) if row else None
+
+
+def foreign_keys(cursor: Cursor, relation: Relation) -> list[ForeignKey]:
+    """The table's foreign keys."""
+    cursor.execute(
+        """
+        SELECT c.conname, n.nspname, p.relname, c.convalidated,
+               array(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
+                     JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.place),
+               array(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY AS k (attnum, place)
+                     JOIN pg_attribute AS a ON a.attrelid = c.confrelid AND a.attnum = k.attnum ORDER BY k.place)
+        FROM pg_constraint AS c
+        JOIN pg_class AS p ON p.oid = c.confrelid
+        JOIN pg_namespace AS n ON n.oid = p.relnamespace
+        WHERE c.conrelid = to_regclass(%s) AND c.contype = 'f' ORDER BY c.conname
+        """,
+        (quoted(relation),),
+    )
+    return [ForeignKey(r[0], Relation(r[1], r[2]), tuple(r[4]), tuple(r[5]), r[3]) for r in cursor.fetchall()]
+
+
+def indexes(cursor: Cursor, relation: Relation) -> list[Index]:
+    """The indexes of a table or materialized view."""
+    cursor.execute(
+        """
+        SELECT i.relname, x.indisvalid AND x.indisready, EXISTS (SELECT FROM pg_constraint AS c WHERE c.conindid = i.oid)
+        FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid
+        WHERE x.indrelid = to_regclass(%s) ORDER BY i.relname
+        """,
+        (quoted(relation),),
+    )
+    return [Index(*row) for row in cursor.fetchall()]
+
+
+def view_definition(cursor: Cursor, relation: Relation) -> str | None:
+    """The query of a view or materialized view as PostgreSQL reads it, None where there is no such view.
+
+    The text depends on nothing but the query and the relations it binds to: names are written out in full.
+    """
+    cursor.execute("SELECT current_setting('search_path')")
+    path = cursor.fetchone()
+    cursor.execute("SELECT set_config('search_path', 'pg_catalog', false)")
+    cursor.execute("SELECT pg_get_viewdef(to_regclass(%s))", (quoted(relation),))
+    row = cursor.fetchone()
+    cursor.execute("SELECT set_config('search_path', %s, false)", path)
+    return row[0] if row else None
+
+
+def relations_read_by(cursor: Cursor, view: Relation) -> list[Relation]:
+    """The relations that a view or materialized view selects from, one level down."""
+    cursor.execute(
+        """
+        SELECT DISTINCT n.nspname, c.relname
+        FROM pg_rewrite AS r
+        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+        JOIN pg_class AS c ON c.oid = d.refobjid AND c.oid <> r.ev_class
+        JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE r.ev_class = to_regclass(%s) ORDER BY 1, 2
+        """,
+        (quoted(view),),
+    )
+    return [Relation(*row) for row in cursor.fetchall()]
+
+
+def readers_of(cursor: Cursor, relation: Relation) -> list[Relation]:
+    """The views and materialized views that select from a relation, one level up."""
+    cursor.execute(
+        """
+        SELECT DISTINCT n.nspname, v.relname
+        FROM pg_depend AS d
+        JOIN pg_rewrite AS r ON r.oid = d.objid
+        JOIN pg_class AS v ON v.oid = r.ev_class AND v.oid <> d.refobjid
+        JOIN pg_namespace AS n ON n.oid = v.relnamespace
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass(%s)
+        ORDER BY 1, 2
+        """,
+        (quoted(relation),),
+    )
+    return [Relation(*row) for row in cursor.fetchall()]
+
+
+def _kind(cursor: Cursor, relation: Relation) -> str | None:
+    cursor.execute("SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)", (quoted(relation),))
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def quoted(relation: Relation) -> str:
+    """The name as text that to_regclass reads."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in (relation.schema, relation.name))

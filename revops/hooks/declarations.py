@@ -1,0 +1,148 @@
+"""Reads what a model declares by the macros of macros/declarations.py. Touches no database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from loaders.errors import UsageError
+
+if TYPE_CHECKING:
+    from sqlmesh.core.model import Model
+
+PERIODS = ("year", "quarter", "month")
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """`@foreign_key(column, parent, parent_column)`; the parent is the model's name."""
+
+    column: str
+    parent: str
+    parent_column: str
+
+
+@dataclass(frozen=True)
+class Index:
+    """`@index(columns, unique, method, include, where)`."""
+
+    columns: tuple[str, ...]
+    is_unique: bool = False
+    method: str = "btree"
+    include: tuple[str, ...] = ()
+    where: str | None = None
+
+
+@dataclass(frozen=True)
+class MaterializedView:
+    """`@materialized_view(unique_key, period, every)`."""
+
+    unique_key: str
+    period: str | None = None
+    every: str = "year"
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """All that one model declares."""
+
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    materialized_view: MaterializedView | None = None
+
+
+def of(model: Model) -> Declarations:
+    """What the model declares.
+
+    Raises:
+        UsageError: a declaration is not written as its macro's docstring says; names the model.
+    """
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: list[ForeignKey] = []
+    indexes: list[Index] = []
+    materialized_view = None
+    for name, arguments, options in _calls(model):
+        try:
+            if name == "primary_key":
+                primary_key = tuple(_name(a) for a in arguments)
+            elif name == "foreign_key":
+                column, parent, parent_column = arguments
+                foreign_keys.append(ForeignKey(_name(column), _table(parent), _name(parent_column)))
+            elif name == "index":
+                indexes.append(_index(arguments, options))
+            elif name == "materialized_view":
+                materialized_view = _materialized_view(options)
+        except (KeyError, ValueError) as error:
+            raise UsageError(
+                f"Model {model.name}: @{name} is not declared as it should be ({error}).\n"
+                "  See macros/declarations.py for how each is written."
+            ) from error
+    return Declarations(primary_key, tuple(foreign_keys), tuple(indexes), materialized_view)
+
+
+def _calls(model: Model) -> list[tuple[str, list[Any], dict[str, Any]]]:
+    from sqlglot import exp
+    from sqlmesh.core.dialect import MacroFunc
+
+    found = []
+    for statement in model.post_statements:
+        if isinstance(statement, MacroFunc):
+            call = statement.this
+            options = {e.this.name: e.expression for e in call.expressions if isinstance(e, exp.PropertyEQ)}
+            found.append(
+                (call.name.lower(), [e for e in call.expressions if not isinstance(e, exp.PropertyEQ)], options)
+            )
+    return found
+
+
+def _index(arguments: list[Any], options: dict[str, Any]) -> Index:
+    return Index(
+        columns=tuple(_name(a) for a in arguments),
+        is_unique=options["unique"].sql().upper() == "TRUE" if "unique" in options else False,
+        method=_name(options["method"]) if "method" in options else "btree",
+        include=_names(options["include"]) if "include" in options else (),
+        where=options["where"].sql(dialect="postgres") if "where" in options else None,
+    )
+
+
+def _materialized_view(options: dict[str, Any]) -> MaterializedView:
+    every = _name(options["every"]) if "every" in options else "year"
+    if every not in PERIODS:
+        raise ValueError(f"every is one of {', '.join(PERIODS)}")
+    return MaterializedView(
+        unique_key=_name(options["unique_key"]),
+        period=_name(options["period"]) if "period" in options else None,
+        every=every,
+    )
+
+
+def _names(expression: Any) -> tuple[str, ...]:
+    from sqlglot import exp
+
+    inner = expression.unnest() if isinstance(expression, exp.Paren) else expression
+    return tuple(_name(e) for e in (inner.expressions if isinstance(inner, exp.Tuple) else [inner]))
+
+
+def _name(expression: Any) -> str:
+    if not expression.name:
+        raise ValueError(f"a name is expected, not {expression.sql()}")
+    return str(expression.name)
+
+
+def _table(expression: Any) -> str:
+    return ".".join(part.name for part in expression.parts) if hasattr(expression, "parts") else expression.sql()
+
+
+def from_json(declared: dict[str, Any]) -> Declarations:
+    """What `dataclasses.asdict` and JSON made of declarations."""
+    view = declared["materialized_view"]
+    return Declarations(
+        primary_key=tuple(declared["primary_key"]),
+        foreign_keys=tuple(ForeignKey(**key) for key in declared["foreign_keys"]),
+        indexes=tuple(
+            Index(**{**index, "columns": tuple(index["columns"]), "include": tuple(index["include"])})
+            for index in declared["indexes"]
+        ),
+        materialized_view=MaterializedView(**view) if view else None,
+    )

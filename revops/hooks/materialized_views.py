@@ -1,0 +1,383 @@
+"""The materialized view behind a model of kind VIEW: its parts, its refresh, and the view that serves it.
+
+    serving.enriched_transactions             the environment's view; SQLMesh makes it, `serve` points it at
+    -> enriched_transactions__<version>__mv_<hash>            a view: UNION ALL of the parts, by period
+    -> enriched_transactions__<version>__mv_<hash>_2019_<n>   materialized views, each with its indexes
+
+The hash is of the query as bound to physical tables: another version of any table it reads gives other parts, built beside
+the old ones. Nothing here hangs on a view that SQLMesh drops, so no CASCADE of SQLMesh reaches what is materialized.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import psycopg2.errors
+from psycopg2 import sql
+
+from loaders.errors import UsageError
+from revops.hooks import catalog, evaluations, keys, locks
+from revops.hooks.catalog import Relation
+from revops.hooks.declarations import Declarations, Index, MaterializedView
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+MODES = ("auto", "concurrently", "swap")
+
+_log = logging.getLogger(__name__)
+_deferring = False
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Leaves parts as they are while several plans in a row bring the tables below them up to date.
+
+    The first refresh afterwards shows all that changed, at once.
+    """
+    global _deferring
+    _deferring = True
+    try:
+        yield
+    finally:
+        _deferring = False
+
+
+@dataclass(frozen=True)
+class Period:
+    """Days from `starts_on` to before `ends_before`; all rows where both are None."""
+
+    label: str
+    starts_on: date | None = None
+    ends_before: date | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A materialized view that holds one period."""
+
+    relation: Relation
+    period: Period
+    row_count: int
+    last_evaluation_id: int
+
+
+def refresh(
+    cursor: Cursor, view: Relation, query: str, declared: Declarations, mode: str = "auto", reason: str = "evaluation"
+) -> list[Part]:
+    """Brings the parts up to date with the tables that the query reads; builds all where there are none.
+
+    Only parts whose inputs changed are touched: a table evaluated by days changes the periods of those days; a table
+    evaluated whole changes all, if its contents differ. Readers see old or new contents, and wait at most `locks.TIMEOUT`.
+
+    Args:
+        cursor: in whose transaction, or committing by itself.
+        view: the physical view of the model.
+        query: the model's query on physical tables.
+        declared: what the model declares; its `materialized_view` is not None.
+        mode: how to refresh a part that exists: one of `MODES`.
+        reason: why, for ops.refresh_history.
+
+    Returns:
+        The parts that were built or refreshed.
+
+    Raises:
+        UsageError: a row has no period.
+    """
+    wanted = declared.materialized_view
+    assert wanted is not None
+    definition, inputs = _bind(cursor, query)
+    served = served_relation(view, definition)
+    if _deferring and catalog.exists(cursor, served):
+        return []
+    standing = {part.period.label: part for part in _parts(cursor, served)}
+    latest = evaluations.latest(cursor, inputs)
+    refreshed: list[Part] = []
+    current: list[Part] = []
+    for period in _periods(cursor, query, wanted):
+        part = standing.get(period.label)
+        why = reason if part is None else _change(cursor, inputs, part, wanted, reason)
+        if part is not None and why is None:
+            current.append(part)
+            continue
+        part = _bring_up_to_date(cursor, served, query, period, part, declared, latest, mode, why or reason)
+        refreshed.append(part)
+        current.append(part)
+    if (
+        refreshed
+        or {p.relation for p in current} != {p.relation for p in standing.values()}
+        or not catalog.exists(cursor, served)
+    ):
+        _compose(cursor, served, current, wanted)
+    _note(cursor, served, current, latest)
+    return refreshed
+
+
+def serve(cursor: Cursor, view: Relation) -> bool:
+    """Points an environment's view at what is materialized of the physical view that it shows.
+
+    Returns:
+        False where nothing is materialized of it: the view then still shows the physical view, which is right, only slower.
+    """
+    shown = catalog.relations_read_by(cursor, view)
+    if len(shown) != 1:
+        return False
+    definition = catalog.view_definition(cursor, shown[0])
+    served = served_relation(shown[0], definition) if definition else shown[0]
+    if not definition or not catalog.exists(cursor, served):
+        return shown[0].name.rpartition("__mv_")[1] != ""
+    cursor.execute(sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}").format(view.identifier, served.identifier))
+    return True
+
+
+def reap(cursor: Cursor) -> list[Relation]:
+    """Drops parts and composing views that no environment uses any more; never with CASCADE.
+
+    What a reader holds is left for the next time. The cursor's connection commits by itself.
+
+    Returns:
+        What was dropped.
+    """
+    # Nobody new asks for what is in no view: waiting holds up no reader, and outlasts a vacuum.
+    cursor.execute("SET lock_timeout = '3s'")
+    dropped: list[Relation] = []
+    cursor.execute("SELECT DISTINCT served FROM ops.materialized_parts")
+    for (name,) in cursor.fetchall():
+        served = Relation.parse(name)
+        in_use = catalog.exists(cursor, served) and bool(catalog.readers_of(cursor, served))
+        if not in_use and not _drop(cursor, served, "VIEW", dropped):
+            continue
+        kept = set(catalog.relations_read_by(cursor, served)) if in_use else set()
+        cursor.execute("SELECT part FROM ops.materialized_parts WHERE served = %s", (name,))
+        for (part_name,) in cursor.fetchall():
+            part = Relation.parse(part_name)
+            if part not in kept and _drop(cursor, part, "MATERIALIZED VIEW", dropped):
+                cursor.execute("DELETE FROM ops.materialized_parts WHERE part = %s", (part_name,))
+    cursor.execute("RESET lock_timeout")
+    return dropped
+
+
+def served_relation(view: Relation, definition: str) -> Relation:
+    """The name of what is materialized of a physical view, for one binding of its query."""
+    return view.sibling(f"{view.name}__mv_{hashlib.sha256(definition.encode()).hexdigest()[:8]}")
+
+
+def indexes_of(declared: Declarations) -> tuple[Index, ...]:
+    """The indexes of each part. The unique one comes first: one of few values made REFRESH CONCURRENTLY three times slower."""
+    assert declared.materialized_view is not None
+    return (Index((declared.materialized_view.unique_key,), is_unique=True), *declared.indexes)
+
+
+def _bind(cursor: Cursor, query: str) -> tuple[str, list[Relation]]:
+    """The query as PostgreSQL reads it, and the tables below it."""
+    probe = "revops_probe"
+    cursor.execute(sql.SQL("CREATE OR REPLACE TEMPORARY VIEW {} AS ").format(sql.Identifier(probe)) + sql.SQL(query))
+    cursor.execute("SELECT nspname FROM pg_namespace WHERE oid = pg_my_temp_schema()")
+    row = cursor.fetchone()
+    assert row is not None
+    view = Relation(row[0], probe)
+    definition = catalog.view_definition(cursor, view)
+    tables: set[Relation] = set()
+    below = catalog.relations_read_by(cursor, view)
+    while below:
+        relation = below.pop()
+        if catalog.is_table(cursor, relation):
+            tables.add(relation)
+        else:
+            below.extend(catalog.relations_read_by(cursor, relation))
+    cursor.execute(sql.SQL("DROP VIEW {}").format(view.identifier))
+    assert definition is not None
+    return definition, sorted(tables)
+
+
+def _parts(cursor: Cursor, served: Relation) -> list[Part]:
+    """The parts that the composing view shows now."""
+    shown = set(catalog.relations_read_by(cursor, served))
+    cursor.execute(
+        "SELECT part, label, starts_on, ends_before, row_count, last_evaluation_id FROM ops.materialized_parts WHERE served = %s",
+        (str(served),),
+    )
+    return [
+        Part(Relation.parse(part), Period(label, start, end), rows, evaluation)
+        for part, label, start, end, rows, evaluation in cursor.fetchall()
+        if Relation.parse(part) in shown
+    ]
+
+
+def _periods(cursor: Cursor, query: str, wanted: MaterializedView) -> Iterator[Period]:
+    """The periods that hold rows, oldest first; found by looking up the next day after each, not by reading all.
+
+    Where there is no row, or no column for periods, one period of all rows.
+    """
+    if wanted.period is None:
+        yield Period("all")
+        return
+    column = sql.Identifier(wanted.period)
+    contents = sql.SQL("SELECT {} FROM (").format(column) + sql.SQL(query) + sql.SQL(") AS contents")
+    cursor.execute(contents + sql.SQL(" WHERE {} IS NULL LIMIT 1").format(column))
+    if cursor.fetchone() is not None:
+        raise UsageError(
+            f"@materialized_view: a row has no {wanted.period}, so it belongs to no period.\n"
+            "  Declare a column that is never NULL, or no period."
+        )
+    after = None
+    while True:
+        cursor.execute(
+            sql.SQL(
+                "SELECT date_trunc(%(every)s, day)::date, (date_trunc(%(every)s, day) + %(step)s::interval)::date FROM ("
+            )
+            + contents
+            + sql.SQL(
+                " WHERE {column} >= coalesce(%(after)s::date, '-infinity') ORDER BY {column} LIMIT 1) AS next (day)"
+            ).format(column=column),
+            {
+                "every": wanted.every,
+                "step": "3 months" if wanted.every == "quarter" else f"1 {wanted.every}",
+                "after": after,
+            },
+        )
+        row = cursor.fetchone()
+        if row is None:
+            if after is None:
+                yield Period("all")
+            return
+        start, after = row
+        yield Period(_label(start, wanted.every), start, after)
+
+
+def _label(start: date, every: str) -> str:
+    if every == "year":
+        return f"{start:%Y}"
+    return f"{start:%Y}q{(start.month + 2) // 3}" if every == "quarter" else f"{start:%Y%m}"
+
+
+def _change(cursor: Cursor, inputs: list[Relation], part: Part, wanted: MaterializedView, reason: str) -> str | None:
+    """What changed below a part since it was refreshed; None for nothing."""
+    by_days = [t for t in inputs if wanted.period is not None and wanted.period in catalog.columns(cursor, t)]
+    whole = [t for t in inputs if t not in by_days]
+    since = part.last_evaluation_id
+    if reason == "forced":
+        return reason
+    changed = evaluations.whole_changes(cursor, whole, since)
+    if changed:
+        return f"{reason}: changed {', '.join(changed)}"
+    if evaluations.days_changed(cursor, by_days, since, part.period.starts_on, part.period.ends_before):
+        return f"{reason}: changed days"
+    return None
+
+
+def _bring_up_to_date(
+    cursor: Cursor,
+    served: Relation,
+    query: str,
+    period: Period,
+    part: Part | None,
+    declared: Declarations,
+    latest: int,
+    mode: str,
+    reason: str,
+) -> Part:
+    began = time.monotonic()
+    if part is not None and mode == "concurrently":
+        cursor.execute(sql.SQL("REFRESH MATERIALIZED VIEW CONCURRENTLY {}").format(part.relation.identifier))
+        cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(part.relation.identifier))
+        row = cursor.fetchone()
+        rows, relation, used = (int(row[0]) if row else 0), part.relation, "concurrently"
+    else:
+        relation = _free_name(cursor, served, period, part)
+        rows, used = _build(cursor, relation, query, period, declared), ("swap" if part is not None else "build")
+    cursor.execute(
+        "INSERT INTO ops.refresh_history (relation, part, mode, reason, rows_before, rows_after, seconds)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (str(served), period.label, used, reason, part.row_count if part else None, rows, time.monotonic() - began),
+    )
+    return Part(relation, period, rows, latest)
+
+
+def _build(cursor: Cursor, relation: Relation, query: str, period: Period, declared: Declarations) -> int:
+    wanted = declared.materialized_view
+    assert wanted is not None
+    statement = sql.SQL("CREATE MATERIALIZED VIEW {} AS SELECT * FROM (").format(relation.identifier)
+    statement += sql.SQL(query) + sql.SQL(") AS contents") + _bounds(wanted, period)
+    cursor.execute(statement)
+    rows = cursor.rowcount
+    for index in indexes_of(declared):
+        cursor.execute(keys.create_index(relation, index))
+    # Many wide columns of like parts: a smaller sample says as much about them, in a fraction of the time.
+    cursor.execute("SELECT set_config('default_statistics_target', '25', false)")
+    cursor.execute(sql.SQL("ANALYZE {}").format(relation.identifier))
+    cursor.execute("RESET default_statistics_target")
+    return int(rows)
+
+
+def _free_name(cursor: Cursor, served: Relation, period: Period, part: Part | None) -> Relation:
+    number = int(part.relation.name.rpartition("_")[2]) if part is not None else 0
+    while True:
+        number += 1
+        relation = served.sibling(f"{served.name}_{period.label}_{number}")
+        if not catalog.exists(cursor, relation):
+            return relation
+
+
+def _bounds(wanted: MaterializedView, period: Period) -> sql.Composable:
+    if wanted.period is None or period.starts_on is None:
+        return sql.SQL("")
+    return sql.SQL(" WHERE {0} >= {1} AND {0} < {2}").format(
+        sql.Identifier(wanted.period), sql.Literal(period.starts_on), sql.Literal(period.ends_before)
+    )
+
+
+def _compose(cursor: Cursor, served: Relation, parts: list[Part], wanted: MaterializedView) -> None:
+    """Makes the composing view show these parts: the moment in which readers pass from old to new contents."""
+    branches = [
+        sql.SQL("SELECT * FROM {}").format(part.relation.identifier) + _bounds(wanted, part.period) for part in parts
+    ]
+    statement = sql.SQL("CREATE OR REPLACE VIEW {} AS ").format(served.identifier) + sql.SQL(" UNION ALL ").join(
+        branches
+    )
+    waited = locks.patiently(cursor, statement)
+    cursor.execute(
+        "UPDATE ops.refresh_history SET lock_wait_seconds = %s"
+        " WHERE relation = %s AND lock_wait_seconds IS NULL AND mode <> 'concurrently'",
+        (waited, str(served)),
+    )
+
+
+def _note(cursor: Cursor, served: Relation, parts: list[Part], latest: int) -> None:
+    for part in parts:
+        cursor.execute(
+            "INSERT INTO ops.materialized_parts (served, part, label, starts_on, ends_before, row_count, last_evaluation_id)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (served, part) DO UPDATE SET row_count = excluded.row_count,"
+            " last_evaluation_id = excluded.last_evaluation_id,"
+            " refreshed_at = CASE WHEN materialized_parts.last_evaluation_id = excluded.last_evaluation_id"
+            " THEN materialized_parts.refreshed_at ELSE excluded.refreshed_at END",
+            (
+                str(served),
+                str(part.relation),
+                part.period.label,
+                part.period.starts_on,
+                part.period.ends_before,
+                part.row_count,
+                latest,
+            ),
+        )
+
+
+def _drop(cursor: Cursor, relation: Relation, kind: str, dropped: list[Relation]) -> bool:
+    if not catalog.exists(cursor, relation):
+        return True
+    try:
+        cursor.execute(sql.SQL("DROP {} IF EXISTS {}").format(sql.SQL(kind), relation.identifier))
+    except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DependentObjectsStillExist) as error:
+        _log.info("keeping %s for now: %s", relation, str(error).splitlines()[0])
+        return False
+    dropped.append(relation)
+    return True

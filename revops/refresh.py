@@ -1,0 +1,63 @@
+"""Refreshes what prod serves from materialized views, while it is read; needs no SQLMesh."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from loaders.errors import UsageError
+from revops import database, server
+from revops.hooks import catalog, declarations, materialized_views
+from revops.hooks.catalog import Relation
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+    from revops.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+def refresh(settings: Settings, mode: str = "auto") -> None:
+    """Refreshes the parts whose inputs changed; with a mode other than auto, all parts in that mode.
+
+    The caller holds the warehouse's lock. Each part is committed by itself: a refresh that is killed leaves the rest as it was.
+
+    Raises:
+        UsageError: nothing is built yet.
+        DatabaseUnavailable: the database cannot be reached, or a reader never let go.
+    """
+    dsn = server.up(settings)
+    with closing(database.connect(dsn, "revops refresh", autocommit=True)) as connection, connection.cursor() as cursor:
+        found = _materialized(cursor)
+        if not found:
+            raise UsageError("There is nothing to refresh: nothing is built yet.\n  revops run")
+        for model, view, declared in found:
+            query = catalog.view_definition(cursor, view)
+            assert query is not None
+            reason = "asked for" if mode == "auto" else "forced"
+            parts = materialized_views.refresh(cursor, view, query.rstrip(" ;"), declared, mode, reason)
+            materialized_views.serve(cursor, Relation.parse(model))
+            _log.info("%s: %s", model, _told(parts))
+            for part in parts:
+                _log.info("  %s: %d rows", part.period.label, part.row_count)
+        materialized_views.reap(cursor)
+
+
+def _materialized(cursor: Cursor) -> list[tuple[str, Relation, declarations.Declarations]]:
+    """Prod's materialized models: name, physical view and declarations."""
+    cursor.execute("SELECT to_regclass('ops.declarations') IS NOT NULL")
+    row = cursor.fetchone()
+    if not (row and row[0]):
+        return []
+    cursor.execute(
+        "SELECT model, relation, declared FROM ops.declarations WHERE declared ->> 'materialized_view' IS NOT NULL"
+    )
+    return [
+        (model, Relation.parse(name), declarations.from_json(declared)) for model, name, declared in cursor.fetchall()
+    ]
+
+
+def _told(parts: list[materialized_views.Part]) -> str:
+    return f"{len(parts)} parts refreshed" if parts else "every part is up to date"

@@ -1,0 +1,82 @@
+"""The SQLMesh project, driven from Python: its context, and plans applied without questions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from loaders.errors import CheckFailed, RevopsError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+    from sqlmesh import Context
+
+    from revops.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+def context(settings: Settings) -> Context:
+    """The project's context, on the selected database; says what it does in log lines."""
+    from sqlmesh import Context
+    from sqlmesh.core.config import Config, load_configs
+    from sqlmesh.core.console import set_console
+
+    from revops.sqlmesh_console import LogConsole
+
+    set_console(LogConsole())
+    configs = load_configs(None, Config, [settings.root], dotenv_path=settings.empty_dotenv())
+    return Context(paths=[settings.root], config=configs)
+
+
+def apply(
+    context: Context,
+    environment: str,
+    restate: Iterable[str] = (),
+    first: date | None = None,
+    last: date | None = None,
+) -> None:
+    """Plans an environment and applies the plan.
+
+    Args:
+        context: the project.
+        environment: which.
+        restate: models to evaluate again, with all that read them; none to bring the environment up to the project.
+        first: first day to restate.
+        last: last day to restate.
+
+    Raises:
+        CheckFailed: a model failed, or an audit; the message has the model and the first line of what went wrong.
+    """
+    from sqlmesh.core.console import get_console
+    from sqlmesh.utils.errors import SQLMeshError
+
+    console: Any = get_console()
+    options: dict[str, Any] = {}
+    if restate:
+        options = {"restate_models": sorted(restate), "start": str(first), "end": str(last)}
+    try:
+        context.plan(environment, auto_apply=True, no_prompts=True, skip_tests=True, **options)
+    except SQLMeshError as error:
+        if isinstance(error.__cause__, RevopsError):
+            raise error.__cause__ from None
+        details = console.take_failures() or [str(error).strip().splitlines()[0]]
+        raise CheckFailed(
+            f"Building {environment} failed: {'; '.join(details)}\n"
+            "  What was served before is served still. Mend it, then: revops build"
+        ) from error
+
+
+def note_audits(connection: Connection, environment: str) -> None:
+    """Keeps how the audits of a build went in ops.audit_history. Commits."""
+    from sqlmesh.core.console import get_console
+
+    console: Any = get_console()
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO ops.audit_history (environment, model, audits_passed, audits_failed) VALUES (%s, %s, %s, %s)",
+            [(environment, *audited) for audited in console.take_audited()],
+        )
+    connection.commit()

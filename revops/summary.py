@@ -1,0 +1,66 @@
+"""The one screen at the end of a run: rows per layer, reconciliation, where to connect, what to look at next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from revops import database, display
+
+LAYERS = ("raw", "quality", "dimensions", "facts", "features", "serving")  # staging is views over raw
+
+_RELATIONS = """
+SELECT n.nspname, c.relname
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
+ORDER BY array_position(%s, n.nspname::text), c.relname
+"""
+
+
+def of(dsn: str, results: Sequence[Any], synthetic: bool) -> str:
+    """The summary's text, without any password.
+
+    Args:
+        dsn: the warehouse.
+        results: what `revops verify` found: objects with `name`, `passed` and `detail`.
+        synthetic: whether the rows are demo data.
+    """
+    failed = [result for result in results if not result.passed]
+    lines = [""]
+    if synthetic:
+        lines += [
+            "SYNTHETIC DEMO DATA: no row of it is real. Put the published files into data/raw, or name their folder:",
+            "  make run DATA=/path/to/files",
+            "",
+        ]
+    lines += ["Rows", *("  " + line for line in display.table(rows_per_relation(dsn))), ""]
+    lines.append(f"Reconciliation: {len(results) - len(failed)} of {len(results)} checks hold")
+    lines += ["  " + line for line in display.check_lines(failed).splitlines()]
+    name = display.program()
+    lines += [
+        "",
+        f"Connect  {name} psql   or any tool at  {database.without_password(dsn)}",
+        f"         {name} url    prints it with its password",
+        "Next     SELECT * FROM serving.enriched_transactions LIMIT 10;",
+        f"         {name} verify | status | ui | sqlmesh plan dev",
+    ]
+    return "\n".join(lines)
+
+
+def rows_per_relation(dsn: str) -> list[dict[str, object]]:
+    """Exact row counts of the layers' relations, in the order of the layers."""
+    from psycopg2 import sql
+
+    connection = database.connect(dsn, "revops summary", autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_RELATIONS, (list(LAYERS), list(LAYERS)))
+            found = cursor.fetchall()
+            counts: list[dict[str, object]] = []
+            for schema, name in found:
+                cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, name)))
+                row = cursor.fetchone()
+                counts.append({"relation": f"{schema}.{name}", "rows": row[0] if row else None})
+            return counts
+    finally:
+        connection.close()

@@ -1,0 +1,316 @@
+"""Checks the warehouse's invariants in the database itself, each by other means than those that established it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from psycopg2 import sql
+
+from loaders import protect
+from revops import database, server
+from revops.hooks import catalog, declarations, keys, materialized_views
+from revops.hooks.catalog import Relation
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+    from revops.settings import Settings
+
+# An amount as in the published files: the rule by which the loaders sum (AMOUNT_PATTERN there) and the models cast. The
+# pattern itself would take PostgreSQL many times as long.
+_DOLLARS = sql.SQL(
+    "CASE WHEN amount LIKE '$%%_.__'"
+    " AND translate(amount, '0123456789', '') = CASE WHEN amount LIKE '$-%%' THEN '$-.' ELSE '$.' END"
+    " AND amount NOT LIKE '$-.%%' AND abs(substr(amount, 2)::numeric) < 10000000000"
+    " THEN substr(amount, 2)::numeric END"
+)
+
+_TEXT_COLUMNS = """
+SELECT n.nspname, c.relname, a.attname
+FROM pg_attribute AS a
+JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'm')
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE a.attnum > 0 AND NOT a.attisdropped AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND n.nspname NOT LIKE 'pg_toast%' AND n.nspname NOT LIKE 'pg_temp%'
+  AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'json'::regtype, 'jsonb'::regtype)
+ORDER BY 1, 2, 3
+"""
+# Dates and hashes are passed over before the costly pattern: no run of digits in a date is long, and a hash is no card.
+_LONG_DIGITS = """
+SELECT {column}::text FROM {table}
+WHERE length({column}::text) >= 13 AND {column}::text NOT LIKE '____-__-__ __:__:__'
+  AND {column}::text ~ '[0-9]([ -]?[0-9]){{12}}' AND {column}::text !~ '^[0-9a-f]{{32,64}}$'
+"""
+_CARD_COLUMNS = """
+SELECT n.nspname, c.relname, a.attname
+FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'm', 'v')
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attname ~* '(^|_)(cvv|cvc|card_number)' AND a.attname !~ '^has_bad_'
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One checked invariant: its name, whether it holds, and the figures."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def verify(settings: Settings) -> list[Result]:
+    """Checks every invariant; needs no lock and changes nothing."""
+    dsn = server.up(settings)
+    results: list[Result] = []
+    with closing(database.connect(dsn, "revops verify")) as connection:
+        connection.set_session(readonly=True, isolation_level="REPEATABLE READ")
+        with connection.cursor() as cursor:
+            if not _is_built(cursor):
+                return [Result("built", False, "nothing is built yet: revops run")]
+            for check in _CHECKS:
+                results.extend(check(cursor))
+        connection.rollback()
+    return results
+
+
+def _files(cursor: Cursor) -> Iterator[Result]:
+    cursor.execute("SELECT DISTINCT relation FROM ops.load_files ORDER BY relation")
+    counts: list[sql.Composable] = []
+    for (relation,) in cursor.fetchall():
+        amount = sql.SQL("sum({})").format(_DOLLARS) if relation == "transactions" else sql.SQL("NULL::numeric")
+        counts.append(
+            sql.SQL("SELECT _file_id, count(*) AS row_count, {} AS amount FROM {} GROUP BY _file_id").format(
+                amount, sql.Identifier("raw", relation)
+            )
+        )
+    landed = sql.SQL(" UNION ALL ").join(counts) if counts else sql.SQL("SELECT 0, 0, 0 WHERE false")
+    cursor.execute(
+        sql.SQL(
+            """
+            SELECT coalesce(f.name, 'file ' || r._file_id), f.rows_read, f.rows_loaded, f.rows_rejected, r.row_count,
+                   f.amount_sum, r.amount,
+                   (SELECT count(*) FROM ops.rejected_rows AS x WHERE x.file_id = f.file_id)
+            FROM ops.load_files AS f FULL JOIN ({}) AS r ON r._file_id = f.file_id
+            WHERE f.file_id IS NULL OR f.rows_read <> f.rows_loaded + f.rows_rejected
+               OR f.rows_loaded <> coalesce(r.row_count, 0) OR coalesce(f.amount_sum, 0) <> coalesce(r.amount, 0)
+               OR f.rows_rejected <> (SELECT count(*) FROM ops.rejected_rows AS x WHERE x.file_id = f.file_id)
+            """
+        ).format(landed),
+        (),
+    )
+    wrong = cursor.fetchall()
+    cursor.execute(
+        "SELECT count(*), coalesce(sum(rows_read), 0), coalesce(sum(rows_loaded), 0), coalesce(sum(rows_rejected), 0),"
+        " coalesce(sum(amount_sum), 0) FROM ops.load_files"
+    )
+    files, read, loaded, rejected, amount = cursor.fetchone() or (0, 0, 0, 0, 0)
+    yield Result(
+        "files = raw + rejects",
+        not wrong,
+        f"{files} files: {read:,} rows read = {loaded:,} landed + {rejected:,} rejected; ${amount:,}"
+        + "".join(
+            f"; {row[0]!r}: read {row[1]}, landed {row[2]}, rejected {row[3]}, in raw {row[4]}" for row in wrong[:3]
+        ),
+    )
+
+
+def _accounted(cursor: Cursor) -> Iterator[Result]:
+    cursor.execute(sql.SQL("SELECT count(*), coalesce(sum({}), 0) FROM raw.transactions").format(_DOLLARS), ())
+    raw = _figures(cursor)
+    facts = _rows_and_dollars(cursor, "facts.fct_transactions")
+    quarantined = _rows_and_dollars(cursor, "quality.quarantined_transactions")
+    yield Result(
+        "raw = facts + quarantine",
+        raw[0] == facts[0] + quarantined[0] and raw[1] == facts[1] + quarantined[1],
+        f"{raw[0]:,} rows = {facts[0]:,} + {quarantined[0]:,}; ${raw[1]:,} = ${facts[1]:,} + ${quarantined[1]:,}",
+    )
+    served = _rows_and_dollars(cursor, "serving.enriched_transactions")
+    yield Result(
+        "facts = served", facts == served, f"{facts[0]:,} rows = {served[0]:,}; ${facts[1]:,} = ${served[1]:,}"
+    )
+    cursor.execute(
+        """
+        SELECT count(*) FILTER (WHERE is_fraud), count(*) FILTER (WHERE NOT is_fraud), count(*) FILTER (WHERE is_fraud IS NULL)
+        FROM serving.enriched_transactions
+        """
+    )
+    shown = cursor.fetchone() or (0, 0, 0)
+    cursor.execute(
+        """
+        SELECT count(*) FILTER (WHERE l.is_fraud = 'Yes'), count(*) FILTER (WHERE l.is_fraud = 'No'),
+               count(*) FILTER (WHERE l.is_fraud IS NULL)
+        FROM facts.fct_transactions AS f
+        LEFT JOIN (
+            SELECT r.transaction_id, r.is_fraud FROM raw.fraud_labels AS r
+            LEFT JOIN raw.superseded_rows AS s
+              ON s.relation = 'fraud_labels' AND s._file_id = r._file_id AND s._line_number = r._line_number
+            WHERE s.relation IS NULL AND r.is_fraud IN ('Yes', 'No')
+        ) AS l ON l.transaction_id = f.transaction_id::text
+        """
+    )
+    landed = cursor.fetchone() or (0, 0, 0)
+    yield Result(
+        "labels agree",
+        shown == landed,
+        "Yes {:,} / No {:,} / none {:,} served".format(*shown)
+        + ("" if shown == landed else ", but {:,} / {:,} / {:,} landed".format(*landed)),
+    )
+
+
+def _once(cursor: Cursor) -> Iterator[Result]:
+    cursor.execute("SELECT count(*) - count(DISTINCT (relation, sha256)) FROM ops.load_files")
+    twice = (cursor.fetchone() or (0,))[0]
+    yield Result("no bytes landed twice", twice == 0, f"{twice} files with the bytes of another")
+
+
+def _pending(cursor: Cursor) -> Iterator[Result]:
+    cursor.execute(
+        """
+        SELECT (SELECT count(*) FROM ops.touched_days WHERE built_at IS NULL),
+               (SELECT count(*) FROM ops.load_files AS f FULL JOIN ops.built_files AS b USING (file_id, relation, sha256)
+                WHERE f.name IS NULL OR b.built_at IS NULL)
+        """
+    )
+    days, files = cursor.fetchone() or (0, 0)
+    yield Result(
+        "all that landed is built", days == 0 and files == 0, f"{days} days and {files} files wait for revops build"
+    )
+
+
+def _keys(cursor: Cursor) -> Iterator[Result]:
+    wrong: list[str] = []
+    count = 0
+    declared_models = _declared(cursor)
+    physical = {model: _behind(cursor, Relation.parse(model)) for model in declared_models}
+    for model, declared in declared_models.items():
+        table = physical[model]
+        if table is None:
+            wrong.append(f"{model} has no table")
+            continue
+        if declared.materialized_view is not None:
+            continue
+        standing = {index.name: index for index in catalog.indexes(cursor, table)}
+        if declared.primary_key:
+            count += 1
+            found = catalog.has_primary_key(cursor, table)
+            if found is None or found[1] != declared.primary_key:
+                wrong.append(f"{model} lacks its primary key")
+        for index in declared.indexes:
+            count += 1
+            at = standing.get(keys.index_name(table, index))
+            if at is None or not at.is_valid:
+                wrong.append(f"{model} lacks index ({', '.join(index.columns)})")
+        by_column = {key.columns[0]: key for key in catalog.foreign_keys(cursor, table)}
+        for wanted in declared.foreign_keys:
+            count += 1
+            key = by_column.get(wanted.column)
+            if key is None or not key.is_validated or key.parent != physical.get(wanted.parent):
+                wrong.append(f"{model} lacks a validated foreign key {wanted.column} -> {wanted.parent}")
+    yield Result("keys and indexes as declared", not wrong, "; ".join(wrong[:3]) or f"{count} declared, all in place")
+
+
+def _served(cursor: Cursor) -> Iterator[Result]:
+    wrong: list[str] = []
+    parts_seen = 0
+    for model, declared in _declared(cursor).items():
+        if declared.materialized_view is None:
+            continue
+        served = _behind(cursor, Relation.parse(model))
+        parts = catalog.relations_read_by(cursor, served) if served else []
+        if served is None or "__mv_" not in served.name or not parts:
+            wrong.append(f"{model} is not served from a materialized view")
+        for part in parts:
+            parts_seen += 1
+            cursor.execute(
+                "SELECT ispopulated FROM pg_matviews WHERE schemaname = %s AND matviewname = %s",
+                (part.schema, part.name),
+            )
+            row = cursor.fetchone()
+            standing = {index.name for index in catalog.indexes(cursor, part) if index.is_valid}
+            wanted = {keys.index_name(part, index) for index in materialized_views.indexes_of(declared)}
+            if row is None or not row[0] or not wanted <= standing:
+                wrong.append(f"{part} is not populated or lacks an index")
+    yield Result(
+        "served from materialized views",
+        not wrong,
+        "; ".join(wrong[:3]) or f"{parts_seen} parts, populated and indexed",
+    )
+
+
+def _card_data(cursor: Cursor) -> Iterator[Result]:
+    cursor.execute(_TEXT_COLUMNS)
+    found: list[str] = []
+    columns = cursor.fetchall()
+    for schema, table, column in columns:
+        cursor.execute(sql.SQL(_LONG_DIGITS).format(column=sql.Identifier(column), table=sql.Identifier(schema, table)))
+        hits = sum(_shows_card_number(value, schema.startswith("sqlmesh")) for (value,) in cursor)
+        if hits:
+            found.append(f"{schema}.{table}.{column} ({hits} values)")
+    cursor.execute(_CARD_COLUMNS)
+    named = [f"{schema}.{table}.{column}" for schema, table, column in cursor.fetchall()]
+    yield Result(
+        "no card data",
+        not found and not named,
+        "; ".join([*found, *named][:3])
+        or f"{len(columns)} text columns searched for card numbers, no column for a CVV",
+    )
+
+
+def _shows_card_number(text: str, has_times: bool) -> bool:
+    """Whether a run of digits could be a card number.
+
+    Published numbers seldom pass Luhn, so that any run of 13 to 19 digits is one; but SQLMesh's state is full of times in
+    milliseconds, which begin with 1 as no card does, and of versions: there Luhn decides.
+    """
+    runs = re.findall(r"(?<![0-9])[2-6][0-9 -]{11,}[0-9](?![0-9])", text)
+    if has_times:
+        return any(protect.holds_card_number(run) for run in runs)
+    return any(13 <= len(re.sub(r"[ -]", "", run)) <= 19 for run in runs)
+
+
+def _declared(cursor: Cursor) -> dict[str, declarations.Declarations]:
+    cursor.execute("SELECT model, declared FROM ops.declarations ORDER BY model")
+    return {model: declarations.from_json(declared) for model, declared in cursor.fetchall()}
+
+
+def _behind(cursor: Cursor, view: Relation) -> Relation | None:
+    """What prod's view selects from, by the catalog."""
+    read = catalog.relations_read_by(cursor, view)
+    return read[0] if len(read) == 1 else None
+
+
+def _rows_and_dollars(cursor: Cursor, relation: str) -> tuple[int, Decimal]:
+    cursor.execute(
+        sql.SQL("SELECT count(*), coalesce(sum(amount), 0) FROM {}").format(Relation.parse(relation).identifier)
+    )
+    return _figures(cursor)
+
+
+def _figures(cursor: Cursor) -> tuple[int, Decimal]:
+    row = cursor.fetchone() or (0, Decimal(0))
+    return row[0], row[1]
+
+
+def _is_built(cursor: Cursor) -> bool:
+    cursor.execute(
+        "SELECT to_regclass('ops.declarations') IS NOT NULL AND to_regclass('ops.built_files') IS NOT NULL"
+        " AND to_regclass('serving.enriched_transactions') IS NOT NULL"
+    )
+    row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+_CHECKS: tuple[Callable[[Cursor], Iterator[Result]], ...] = (
+    _files,
+    _accounted,
+    _once,
+    _pending,
+    _keys,
+    _served,
+    _card_data,
+)

@@ -1,0 +1,165 @@
+"""What every test may use: a PostgreSQL server of its own, fresh databases on it, and the real rows where they are."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from revops import settings as revops_settings
+from revops.server import Server
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNS = Path(tempfile.gettempdir()) / f"revops-tests-{os.geteuid()}"
+RUN = RUNS / str(os.getpid())
+
+# No test, and no process that a test starts, may see the developer's own server, `.env` or database.
+for _name in [
+    name for name in os.environ if name.startswith(("REVOPS_", "PG")) and not name.startswith("REVOPS_TEST_")
+]:
+    if _name != "REVOPS_REAL_DATA":
+        del os.environ[_name]
+os.environ.pop("DB_CONNECTION_STRING", None)
+os.environ["REVOPS_HOME"] = str(RUN / "home")
+os.environ["REVOPS_ENV_FILE"] = str(RUN / "test.env")
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server for tests: `url` names its first database, `server` is None for one that is not ours."""
+
+    url: str
+    server: Server | None
+    version: int
+
+    def database(self, name: str) -> str:
+        """The URL of another database on it."""
+        return self.url.rpartition("/")[0] + "/" + name
+
+
+def new_server(version: int = 18, home: Path | None = None, **variables: str) -> Server:
+    """A server not yet started, with a home of its own under the tests' folder."""
+    home = home or RUN / f"server-{version}-{secrets.token_hex(4)}"
+    environ = {
+        "REVOPS_HOME": str(home),
+        "REVOPS_ENV_FILE": str(home) + ".env",
+        "REVOPS_POSTGRES_VERSION": str(version),
+        **variables,
+    }
+    return Server(revops_settings.load(environ, ROOT))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_folder() -> Iterator[None]:
+    """A folder for this run; servers and folders of runs that were killed are cleared away."""
+    RUNS.mkdir(mode=0o755, exist_ok=True)
+    for left in RUNS.iterdir():
+        if left.name.isdigit() and not psutil.pid_exists(int(left.name)):
+            _clear(left)
+    RUN.mkdir(exist_ok=True)
+    yield
+    _clear(RUN)
+
+
+def _clear(folder: Path) -> None:
+    for data in folder.rglob("postmaster.pid"):
+        environ = {"REVOPS_HOME": str(data.parents[1]), "REVOPS_POSTGRES_VERSION": data.parent.name.rpartition("-")[2]}
+        Server(revops_settings.load(environ, ROOT)).down()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _plain_logging() -> Iterator[None]:
+    """Undoes what a command run inside a test did to logging, so that the next test can capture records."""
+    yield
+    for name in ("revops", "loaders"):
+        logger = logging.getLogger(name)
+        logger.propagate = True
+        for handler in list(logger.handlers):
+            logger.removeHandler(handler)
+            handler.close()
+
+
+@pytest.fixture(scope="session")
+def server_of(_own_folder: None) -> Callable[[int], RunningServer]:
+    """A function from a major version (18 or 16) to a running server of it, one per session."""
+    running: dict[int, RunningServer] = {}
+
+    def start(version: int) -> RunningServer:
+        if version not in running:
+            server = new_server(version)
+            running[version] = RunningServer(server.up(), server, version)
+        return running[version]
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, server_of: Callable[[int], RunningServer]) -> RunningServer:
+    """A running PostgreSQL 18, or what `parametrize("server", [18, 16], indirect=True)` asks for.
+
+    `REVOPS_TEST_POSTGRES_VERSION` changes the 18. `REVOPS_TEST_URL` selects a server that is not ours, such as the one
+    of docker-compose.yml.
+    """
+    if url := os.environ.get("REVOPS_TEST_URL"):
+        from revops.database import connect
+
+        connection = connect(url)
+        version = connection.server_version // 10000
+        connection.close()
+        return RunningServer(url, None, version)
+    version = getattr(request, "param", None) or int(os.environ.get("REVOPS_TEST_POSTGRES_VERSION", "18"))
+    return server_of(version)
+
+
+@contextmanager
+def fresh_database(server: RunningServer) -> Iterator[str]:
+    """The URL of a new, empty database, dropped afterwards."""
+    import psycopg2
+
+    name = f"test_{secrets.token_hex(6)}"
+    connection = psycopg2.connect(server.url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+            yield server.database(name)
+            cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def database_url(server: RunningServer) -> Iterator[str]:
+    """A fresh, empty database for one test."""
+    with fresh_database(server) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database_url(server: RunningServer) -> Iterator[str]:
+    """A fresh, empty database for the tests of one file."""
+    with fresh_database(server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real rows: REVOPS_REAL_DATA, else `../shared/data/real` beside the repository."""
+    shared = ROOT.parent / "shared"
+    folder = Path(os.environ.get("REVOPS_REAL_DATA") or shared / "data" / "real")
+    if not (folder / "transactions_data.csv").is_file():
+        reason = f"the real rows are not at {folder}: set REVOPS_REAL_DATA"
+        if os.environ.get("CI") == "true" and shared.is_dir():
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder

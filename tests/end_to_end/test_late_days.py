@@ -1,0 +1,188 @@
+"""Files that add, correct or remove rows of any past day, parents that come and go, labels before and after their rows."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+from tests.end_to_end.warehouse import Reader, Warehouse
+
+HEADER = "id,date,client_id,card_id,amount,use_chip,merchant_id,merchant_city,merchant_state,zip,mcc,errors"
+TOTALS = "SELECT count(*), sum(amount) FROM serving.enriched_transactions"
+REASONS = "SELECT reason, count(*) FROM quality.quarantined_transactions GROUP BY 1 ORDER BY 1"
+
+
+def write_purchases(warehouse: Warehouse, name: str, *purchases: str) -> Path:
+    path = warehouse.data / name
+    path.write_text("\n".join([HEADER, *purchases]) + "\n")
+    return path
+
+
+def purchase(warehouse: Warehouse, number: int, day: str, amount: str = "$10.00", **fields: str) -> str:
+    """A line like one that has landed, with another id, day and amount."""
+    like = (warehouse.data / "transactions_data.csv").read_text().splitlines()[1].split(",")
+    values = dict(zip(HEADER.split(","), like, strict=False))
+    values |= {"id": str(number), "date": f"{day} 12:00:00", "amount": amount, "errors": "", **fields}
+    return ",".join(values[column] for column in HEADER.split(","))
+
+
+def restated(warehouse: Warehouse, since: int) -> set[str]:
+    """The days of the facts that were evaluated after an evaluation."""
+    found = warehouse.query(
+        "SELECT DISTINCT starts_on::text || '..' || ends_on::text FROM ops.evaluations"
+        " WHERE evaluation_id > %s AND relation LIKE '%%fct_transactions%%'",
+        (since,),
+    )
+    return {row[0] for row in found}
+
+
+def last_evaluation(warehouse: Warehouse) -> int:
+    return int(warehouse.query("SELECT max(evaluation_id) FROM ops.evaluations")[0][0])
+
+
+def test_a_past_day_is_added_corrected_and_taken_away(warehouse: Warehouse) -> None:
+    rows, dollars = warehouse.query(TOTALS)[0]
+    before = warehouse.served()
+    with Reader(warehouse.url) as reader:
+        since = last_evaluation(warehouse)
+        late = write_purchases(warehouse, "transactions_data_late.csv", purchase(warehouse, 90000001, "2013-05-02"))
+        warehouse.load()
+        warehouse.build()
+        assert warehouse.query(TOTALS) == [(rows + 1, dollars + 10)]
+        assert restated(warehouse, since) == {"2013-05-02..2013-05-02"}
+        added = warehouse.served()
+
+        write_purchases(
+            warehouse,
+            late.name,
+            purchase(warehouse, 90000001, "2013-05-02", "$-25.50"),
+            purchase(warehouse, 90000002, "2016-02-29"),
+        )
+        warehouse.load()
+        warehouse.build()
+        assert warehouse.query(TOTALS) == [(rows + 2, dollars + Decimal("10.00") - Decimal("25.50"))]
+        corrected = warehouse.served()
+        late.unlink()
+        warehouse.load(prune=True)
+        warehouse.build()
+        assert warehouse.query(TOTALS) == [(rows, dollars)]
+    reader.assert_undisturbed(before, added, corrected)
+    warehouse.assert_sound()
+
+
+def test_the_newest_landing_of_an_id_wins_and_gives_way_again(warehouse: Warehouse) -> None:
+    total = warehouse.query(TOTALS)
+    (number, day), *_ = warehouse.query(
+        "SELECT transaction_id, transacted_on::text FROM facts.fct_transactions ORDER BY transaction_id LIMIT 1"
+    )
+    again = write_purchases(
+        warehouse, "transactions_data_again.csv", purchase(warehouse, number, "2018-03-04", "$999.00")
+    )
+    warehouse.load()
+    warehouse.build()
+    moved = "SELECT transacted_on::text, amount FROM serving.enriched_transactions WHERE transaction_id = %s"
+    assert [(str(d), float(a)) for d, a in warehouse.query(moved, (number,))] == [("2018-03-04", 999.0)]
+    assert warehouse.query(REASONS) == [("duplicate id: a newer landing wins", 1)]
+    warehouse.assert_sound()
+
+    again.unlink()
+    warehouse.load(prune=True)
+    warehouse.build()
+    assert [d for d, _ in warehouse.query(moved, (number,))] == [day]
+    assert warehouse.query(REASONS) == []
+    assert warehouse.query(TOTALS) == total
+    warehouse.assert_sound()
+
+
+def test_faulty_rows_are_kept_with_their_reason(warehouse: Warehouse) -> None:
+    before = warehouse.query(TOTALS)
+    write_purchases(
+        warehouse,
+        "transactions_data_faulty.csv",
+        purchase(warehouse, 90000001, "2013-05-02", "$1,234.50").replace("$1,234.50", '"$1,234.50"'),
+        purchase(warehouse, 90000002, "2013-05-02", "(12.00)"),
+        purchase(warehouse, 90000003, "2013-13-45"),
+        purchase(warehouse, 90000004, "1999-12-31"),
+        purchase(warehouse, 90000005, "2013-05-02", client_id="99999"),
+        purchase(warehouse, 90000006, "2013-05-02", mcc="1"),
+        purchase(warehouse, 90000007, "2099-01-01"),
+        purchase(warehouse, 90000008, "2013-05-02", use_chip="Telepathy"),
+        purchase(warehouse, 90000009, "2013-05-02", zip="ABCDE"),
+    )
+    warehouse.load(max_rejects=1)
+    warehouse.build()
+    assert warehouse.query(TOTALS) == before
+    assert dict(warehouse.query(REASONS)) == {
+        "amount is not written like $-77.00": 2,
+        "client_id is of no known user": 1,
+        "date is before 2000": 1,
+        "date is not YYYY-MM-DD HH:MM:SS": 1,
+        "mcc is of no known category": 1,
+        "the day is not over yet": 1,
+        "use_chip is none of the three known": 1,
+        "zip is not a ZIP code": 1,
+    }
+    warehouse.assert_sound()
+
+
+def test_parents_that_come_later_and_go_again(warehouse: Warehouse) -> None:
+    total = warehouse.query(TOTALS)
+    users = warehouse.data / "users_data.csv"
+    header, *lines = users.read_text().splitlines()
+    (client,) = warehouse.query(
+        "SELECT client_id FROM facts.fct_transactions GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"
+    )[0]
+    users.write_text("\n".join([header, *(line for line in lines if not line.startswith(f"{client},"))]) + "\n")
+    warehouse.load()
+    warehouse.build()
+    ((reason, orphans),) = warehouse.query(REASONS)
+    assert reason == "client_id is of no known user"
+    assert warehouse.query(TOTALS)[0][0] == total[0][0] - orphans
+    warehouse.assert_sound()
+
+    users.write_text("\n".join([header, *lines]) + "\n")
+    warehouse.load()
+    warehouse.build()
+    assert warehouse.query(REASONS) == []
+    assert warehouse.query(TOTALS) == total
+    warehouse.assert_sound()
+
+
+def test_labels_before_and_after_their_transactions(warehouse: Warehouse) -> None:
+    shown = (
+        "SELECT transaction_id, is_fraud FROM serving.enriched_transactions WHERE transaction_id >= 90000001 ORDER BY 1"
+    )
+    labels = warehouse.data / "train_fraud_labels_late.json"
+    labels.write_text(json.dumps({"target": {"90000001": "Yes"}}))
+    warehouse.load()
+    warehouse.build()
+    assert warehouse.query(shown) == []
+    write_purchases(
+        warehouse,
+        "transactions_data_late.csv",
+        *(purchase(warehouse, n, "2019-10-31") for n in (90000001, 90000002, 90000003)),
+    )
+    warehouse.load()
+    warehouse.build()
+    assert warehouse.query(shown) == [(90000001, True), (90000002, None), (90000003, None)]
+    labels.write_text(json.dumps({"target": {"90000001": "No", "90000002": "No"}}))
+    warehouse.load()
+    warehouse.build()
+    assert warehouse.query(shown) == [(90000001, False), (90000002, False), (90000003, None)]
+    warehouse.assert_sound()
+
+
+def test_a_warehouse_without_a_transaction_is_served_empty_and_filled_later(empty_warehouse: Warehouse) -> None:
+    purchases = empty_warehouse.data / "transactions_data.csv"
+    lines = purchases.read_text()
+    purchases.write_text(HEADER + "\n")
+    empty_warehouse.load()
+    empty_warehouse.build()
+    assert empty_warehouse.query(TOTALS) == [(0, None)]
+    empty_warehouse.assert_sound()
+    purchases.write_text(lines)
+    empty_warehouse.load()
+    empty_warehouse.build()
+    assert empty_warehouse.query(TOTALS)[0][0] == len(lines.splitlines()) - 1
+    empty_warehouse.assert_sound()

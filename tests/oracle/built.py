@@ -1,0 +1,122 @@
+"""Whole warehouses for tests, built once a session each: of generated rows, and of the real ones."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import psycopg2.extras
+
+from revops import settings as revops_settings
+from tests.conftest import ROOT, RUN, RunningServer
+
+_built: dict[str, Built] = {}
+
+
+@dataclass(frozen=True)
+class Built:
+    """A warehouse of all models, to read. `data` holds the files that it was built of."""
+
+    url: str
+    data: Path
+    home: Path
+
+    def rows(self, statement: str) -> list[dict[str, Any]]:
+        connection = psycopg2.connect(self.url, cursor_factory=psycopg2.extras.RealDictCursor)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return [dict(row) for row in cursor.fetchall()]
+        finally:
+            connection.close()
+
+    @contextmanager
+    def as_revops(self) -> Iterator[revops_settings.Settings]:
+        """As a process of revops that works on this database."""
+        environ = {
+            "DB_CONNECTION_STRING": self.url,
+            "REVOPS_HOME": str(self.home),
+            "REVOPS_ENV_FILE": str(self.home / "none.env"),
+        }
+        settings = revops_settings.load(environ, ROOT)
+        before = dict(os.environ)
+        os.environ.update(settings.child_environment(self.url, {}))
+        os.environ["REVOPS_PAN_KEY"] = "22" * 32
+        try:
+            yield settings
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    def query_of(self, model: str, start: str, end: str) -> str:
+        """What SQLMesh runs for a model over a range of days, on the tables behind prod."""
+        from revops import sqlmesh_project
+
+        with self.as_revops() as settings:
+            context = sqlmesh_project.context(settings)
+            try:
+                return str(context.render(model, start=start, end=end).sql(dialect="postgres"))
+            finally:
+                context.close()
+
+
+def generated(server: RunningServer) -> Built:
+    """Built of some thousand generated rows."""
+    from loaders.generator import generate
+
+    def fill(folder: Path) -> None:
+        generate(folder, scale=0.001, seed=7)
+
+    return _warehouse(server, "oracle_generated", fill)
+
+
+def real(server: RunningServer, folder: Path) -> Built:
+    """Built of the real rows. Hardly any of them has its real label, so two of three others get a label that is made up."""
+
+    def fill(made: Path) -> None:
+        shutil.copytree(folder, made, dirs_exist_ok=True)
+        labels = json.loads((folder / "train_fraud_labels.json").read_text())["target"]
+        with (folder / "transactions_data.csv").open(newline="") as stream:
+            numbers = [line["id"] for line in csv.DictReader(stream)]
+        made_up = {number: "Yes" if int(number) % 101 == 0 else "No" for number in numbers if int(number) % 3}
+        path = made / "train_fraud_labels.json"
+        path.unlink()
+        path.write_text(json.dumps({"target": {**made_up, **labels}}))
+
+    return _warehouse(server, "oracle_real", fill)
+
+
+def _warehouse(server: RunningServer, name: str, fill: Any) -> Built:
+    if name not in _built:
+        home = RUN / name
+        data = home / "data"
+        data.mkdir(parents=True)
+        fill(data)
+        connection = psycopg2.connect(server.url)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        connection.close()
+        made = Built(server.database(name), data, home)
+        _land_and_build(made)
+        _built[name] = made
+    return _built[name]
+
+
+def _land_and_build(made: Built) -> None:
+    from loaders.landing import land
+    from revops import lock
+    from revops.build import build
+
+    with made.as_revops() as settings, lock.hold(made.url, "test"):
+        land(made.url, made.data)
+        build(settings)

@@ -1,0 +1,137 @@
+"""The raw files, read by the standard library alone: nothing here is shared with the loaders or the models."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+
+CHANNELS = {"Swipe Transaction": "swipe", "Chip Transaction": "chip", "Online Transaction": "online"}
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One line of transactions_data.csv with its label."""
+
+    number: int
+    at: datetime
+    client: int
+    card: int
+    merchant: int
+    mcc: int
+    cents: int
+    channel: str
+    state: str | None
+    errors: tuple[str, ...]
+    fraud: bool | None
+
+    @cached_property
+    def day(self) -> date:
+        return self.at.date()
+
+    @cached_property
+    def month(self) -> date:
+        return self.day.replace(day=1)
+
+    @property
+    def approved(self) -> bool:
+        return not self.errors
+
+    @property
+    def purchase(self) -> int:
+        """Cents of purchase volume."""
+        return self.cents if self.approved and self.cents > 0 else 0
+
+    @property
+    def refund(self) -> int:
+        return -self.cents if self.approved and self.cents < 0 else 0
+
+    @property
+    def foreign(self) -> bool:
+        """States have codes of two letters, countries have names."""
+        return self.state is not None and len(self.state) != 2
+
+    @property
+    def place(self) -> str:
+        return self.state or "ONLINE"
+
+    @property
+    def present(self) -> bool:
+        return self.channel != "online" and self.state is not None
+
+    @property
+    def bad_card_data(self) -> bool:
+        return bool({"Bad Card Number", "Bad CVV", "Bad Expiration"} & set(self.errors))
+
+
+@dataclass(frozen=True)
+class Card:
+    """One line of cards_data.csv, what reports need of it."""
+
+    client: int
+    brand: str
+    kind: str
+    last4: str
+    opened: date
+
+
+@dataclass
+class Raw:
+    """All that the oracle knows."""
+
+    transactions: list[Transaction]
+    cards: dict[int, Card]
+    categories: dict[int, str]
+    lines: dict[str, int] = field(default_factory=dict)
+
+
+def read(folder: Path) -> Raw:
+    """Reads a folder of the five published files."""
+    labels = json.loads((folder / "train_fraud_labels.json").read_text())["target"]
+    categories = {int(code): text for code, text in json.loads((folder / "mcc_codes.json").read_text()).items()}
+    users = _lines(folder / "users_data.csv")
+    cards = {
+        int(line["id"]): Card(
+            int(line["client_id"]), line["card_brand"], line["card_type"], line["card_number"][-4:],
+            datetime.strptime(line["acct_open_date"], "%m/%Y").date(),
+        )
+        for line in _lines(folder / "cards_data.csv")
+    }  # fmt: skip
+    transactions = [_transaction(line, labels) for line in _lines(folder / "transactions_data.csv")]
+    lines = {
+        "transactions": len(transactions), "users": len(users), "cards": len(cards),
+        "mcc_codes": len(categories), "fraud_labels": len(labels),
+    }  # fmt: skip
+    return Raw(transactions, cards, categories, lines)
+
+
+def seed(root: Path, name: str) -> list[dict[str, str]]:
+    """A seed: decisions of people, which the models and the oracle both follow."""
+    return _lines(root / "seeds" / f"{name}.csv")
+
+
+def _lines(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _transaction(line: dict[str, str], labels: dict[str, str]) -> Transaction:
+    cents = Decimal(line["amount"].replace("$", "")) * 100
+    assert cents == int(cents)
+    return Transaction(
+        number=int(line["id"]),
+        at=datetime.strptime(line["date"], "%Y-%m-%d %H:%M:%S"),
+        client=int(line["client_id"]),
+        card=int(line["card_id"]),
+        merchant=int(line["merchant_id"]),
+        mcc=int(line["mcc"]),
+        cents=int(cents),
+        channel=CHANNELS[line["use_chip"]],
+        state=line["merchant_state"] or None,
+        errors=tuple(part for part in line["errors"].split(",") if part),
+        fraud={"Yes": True, "No": False}.get(labels.get(line["id"], "")),
+    )

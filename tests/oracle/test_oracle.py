@@ -1,0 +1,104 @@
+"""Every report, cell by cell and to the cent, against what plain Python makes of the raw files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, RunningServer
+from tests.oracle import built, reports
+from tests.oracle.alerts import Alerts
+from tests.oracle.built import Built
+from tests.oracle.features import features
+from tests.oracle.raw import Raw, read
+from tests.oracle.reports import Row
+
+REPORTS: dict[str, Callable[[Raw, Path], list[Row]]] = {
+    f"serving.{report.__name__}": report
+    for report in (
+        reports.card_risk, reports.client_activity, reports.daily_revenue, reports.data_freshness,
+        reports.decline_analysis, reports.fraud_by_channel_month, reports.fraud_by_geography, reports.fraud_by_hour,
+        reports.fraud_by_merchant_category, reports.merchant_risk, reports.monthly_executive_summary,
+        reports.network_monitors, reports.revenue_by_merchant_category, reports.revenue_by_state,
+    )
+}  # fmt: skip
+ALERTS = ("features.rule_hits", "serving.fraud_alerts", "serving.rule_performance")
+# Of the moment of the test, so that nobody can foretell it.
+UNTOLD = {"serving.data_freshness": {"last_landed_at"}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A warehouse and what its files say."""
+
+    warehouse: Built
+    raw: Raw
+
+    @cached_property
+    def features(self) -> list[Row]:
+        return features(self.raw.transactions, {number: card.opened for number, card in self.raw.cards.items()})
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        return Alerts(self.raw, ROOT, self.features)
+
+
+_cases: dict[str, Case] = {}
+
+
+@pytest.fixture(params=["generated", pytest.param("real", marks=pytest.mark.real)])
+def case(request: pytest.FixtureRequest, server: RunningServer) -> Case:
+    if request.param not in _cases:
+        if request.param == "real":
+            warehouse = built.real(server, request.getfixturevalue("real_data"))
+        else:
+            warehouse = built.generated(server)
+        _cases[request.param] = Case(warehouse, read(warehouse.data))
+    return _cases[request.param]
+
+
+def compare(case: Case, model: str, expected: list[Row]) -> None:
+    """Same rows, same columns, same values, NULL where nothing is known."""
+    found = case.warehouse.rows(f"SELECT * FROM {model}")
+    untold = UNTOLD.get(model, set())
+    assert expected, "the files say nothing about it"
+    assert {frozenset(row) - untold for row in found} == {frozenset(expected[0])}
+    columns = sorted(expected[0])
+    wanted = Counter(tuple(row[column] for column in columns) for row in expected)
+    got = Counter(tuple(row[column] for column in columns) for row in found)
+    wrong = [dict(zip(columns, row, strict=True)) for row in (wanted - got)][:3]
+    instead = [dict(zip(columns, row, strict=True)) for row in (got - wanted)][:3]
+    assert not wrong, f"{model} should have {wrong}, has {instead}"
+    assert not instead, f"{model} should not have {instead}"
+
+
+def test_every_transaction_of_the_files_is_a_fact(case: Case) -> None:
+    assert case.warehouse.rows("SELECT count(*) AS rows FROM facts.fct_transactions") == [
+        {"rows": case.raw.lines["transactions"]}
+    ]
+
+
+def test_every_relation_of_serving_has_its_oracle(case: Case) -> None:
+    found = case.warehouse.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'serving'")
+    told = {name.partition(".")[2] for name in (*REPORTS, *ALERTS) if name.startswith("serving.")}
+    assert {row["table_name"] for row in found} == told | {"enriched_transactions"}
+
+
+@pytest.mark.parametrize("model", sorted(REPORTS))
+def test_report_is_what_the_files_say(case: Case, model: str) -> None:
+    compare(case, model, REPORTS[model](case.raw, ROOT))
+
+
+def test_features_are_what_brute_force_finds(case: Case) -> None:
+    compare(case, "features.transaction_features", case.features)
+
+
+@pytest.mark.parametrize("model", ALERTS)
+def test_alerts_and_back_test_are_what_the_rules_say(case: Case, model: str) -> None:
+    expected = getattr(case.alerts, model.partition(".")[2])()
+    compare(case, model, expected)

@@ -1,0 +1,194 @@
+"""The whole run: whose files it takes, that demo rows never mix with the user's, and what it says at the end."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from loaders.errors import CheckFailed, UsageError
+from loaders.sources import SOURCES
+from revops import display, run, summary
+from revops.settings import Settings
+from tests.revops.processes import ask
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    passed: bool
+    detail: str
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    users = ["1,50,66,1969,11,Female,1 Main Street,34.15,-117.76,$1,$2,$3,787,5", "2" + ",0" * 13]
+    cards = ["10,1,Visa,Debit,4111111111111111,12/2022,623,YES,2,$24295,09/2002,2008,No"]
+    transactions = ["100,2010-01-01 00:01:00,1,10,$-77.00,Swipe Transaction,59935,Beulah,ND,58523.0,5499,"]
+    for relation, rows in (("users", users), ("cards", cards), ("transactions", transactions)):
+        lines = [",".join(SOURCES[relation].columns), *rows]
+        (folder / f"{relation}_data.csv").write_text("\n".join(lines) + "\n")
+    (folder / "mcc_codes.json").write_text('{"5499": "Food"}')
+    (folder / "train_fraud_labels.json").write_text('{"target": {"100": "No"}}')
+    return folder
+
+
+@pytest.fixture
+def generated(files: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The scales for which demo files were made; a copy of `files` stands for each."""
+    scales: list[float] = []
+
+    def copy(out: Path, scale: float, seed: int) -> None:
+        scales.append(scale)
+        shutil.copytree(files, out, dirs_exist_ok=True)
+
+    monkeypatch.setattr(run, "generate_files", copy)
+    return scales
+
+
+@pytest.fixture
+def land(database_url: str, tmp_path: Path) -> Callable[..., None]:
+    """Lands as `revops run` does, in a project of its own."""
+    settings = Settings(root=tmp_path, home=tmp_path / ".warehouse", env_file=tmp_path / ".env")
+    settings.home.mkdir()
+
+    def call(data: Path | None = None, scale: float | None = None) -> None:
+        run.land_files(settings, database_url, data, scale, 42, quiet=True)
+
+    return call
+
+
+def _rows(url: str) -> tuple[int, int]:
+    return ask(url, "SELECT (SELECT count(*) FROM raw.transactions), (SELECT count(*) FROM raw.users)")  # type: ignore[no-any-return]
+
+
+def test_without_files_a_demo_set_is_generated_once_and_called_synthetic(
+    land: Callable[..., None],
+    generated: list[float],
+    database_url: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        land()
+    assert "SYNTHETIC demo data" in caplog.text
+    assert generated == [0.05]
+    assert run.is_synthetic(database_url)
+    before = _rows(database_url)
+    assert before[0] > 0
+    land()
+    assert generated == [0.05], "the same set is not made again"
+    assert _rows(database_url) == before
+    land(scale=0.2)
+    assert generated == [0.05, 0.2]
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["demo"]
+
+
+def test_the_users_files_replace_demo_rows_whole(
+    land: Callable[..., None], generated: list[float], files: Path, database_url: str, tmp_path: Path
+) -> None:
+    land()
+    own = tmp_path / "own"
+    own.mkdir()
+    shutil.copy(files / "users_data.csv", own / "users_data.csv")
+    land(own)
+    assert _rows(database_url) == (0, 2)
+    assert not run.is_synthetic(database_url)
+    land()
+    assert _rows(database_url) == (0, 2), "no demo rows beside the user's"
+    assert generated == [0.05]
+
+
+def test_files_in_data_raw_are_taken_without_being_named(
+    land: Callable[..., None], generated: list[float], files: Path, database_url: str, tmp_path: Path
+) -> None:
+    shutil.copytree(files, tmp_path / "data" / "raw")
+    land()
+    assert generated == []
+    assert not run.is_synthetic(database_url)
+
+
+def test_the_demo_folder_named_by_hand_stays_synthetic(
+    land: Callable[..., None], generated: list[float], database_url: str, tmp_path: Path
+) -> None:
+    land()
+    land(tmp_path / "data" / "demo")
+    assert run.is_synthetic(database_url)
+
+
+def test_a_named_folder_without_files_is_refused(
+    land: Callable[..., None], generated: list[float], tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no files"):
+        land(tmp_path / "empty")
+    assert generated == []
+
+
+def test_a_killed_generator_leaves_no_half_set(
+    land: Callable[..., None], generated: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = run.generate_files
+
+    def die(out: Path, scale: float, seed: int) -> None:
+        (out / "users_data.csv").write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "generate_files", die)
+    with pytest.raises(KeyboardInterrupt):
+        land()
+    assert not (tmp_path / "data" / "demo").exists()
+    monkeypatch.setattr(run, "generate_files", whole)
+    land()
+    assert generated == [0.05]
+
+
+def test_what_does_not_reconcile_is_an_error_after_the_summary(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, database_url: str, tmp_path: Path
+) -> None:
+    results = [Check("rows", True, "5 = 5"), Check("dollars", False, "1.00 <> 2.00")]
+    steps = {
+        "revops.build": SimpleNamespace(build=lambda settings, environment: None),
+        "revops.verify": SimpleNamespace(verify=lambda settings: results),
+    }
+    monkeypatch.setattr("importlib.import_module", steps.__getitem__)
+    monkeypatch.setattr(run, "land_files", lambda *arguments: None)
+    settings = Settings(root=tmp_path, home=tmp_path, env_file=tmp_path / ".env")
+    with caplog.at_level(logging.WARNING), pytest.raises(CheckFailed, match="1 of 2 checks failed: dollars"):
+        run.run(settings, database_url, None)
+    assert "1.00 <> 2.00" in caplog.text
+
+
+def test_the_summary_counts_each_layer_and_hides_the_password(database_url: str) -> None:
+    for statement in (
+        "CREATE SCHEMA serving",
+        "CREATE SCHEMA raw",
+        'CREATE VIEW serving."odd ""name" AS SELECT 1 AS a',
+    ):
+        ask(database_url, statement)
+    ask(database_url, "CREATE TABLE raw.users AS SELECT generate_series(1, 1234) AS id")
+    text = summary.of(database_url, [Check("rows", True, "")], synthetic=True)
+    lines = [line.split() for line in text.splitlines()]
+    assert ["raw.users", "1,234"] in lines
+    assert lines.index(["raw.users", "1,234"]) < lines.index(["serving.odd", '"name', "1"])
+    assert "SYNTHETIC" in text
+    assert "1 of 1 checks hold" in text
+    assert database_url.split(":")[2].split("@")[0] not in text
+    assert len(lines) < 40
+
+
+@pytest.mark.unit
+def test_a_table_is_aligned_and_numbers_stand_right() -> None:
+    rows = [{"name": "a", "rows": 1}, {"name": "long", "rows": 1234567}, {"name": "b\x1b[31m", "rows": None}]
+    assert display.table(rows) == [
+        "name         rows",
+        "a               1",
+        "long    1,234,567",
+        "b?[31m          -",
+    ]
