@@ -14,7 +14,7 @@ from linter.reading import is_ours, named, query_as_run, query_as_written, schem
 READS: dict[str, set[str]] = {
     "seeds": set(),
     "staging": {"raw"},
-    "dimensions": {"staging", "dimensions"},
+    "dimensions": {"staging", "dimensions", "facts"},
     "facts": {"staging", "dimensions", "facts"},
     "quality": {"staging", "dimensions", "facts", "quality", "ops"},
     "features": {"dimensions", "facts", "quality", "features"},

@@ -98,6 +98,14 @@ def ranges_of(days: Iterable[date]) -> list[Days]:
     return undated + ranges
 
 
+def days_after(ranges: Iterable[Days], count: int, newest: date) -> list[Days]:
+    """The `count` days after each range, but for those in a range themselves, up to `newest`; in order, joined."""
+    dated = [span for span in ranges if span.first != UNDATED]
+    restated = {span.first + timedelta(days=i) for span in dated for i in range((span.last - span.first).days + 1)}
+    felt = {span.last + timedelta(days=i) for span in dated for i in range(1, count + 1)}
+    return ranges_of(day for day in felt - restated if day <= newest)
+
+
 def _restate(context: Context, connection: Connection, pending: Pending) -> None:
     from revops import sqlmesh_project
     from revops.hooks import change, materialized_views
@@ -107,6 +115,7 @@ def _restate(context: Context, connection: Connection, pending: Pending) -> None
             change.set_aside_foreign_keys(cursor)
         connection.commit()
     ranges = ranges_of(pending.days) or [Days(UNDATED, UNDATED)]
+    by_days = "facts.fct_outcomes" if pending.relations == {"fraud_labels"} else "facts.fct_transactions"
     if len(ranges) > 1:
         days = sorted(pending.days)
         with connection.cursor() as cursor:
@@ -118,4 +127,21 @@ def _restate(context: Context, connection: Connection, pending: Pending) -> None
         models = {f"staging.stg_{relation}" for relation in pending.relations} if number == 1 else set()
         # All ranges are shown at once, with the last.
         with nullcontext() if number == len(ranges) else materialized_views.deferred():
-            sqlmesh_project.apply(context, PROD, models or {"facts.fct_transactions"}, span.first, span.last)
+            sqlmesh_project.apply(context, PROD, models or {by_days}, span.first, span.last)
+    _restate_what_looks_back(context, connection, ranges)
+
+
+def _restate_what_looks_back(context: Context, connection: Connection, ranges: list[Days]) -> None:
+    """Restates, over the days after those restated, the models whose rows look back on them."""
+    from revops import sqlmesh_project
+    from revops.hooks import declarations
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(transacted_on), %s) FROM facts.fct_transactions", (UNDATED,))
+        (newest,) = cursor.fetchone() or (UNDATED,)
+    connection.commit()
+    for model in context.models.values():
+        felt = declarations.felt_for_days(model) if model.is_sql else 0
+        for span in days_after(ranges, felt, newest):
+            _log.info("restating %s from %s to %s: it looks back", model.name, span.first, span.last)
+            sqlmesh_project.apply(context, PROD, {model.name}, span.first, span.last)

@@ -53,6 +53,15 @@ SELECT DISTINCT left(landed_date, 10)::date FROM quality.quarantined_transaction
 WHERE reason = 'the day is not over yet' AND left(landed_date, 10)::date < %s
 """
 
+# Facts whose label is not the one that has landed: it came, changed or went.
+_LABELLED_ANEW = """
+SELECT DISTINCT outcomes.transacted_on
+FROM facts.fct_outcomes AS outcomes
+LEFT JOIN staging.stg_fraud_labels AS labels
+  ON labels.transaction_id = outcomes.transaction_id AND CASE WHEN labels.row_fault IS NULL THEN true ELSE false END
+WHERE labels.is_fraud IS DISTINCT FROM outcomes.is_fraud
+"""
+
 _ORPHANED = {
     "users": """
         SELECT DISTINCT transacted_on FROM facts.fct_transactions WHERE client_id IN (
@@ -142,6 +151,9 @@ def _add_days(cursor: Cursor, pending: Pending, moved: Iterable[str]) -> None:
     cursor.execute(_UNDATED, (UNDATED,))
     if over or ("transactions" in pending.relations and (cursor.fetchone() or (False,))[0]):
         pending.days.add(UNDATED)
+    if "fraud_labels" in pending.relations:
+        cursor.execute(_LABELLED_ANEW)
+        pending.days |= {row[0] for row in cursor.fetchall()}
     changed_parents = pending.relations & set(_ORPHANED)
     if changed_parents:
         cursor.execute(_KNOWN_NOW)

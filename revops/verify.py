@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -31,21 +32,21 @@ _DOLLARS = sql.SQL(
 )
 
 _TEXT_COLUMNS = """
-SELECT n.nspname, c.relname, a.attname
+SELECT n.nspname, c.relname, array_agg(a.attname::text ORDER BY a.attnum)
 FROM pg_attribute AS a
 JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'm')
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE a.attnum > 0 AND NOT a.attisdropped AND n.nspname NOT IN ('pg_catalog', 'information_schema')
   AND n.nspname NOT LIKE 'pg_toast%' AND n.nspname NOT LIKE 'pg_temp%'
   AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'json'::regtype, 'jsonb'::regtype)
-ORDER BY 1, 2, 3
+GROUP BY 1, 2
+ORDER BY 1, 2
 """
 # Dates and hashes are passed over before the costly pattern: no run of digits in a date is long, and a hash is no card.
-_LONG_DIGITS = """
-SELECT {column}::text FROM {table}
-WHERE length({column}::text) >= 13 AND {column}::text NOT LIKE '____-__-__ __:__:__'
-  AND {column}::text ~ '[0-9]([ -]?[0-9]){{12}}' AND {column}::text !~ '^[0-9a-f]{{32,64}}$'
-"""
+_LONG_DIGITS = sql.SQL(
+    "octet_length({0}::text) >= 13 AND {0}::text NOT LIKE '____-__-__ __:__:__'"
+    " AND {0}::text ~ '[0-9]([ -]?[0-9]){{12}}' AND {0}::text !~ '^[0-9a-f]{{32,64}}$'"
+)
 _CARD_COLUMNS = """
 SELECT n.nspname, c.relname, a.attname
 FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'm', 'v')
@@ -245,19 +246,26 @@ def _served(cursor: Cursor) -> Iterator[Result]:
 def _card_data(cursor: Cursor) -> Iterator[Result]:
     cursor.execute(_TEXT_COLUMNS)
     found: list[str] = []
-    columns = cursor.fetchall()
-    for schema, table, column in columns:
-        cursor.execute(sql.SQL(_LONG_DIGITS).format(column=sql.Identifier(column), table=sql.Identifier(schema, table)))
-        hits = sum(_shows_card_number(value, schema.startswith("sqlmesh")) for (value,) in cursor)
-        if hits:
-            found.append(f"{schema}.{table}.{column} ({hits} values)")
+    relations = cursor.fetchall()
+    for schema, table, columns in relations:
+        identifiers = [sql.Identifier(column) for column in columns]
+        suspicious = sql.SQL(" OR ").join(_LONG_DIGITS.format(identifier) for identifier in identifiers)
+        texts = sql.SQL(", ").join(sql.SQL("{}::text").format(identifier) for identifier in identifiers)
+        cursor.execute(sql.SQL("SELECT {} FROM {} WHERE {}").format(texts, sql.Identifier(schema, table), suspicious))
+        hits = Counter(
+            column
+            for row in cursor
+            for column, value in zip(columns, row, strict=True)
+            if value and _shows_card_number(value, schema.startswith("sqlmesh"))
+        )
+        found.extend(f"{schema}.{table}.{column} ({count} values)" for column, count in sorted(hits.items()))
     cursor.execute(_CARD_COLUMNS)
     named = [f"{schema}.{table}.{column}" for schema, table, column in cursor.fetchall()]
     yield Result(
         "no card data",
         not found and not named,
         "; ".join([*found, *named][:3])
-        or f"{len(columns)} text columns searched for card numbers, no column for a CVV",
+        or f"{sum(len(columns) for _, _, columns in relations)} text columns searched for card numbers, no column for a CVV",
     )
 
 

@@ -1,7 +1,7 @@
 MODEL (
   name dimensions.dim_merchants,
   kind FULL,
-  description 'One row per merchant that a landed transaction names. A merchant is no place: chains stand in hundreds of cities, so the place stays with the transaction.',
+  description 'One row per merchant with transactions. A merchant is no place: chains stand in hundreds of cities, so the place stays with the transaction.',
   grain merchant_id,
   references mcc,
   tags (
@@ -16,17 +16,16 @@ MODEL (
   )
 );
 
+/* Nothing lands about merchants: all that is known of one is in its transactions, here summed by month already. */
 SELECT
   merchant_id::INT, /* The merchant */
-  MIN(mcc)::INT AS mcc, /* Its category; the lowest code, where it was seen under several */
+  MIN(lowest_mcc)::INT AS mcc, /* Its category; the lowest code, where it was seen under several */
   (
-    MIN(mcc) <> MAX(mcc)
+    MIN(lowest_mcc) <> MAX(highest_mcc)
   )::BOOLEAN AS has_several_mccs, /* Whether it was seen under several categories */
-  MIN(transacted_on)::DATE AS first_seen_on, /* Day of its first landed transaction */
-  MAX(transacted_on)::DATE AS last_seen_on /* Day of its last landed transaction */
-FROM staging.stg_transactions
-WHERE
-  NOT merchant_id IS NULL AND NOT mcc IS NULL AND NOT transacted_on IS NULL
+  MIN(first_seen_on)::DATE AS first_seen_on, /* Day of its first transaction */
+  MAX(last_seen_on)::DATE AS last_seen_on /* Day of its last transaction */
+FROM facts.fct_merchant_months
 GROUP BY
   merchant_id;
 

@@ -16,6 +16,8 @@ SELECT
   is_fraud::BOOLEAN /* Whether it was fraud */
 FROM staging.stg_fraud_labels
 WHERE
-  @is_sound(row_fault);
+  @is_sound(row_fault)
+ORDER BY
+  transaction_id;
 
 @primary_key(transaction_id)

@@ -45,7 +45,11 @@ SELECT
   COALESCE(SUM(purchase_cents) FILTER(WHERE
     is_fraud AND channel = 'online'), 0)::BIGINT AS online_fraud_cents, /* Of these, card not present */
   MAX(transacted_on) FILTER(WHERE
-    is_fraud)::DATE AS last_fraud_on /* Day of the last fraud; NULL where there was none */
+    is_fraud)::DATE AS last_fraud_on, /* Day of the last fraud; NULL where there was none */
+  MIN(transacted_on)::DATE AS first_seen_on, /* Day of its first transaction of the month */
+  MAX(transacted_on)::DATE AS last_seen_on, /* Day of its last transaction of the month */
+  MIN(mcc)::INT AS lowest_mcc, /* Its category; the lowest code, where it was seen under several */
+  MAX(mcc)::INT AS highest_mcc /* Its category; the highest code, where it was seen under several */
 FROM facts.fct_outcomes
 WHERE
   @in_months_of_range(transacted_on)

@@ -38,7 +38,7 @@ SELECT
   facts.has_technical_glitch::BOOLEAN, /* Declined: a system failed */
   facts.is_approved::BOOLEAN, /* Whether it went through: no error at all */
   facts.is_refund::BOOLEAN, /* Whether money went back */
-  labels.is_fraud::BOOLEAN, /* Whether it was fraud; NULL where there is no label */
+  outcomes.is_fraud::BOOLEAN, /* Whether it was fraud; NULL where there is no label */
   categories.mcc_description::TEXT, /* What the category stands for */
   cards.card_brand::TEXT, /* Visa, Mastercard, Amex or Discover */
   cards.card_type::TEXT, /* Debit, Credit or Debit (Prepaid) */
@@ -59,8 +59,8 @@ SELECT
   clients.latitude::DECIMAL(4, 1) AS client_latitude, /* Degrees north of the home, to one decimal */
   clients.longitude::DECIMAL(4, 1) AS client_longitude /* Degrees east of the home, to one decimal */
 FROM facts.fct_transactions AS facts
-LEFT JOIN facts.fct_fraud_labels AS labels
-  ON labels.transaction_id = facts.transaction_id
+LEFT JOIN facts.fct_outcomes AS outcomes
+  ON outcomes.transaction_id = facts.transaction_id
 LEFT JOIN dimensions.dim_users AS clients
   ON clients.client_id = facts.client_id
 LEFT JOIN dimensions.dim_cards AS cards
@@ -68,7 +68,7 @@ LEFT JOIN dimensions.dim_cards AS cards
 LEFT JOIN dimensions.dim_mcc AS categories
   ON categories.mcc = facts.mcc;
 
-@materialized_view(unique_key := transaction_id, period := transacted_on, every := year);
+@materialized_view(unique_key := transaction_id, period := transacted_on, every := quarter);
 
 @index(client_id, transacted_at);
 

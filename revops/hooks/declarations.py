@@ -81,6 +81,23 @@ def of(model: Model) -> Declarations:
     return Declarations(primary_key, tuple(foreign_keys), tuple(indexes), materialized_view)
 
 
+def felt_for_days(model: Model) -> int:
+    """For how many days a changed day is felt by later rows of the model: `@felt_for_days(n)`, 0 where it declares nothing.
+
+    Raises:
+        UsageError: it is not a whole number; names the model.
+    """
+    for name, arguments, _ in _calls(model):
+        if name == "felt_for_days":
+            text = arguments[0].sql() if len(arguments) == 1 else ""
+            if not text.isdigit():
+                raise UsageError(
+                    f"Model {model.name}: @felt_for_days takes a number of days, such as @felt_for_days(90)"
+                )
+            return int(text)
+    return 0
+
+
 def _calls(model: Model) -> list[tuple[str, list[Any], dict[str, Any]]]:
     from sqlglot import exp
     from sqlmesh.core.dialect import MacroFunc

@@ -20,7 +20,7 @@ from revops import settings as revops_settings
 from revops.verify import Result
 
 ROOT = Path(__file__).resolve().parents[2]
-CORE = ("fct_transactions", "fct_fraud_labels", "enriched_transactions")
+CORE = ("fct_transactions", "fct_fraud_labels", "fct_outcomes", "fct_merchant_months", "enriched_transactions")
 PROJECT = ("config.yaml", "models", "macros", "audits", "seeds", "external_models", "linter")
 
 
