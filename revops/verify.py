@@ -79,50 +79,12 @@ def verify(settings: Settings) -> list[Result]:
     return results
 
 
-def _files(cursor: Cursor) -> Iterator[Result]:
-    cursor.execute("SELECT DISTINCT relation FROM ops.load_files ORDER BY relation")
-    counts: list[sql.Composable] = []
-    for (relation,) in cursor.fetchall():
-        amount = sql.SQL("sum({})").format(_DOLLARS) if relation == "transactions" else sql.SQL("NULL::numeric")
-        counts.append(
-            sql.SQL("SELECT _file_id, count(*) AS row_count, {} AS amount FROM {} GROUP BY _file_id").format(
-                amount, sql.Identifier("raw", relation)
-            )
-        )
-    landed = sql.SQL(" UNION ALL ").join(counts) if counts else sql.SQL("SELECT 0, 0, 0 WHERE false")
-    cursor.execute(
-        sql.SQL(
-            """
-            SELECT coalesce(f.name, 'file ' || r._file_id), f.rows_read, f.rows_loaded, f.rows_rejected, r.row_count,
-                   f.amount_sum, r.amount,
-                   (SELECT count(*) FROM ops.rejected_rows AS x WHERE x.file_id = f.file_id)
-            FROM ops.load_files AS f FULL JOIN ({}) AS r ON r._file_id = f.file_id
-            WHERE f.file_id IS NULL OR f.rows_read <> f.rows_loaded + f.rows_rejected
-               OR f.rows_loaded <> coalesce(r.row_count, 0) OR coalesce(f.amount_sum, 0) <> coalesce(r.amount, 0)
-               OR f.rows_rejected <> (SELECT count(*) FROM ops.rejected_rows AS x WHERE x.file_id = f.file_id)
-            """
-        ).format(landed),
-        (),
-    )
-    wrong = cursor.fetchall()
-    cursor.execute(
-        "SELECT count(*), coalesce(sum(rows_read), 0), coalesce(sum(rows_loaded), 0), coalesce(sum(rows_rejected), 0),"
-        " coalesce(sum(amount_sum), 0) FROM ops.load_files"
-    )
-    files, read, loaded, rejected, amount = cursor.fetchone() or (0, 0, 0, 0, 0)
-    yield Result(
-        "files = raw + rejects",
-        not wrong,
-        f"{files} files: {read:,} rows read = {loaded:,} landed + {rejected:,} rejected; ${amount:,}"
-        + "".join(
-            f"; {row[0]!r}: read {row[1]}, landed {row[2]}, rejected {row[3]}, in raw {row[4]}" for row in wrong[:3]
-        ),
-    )
-
-
 def _accounted(cursor: Cursor) -> Iterator[Result]:
-    cursor.execute(sql.SQL("SELECT count(*), coalesce(sum({}), 0) FROM raw.transactions").format(_DOLLARS), ())
-    raw = _figures(cursor)
+    landed = _landed(cursor)
+    yield _files(cursor, landed)
+    cursor.execute("SELECT file_id FROM ops.load_files WHERE relation = 'transactions'")
+    transactions = [landed.get(file_id, (0, Decimal(0))) for (file_id,) in cursor.fetchall()]
+    raw = (sum(rows for rows, _ in transactions), sum((amount for _, amount in transactions), Decimal(0)))
     facts = _rows_and_dollars(cursor, "facts.fct_transactions")
     quarantined = _rows_and_dollars(cursor, "quality.quarantined_transactions")
     yield Result(
@@ -130,17 +92,18 @@ def _accounted(cursor: Cursor) -> Iterator[Result]:
         raw[0] == facts[0] + quarantined[0] and raw[1] == facts[1] + quarantined[1],
         f"{raw[0]:,} rows = {facts[0]:,} + {quarantined[0]:,}; ${raw[1]:,} = ${facts[1]:,} + ${quarantined[1]:,}",
     )
-    served = _rows_and_dollars(cursor, "serving.enriched_transactions")
-    yield Result(
-        "facts = served", facts == served, f"{facts[0]:,} rows = {served[0]:,}; ${facts[1]:,} = ${served[1]:,}"
-    )
     cursor.execute(
         """
-        SELECT count(*) FILTER (WHERE is_fraud), count(*) FILTER (WHERE NOT is_fraud), count(*) FILTER (WHERE is_fraud IS NULL)
+        SELECT count(*), coalesce(sum(amount), 0), count(*) FILTER (WHERE is_fraud), count(*) FILTER (WHERE NOT is_fraud),
+               count(*) FILTER (WHERE is_fraud IS NULL)
         FROM serving.enriched_transactions
         """
     )
-    shown = cursor.fetchone() or (0, 0, 0)
+    rows, dollars, *shown = cursor.fetchone() or (0, Decimal(0), 0, 0, 0)
+    served = (rows, dollars)
+    yield Result(
+        "facts = served", facts == served, f"{facts[0]:,} rows = {served[0]:,}; ${facts[1]:,} = ${served[1]:,}"
+    )
     cursor.execute(
         """
         SELECT count(*) FILTER (WHERE l.is_fraud = 'Yes'), count(*) FILTER (WHERE l.is_fraud = 'No'),
@@ -154,13 +117,48 @@ def _accounted(cursor: Cursor) -> Iterator[Result]:
         ) AS l ON l.transaction_id = f.transaction_id::text
         """
     )
-    landed = cursor.fetchone() or (0, 0, 0)
+    labels = list(cursor.fetchone() or (0, 0, 0))
     yield Result(
         "labels agree",
-        shown == landed,
+        shown == labels,
         "Yes {:,} / No {:,} / none {:,} served".format(*shown)
-        + ("" if shown == landed else ", but {:,} / {:,} / {:,} landed".format(*landed)),
+        + ("" if shown == labels else ", but {:,} / {:,} / {:,} landed".format(*labels)),
     )
+
+
+def _landed(cursor: Cursor) -> dict[int, tuple[int, Decimal]]:
+    """Rows and dollars in raw, by file."""
+    cursor.execute("SELECT DISTINCT relation FROM ops.load_files ORDER BY relation")
+    landed: dict[int, tuple[int, Decimal]] = {}
+    for (relation,) in cursor.fetchall():
+        amount = (
+            sql.SQL("coalesce(sum({}), 0)").format(_DOLLARS) if relation == "transactions" else sql.SQL("0::numeric")
+        )
+        counted = sql.SQL("SELECT _file_id, count(*), {} FROM {} GROUP BY _file_id")
+        cursor.execute(counted.format(amount, sql.Identifier("raw", relation)), ())
+        landed.update({file_id: (rows, dollars) for file_id, rows, dollars in cursor.fetchall()})
+    return landed
+
+
+def _files(cursor: Cursor, landed: dict[int, tuple[int, Decimal]]) -> Result:
+    """Each file against what is in raw of it; raw holds nothing of a file that is not known."""
+    cursor.execute(
+        """
+        SELECT file_id, name, rows_read, rows_loaded, rows_rejected, coalesce(amount_sum, 0),
+               (SELECT count(*) FROM ops.rejected_rows AS x WHERE x.file_id = f.file_id)
+        FROM ops.load_files AS f ORDER BY file_id
+        """
+    )
+    files = cursor.fetchall()
+    wrong = [f"file {file_id}: in raw, but never landed" for file_id in landed.keys() - {file[0] for file in files}]
+    for file_id, name, read, loaded, rejected, dollars, kept in files:
+        rows, amount = landed.get(file_id, (0, Decimal(0)))
+        if read != loaded + rejected or loaded != rows or dollars != amount or rejected != kept:
+            told = f"read {read}, landed {loaded} (${dollars}), rejected {rejected}"
+            wrong.append(f"{name!r}: {told}, but in raw {rows} (${amount}), in ops.rejected_rows {kept}")
+    read, loaded, rejected, dollars = (sum(file[at] for file in files) for at in (2, 3, 4, 5))
+    total = f"{len(files)} files: {read:,} rows read = {loaded:,} landed + {rejected:,} rejected; ${dollars:,}"
+    return Result("files = raw + rejects", not wrong, "; ".join([total, *wrong[:3]]))
 
 
 def _once(cursor: Cursor) -> Iterator[Result]:
@@ -314,7 +312,6 @@ def _is_built(cursor: Cursor) -> bool:
 
 
 _CHECKS: tuple[Callable[[Cursor], Iterator[Result]], ...] = (
-    _files,
     _accounted,
     _once,
     _pending,
