@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg2
 import pytest
 
@@ -20,10 +19,10 @@ from loaders import file_landing, postgres
 from loaders.errors import DatabaseUnavailable, InputRefused, LockHeld
 from loaders.landing import land
 from loaders.protect import KeyStore
-from revops.server import Server
 from tests.conftest import new_server
 from tests.loaders.made import CARDS_HEADER, HEADER, card, csv_file, transaction
 from tests.loaders.warehouse import Query, assert_reconciled
+from tests.revops.processes import kill_server
 
 ROWS = 40_000
 KILLS = 6
@@ -64,15 +63,6 @@ def child(dsn: str, data: Path, key: Path, large: int = 0) -> subprocess.Popen[s
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     return process
-
-
-def kill(server: Server) -> None:
-    """Kill -9 the server with all its processes."""
-    postmaster = psutil.Process(server.pid())
-    victims = [postmaster, *postmaster.children()]
-    for victim in victims:
-        victim.kill()
-    psutil.wait_procs(victims, 30)
 
 
 def state(dsn: str) -> dict[str, Any]:
@@ -139,11 +129,11 @@ def test_a_killed_server_loses_nothing_that_was_told_as_landed(
         for _ in range(3):
             process = child(server.up(), data, tmp_path / "pan.key")
             time.sleep(pauses.uniform(0.1, 1.0))
-            kill(server)
+            kill_server(server)
             process.wait(60)
         land(server.up(), data, pan_key=KeyStore(tmp_path / "pan.key"), max_rejects=1.0)
         assert state(server.up()) == undisturbed
-        kill(server)
+        kill_server(server)
         assert state(server.up()) == undisturbed
     finally:
         server.down()
