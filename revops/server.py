@@ -153,7 +153,7 @@ class Server:
         if not refusal:
             return
         if f'database "{DATABASE}" does not exist' not in refusal:
-            raise DatabaseUnavailable(f"The embedded server refuses us: {refusal}")
+            raise DatabaseUnavailable(f"The embedded server refuses us: {last_line(refusal)}")
 
         import psycopg2
 
@@ -245,7 +245,7 @@ def _refusal(url: str) -> str:
     try:
         psycopg2.connect(url, connect_timeout=30, application_name="revops up").close()
     except psycopg2.OperationalError as error:
-        return last_line(str(error))
+        return str(error)
     return ""
 
 

@@ -186,6 +186,7 @@ def a_backend(process: subprocess.Popen[bytes], disturbed: Disturbed, chance: ra
 
 def ended_by(disturbed: Disturbed, chance: random.Random, number: signal.Signals) -> list[int]:
     ours = "SELECT pid FROM pg_stat_activity WHERE application_name ~ '^(revops|sqlmesh)' ORDER BY pid"
+    disturbed.server.up()  # it may still recover from the last kill
     found = [pid for (pid,) in disturbed.warehouse.query(ours)]
     victims = found and [chance.choice(found)]
     for pid in victims:
