@@ -156,6 +156,7 @@ def disturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disturbed]:
             version = made.bring_next()
             made.run()
             made.expected[version] = made.state()
+            assert not any(made.expected[version]["left over"].values())
         version = made.bring_next()
         made.seconds = made.run()
         assert made.state() == made.expected[version], "a run depends on what was landed before"

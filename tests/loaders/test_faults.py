@@ -19,10 +19,11 @@ from loaders import file_landing, postgres
 from loaders.errors import DatabaseUnavailable, InputRefused, LockHeld
 from loaders.landing import land
 from loaders.protect import KeyStore
-from tests.conftest import new_server
+from tests.conftest import ROOT, RunningServer, new_server
 from tests.loaders.made import CARDS_HEADER, HEADER, card, csv_file, transaction
 from tests.loaders.warehouse import Query, assert_reconciled
 from tests.revops.processes import kill_server
+from tests.small_disk import database_on_small_disk
 
 ROWS = 40_000
 KILLS = 6
@@ -137,6 +138,32 @@ def test_a_killed_server_loses_nothing_that_was_told_as_landed(
         assert state(server.up()) == undisturbed
     finally:
         server.down()
+
+
+def test_a_full_disk_is_told_and_with_space_the_next_landing_converges(
+    server: RunningServer, data: Path, tmp_path: Path, undisturbed: Any
+) -> None:
+    command = [sys.executable, "-m", "loaders", "load", "--data", str(data), "--max-rejects", "1"]
+    with database_on_small_disk(server) as disk:
+        home = {"REVOPS_HOME": str(tmp_path), "DB_CONNECTION_STRING": disk.url}
+
+        def load() -> subprocess.CompletedProcess[str]:
+            return subprocess.run(command, env={**os.environ, **home}, cwd=ROOT, capture_output=True, text=True)
+
+        disk.leave(6 << 20)
+        full = load()
+        assert full.returncode == 4, full.stderr
+        assert full.stderr.splitlines()[-2:] == [
+            "the database's disk is full; nothing of this file has landed",
+            "  Free space and load again.",
+        ]
+        landed = {name: read - rejected for name, _, read, rejected, _ in state(disk.url)["files"]}
+        assert len(landed) < 3
+        for relation, name in (("transactions", "transactions.csv"), ("fraud_labels", "labels.json")):
+            assert state(disk.url)[relation][0][0] == landed.get(name, 0)
+        disk.clear()
+        assert load().returncode == 0
+        assert state(disk.url) == undisturbed
 
 
 def test_a_lost_connection_is_told_and_the_next_landing_converges(
