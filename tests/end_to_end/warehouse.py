@@ -207,7 +207,7 @@ GROUP BY 1 ORDER BY 1
 )
 
 
-def copy_of_project(folder: Path) -> Path:
+def copy_of_project(folder: Path, whole: bool = False) -> Path:
     """A copy of the SQLMesh project, to edit: its core, because each plan takes the longer the more models there are."""
     folder.mkdir(parents=True)
     for name in PROJECT:
@@ -216,6 +216,8 @@ def copy_of_project(folder: Path) -> Path:
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.exists():
             shutil.copy2(source, folder / name)
+    if whole:
+        return folder
     for path in [*folder.glob("models/features/*"), *folder.glob("models/serving/*"), *folder.glob("models/facts/*")]:
         if path.stem not in CORE:
             path.unlink()
