@@ -60,7 +60,6 @@ def build(settings: Settings, environment: str = PROD) -> None:
         DatabaseUnavailable: the database cannot be reached or was lost.
     """
     from revops import sqlmesh_project
-    from revops.hooks import materialized_views
 
     dsn = server.up(settings)
     began = time.monotonic()
@@ -69,12 +68,9 @@ def build(settings: Settings, environment: str = PROD) -> None:
         pending = find(connection)
         _log.info("planning %s", environment)
         with closing(sqlmesh_project.context(settings)) as context:
-            restates = environment == PROD and pending.anything and not pending.first_build
             try:
-                # A day that is due is shown together with what is restated.
-                with materialized_views.deferred() if restates else nullcontext():
-                    sqlmesh_project.apply(context, environment)
-                if restates:
+                sqlmesh_project.apply(context, environment)
+                if environment == PROD and pending.anything and not pending.first_build:
                     _restate(context, connection, pending)
             finally:
                 sqlmesh_project.note_audits(connection, environment)
