@@ -20,6 +20,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from revops.server import Server
@@ -166,7 +167,9 @@ def disturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disturbed]:
 
 
 def the_process(process: subprocess.Popen[bytes], disturbed: Disturbed, chance: random.Random) -> bool:
+    workers = psutil.Process(process.pid).children(recursive=True)
     process.kill()
+    assert not psutil.wait_procs(workers, 10)[1], "processes outlive a killed run, and with them its sessions and locks"
     return True
 
 
