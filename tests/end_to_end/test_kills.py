@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
@@ -180,22 +180,23 @@ def its_group(process: subprocess.Popen[bytes], disturbed: Disturbed, chance: ra
 
 def a_session(process: subprocess.Popen[bytes], disturbed: Disturbed, chance: random.Random) -> bool:
     """The server ends one of ours, as an administrator may: the others go on."""
-    return bool(ended_by(disturbed, chance, signal.SIGTERM))
+    return end_one_of_ours(disturbed, chance, signal.SIGTERM)
 
 
 def a_backend(process: subprocess.Popen[bytes], disturbed: Disturbed, chance: random.Random) -> bool:
-    """Whereupon the server ends all sessions, and recovers."""
-    return bool(ended_by(disturbed, chance, signal.SIGKILL))
+    """Whereupon the server ends all sessions, also the reader's, and recovers."""
+    return end_one_of_ours(disturbed, chance, signal.SIGKILL)
 
 
-def ended_by(disturbed: Disturbed, chance: random.Random, number: signal.Signals) -> list[int]:
+def end_one_of_ours(disturbed: Disturbed, chance: random.Random, number: signal.Signals) -> bool:
     ours = "SELECT pid FROM pg_stat_activity WHERE application_name ~ '^(revops|sqlmesh)' ORDER BY pid"
     disturbed.server.up()  # it may still recover from the last kill
     found = [pid for (pid,) in disturbed.warehouse.query(ours)]
-    victims = found and [chance.choice(found)]
-    for pid in victims:
-        os.kill(pid, number)
-    return victims
+    if found:
+        with suppress(ProcessLookupError):
+            os.kill(chance.choice(found), number)
+            return True
+    return False
 
 
 def the_server(process: subprocess.Popen[bytes], disturbed: Disturbed, chance: random.Random) -> bool:
