@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from loaders import protect
-from revops import database, server
+from revops import access, database, server
 from revops.hooks import catalog, declarations, keys, materialized_views
 from revops.hooks.catalog import Relation
 
@@ -267,6 +267,11 @@ def _card_data(cursor: Cursor) -> Iterator[Result]:
     )
 
 
+def _access(cursor: Cursor) -> Iterator[Result]:
+    found = access.of_analyst(cursor)
+    yield Result("analysts read serving only", not found.faults, str(found))
+
+
 def _shows_card_number(text: str, has_times: bool) -> bool:
     """Whether a run of digits could be a card number.
 
@@ -318,4 +323,5 @@ _CHECKS: tuple[Callable[[Cursor], Iterator[Result]], ...] = (
     _keys,
     _served,
     _card_data,
+    _access,
 )
