@@ -167,6 +167,29 @@ def refresh(mode: str, wait: float) -> None:
 
 
 @cli.command()
+@click.argument("relation")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    required=True,
+    help="File to write; - for standard output.",
+)
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["csv", "parquet"]),
+    help="[what the file's name ends in, else csv]",
+)
+def export(relation: str, out: str, file_format: str | None) -> None:
+    """Write a relation of serving to a file; cells that a spreadsheet would run are written as text."""
+    _, dsn = _start()
+    rows = _function("revops.export", "export")(dsn, relation, out, file_format)
+    logging.getLogger(__name__).info(
+        "%s: %d rows written to %s", relation, rows, "standard output" if out == "-" else out
+    )
+
+
+@cli.command()
 @json_option
 def verify(as_json: bool) -> None:
     """Check the warehouse's invariants, one line each; exit 1 if one fails."""

@@ -118,10 +118,9 @@ def settle(cursor: Cursor, schemas: Iterable[str]) -> None:
         cursor: commits by itself.
         schemas: where SQLMesh built something.
     """
-    if _missing(cursor, NAMES):
-        return
-    _give_to_transformer(cursor, sorted(set(schemas)))
-    _grant_rights(cursor)
+    if not _missing(cursor, NAMES):
+        _give_to_transformer(cursor, sorted(set(schemas)))
+        _grant_rights(cursor)
     _grant_declared(cursor)
 
 

@@ -206,7 +206,9 @@ def test_an_account_that_may_make_no_role_builds_all_the_same_and_says_what_to_r
 ) -> None:
     monkeypatch.setattr(roles, "NAMES", (*roles.NAMES, "absent_in_test"))
     monkeypatch.setattr(roles, "_told", set())
-    empty_warehouse.edit("models/serving/enriched_transactions.sql", "'revops_analyst'", "'absent_in_test'")
+    empty_warehouse.edit(
+        "models/serving/enriched_transactions.sql", "'revops_analyst'", "('revops_analyst', 'absent_in_test')"
+    )
     account = login()
     name = urlsplit(account).username
     empty_warehouse.query(f"ALTER DATABASE {NAME} OWNER TO {name}")
