@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 import stat
 import subprocess
@@ -55,7 +54,8 @@ def url(server: RunningServer) -> Iterator[str]:
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def test_text_that_a_spreadsheet_would_run_is_text_and_numbers_stay_numbers(url: str, tmp_path: Path) -> None:
