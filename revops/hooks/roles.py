@@ -44,13 +44,16 @@ DATABASE_RIGHTS = ((LOADER, "CONNECT"), (TRANSFORMER, "CONNECT, TEMPORARY"), (AN
 
 LOCK_TIMEOUT = "200ms"
 
+_CLOSED_SCHEMA = """
+SELECT FROM pg_namespace
+WHERE nspname = %(schema)s AND pg_has_role(nspowner, 'USAGE') AND NOT has_schema_privilege(%(role)s, oid, 'USAGE')
+"""
 _LACKING = """
-SELECT n.nspname, c.relname, array_agg(wanted.privilege)
+SELECT n.nspname, c.relname, %(role)s, wanted.privilege
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN unnest(%(privileges)s::text[]) AS wanted (privilege)
 WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
   AND pg_has_role(c.relowner, 'USAGE') AND NOT has_table_privilege(%(role)s, c.oid, wanted.privilege)
-GROUP BY 1, 2
 """
 _DECLARED_AND_LACKING = """
 SELECT n.nspname, c.relname, r.rolname, upper(declared.privilege)
@@ -92,6 +95,7 @@ def create(cursor: Cursor) -> None:
     missing = _missing(cursor, NAMES)
     if missing and not _answer(cursor, "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"):
         _tell_once(_by_an_administrator(cursor, missing))
+        _grant(cursor)
         return
     for name in missing:
         try:
@@ -101,8 +105,7 @@ def create(cursor: Cursor) -> None:
     if missing and not _owns_for_others(cursor):
         cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(TRANSFORMER)))
     _close_to_public(cursor)
-    _grant_rights(cursor)
-    _grant_declared(cursor)
+    _grant(cursor)
 
 
 def missing_grantees(cursor: Cursor, snapshots: Iterable[Any]) -> list[str]:
@@ -118,10 +121,9 @@ def settle(cursor: Cursor, schemas: Iterable[str]) -> None:
         cursor: commits by itself.
         schemas: where SQLMesh built something.
     """
-    if not _missing(cursor, NAMES):
+    if not _missing(cursor, [TRANSFORMER]):
         _give_to_transformer(cursor, sorted(set(schemas)))
-        _grant_rights(cursor)
-    _grant_declared(cursor)
+    _grant(cursor)
 
 
 def share_owner(cursor: Cursor, relation: Relation, like: Relation) -> None:
@@ -175,36 +177,34 @@ def _close_to_public(cursor: Cursor) -> None:
             )
 
 
-def _grant_rights(cursor: Cursor) -> None:
+def _grant(cursor: Cursor) -> None:
+    """Grants what the roles that are there lack: `RIGHTS`, and what the models of prod declare.
+
+    SQLMesh grants in the transaction of a promotion; to a role that is made later, this does.
+    """
+    missing = _missing(cursor, NAMES)
     for role, schema, privileges in RIGHTS:
-        if _answer(
-            cursor,
-            "SELECT NOT has_schema_privilege(%s, oid, 'USAGE') AND pg_has_role(nspowner, 'USAGE')"
-            " FROM pg_namespace WHERE nspname = %s",
-            role,
-            schema,
-        ):
+        if role in missing:
+            continue
+        cursor.execute(_CLOSED_SCHEMA, {"role": role, "schema": schema})
+        if cursor.fetchone() is not None:
             cursor.execute(
                 sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), sql.Identifier(role))
             )
         cursor.execute(_LACKING, {"role": role, "schema": schema, "privileges": list(privileges)})
-        for table_schema, table, lacking in cursor.fetchall():
-            _grant(cursor, lacking, Relation(table_schema, table), role)
-
-
-def _grant_declared(cursor: Cursor) -> None:
-    """Grants on prod's views what their models declare: SQLMesh does so at a promotion, but not to a role made later."""
+        _grant_all(cursor)
     cursor.execute(_DECLARED_AND_LACKING)
-    for schema, view, role, privilege in cursor.fetchall():
-        _grant(cursor, [privilege], Relation(schema, view), role)
+    _grant_all(cursor)
 
 
-def _grant(cursor: Cursor, privileges: Iterable[str], relation: Relation, role: str) -> None:
-    cursor.execute(
-        sql.SQL("GRANT {} ON {} TO {}").format(
-            sql.SQL(", ").join(map(sql.SQL, privileges)), relation.identifier, sql.Identifier(role)
+def _grant_all(cursor: Cursor) -> None:
+    """Grants what a query has found to lack: schema, relation, role, privilege."""
+    for schema, relation, role, privilege in cursor.fetchall():
+        cursor.execute(
+            sql.SQL("GRANT {} ON {} TO {}").format(
+                sql.SQL(privilege), sql.Identifier(schema, relation), sql.Identifier(role)
+            )
         )
-    )
 
 
 def _give_to_transformer(cursor: Cursor, schemas: list[str]) -> None:

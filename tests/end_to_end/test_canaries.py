@@ -15,6 +15,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,9 +26,11 @@ import zstandard
 from psycopg2 import sql
 from pyarrow import parquet
 
+from loaders.errors import CheckFailed
 from loaders.sources import SOURCES
+from revops import sqlmesh_project
 from tests.conftest import RunningServer, fresh_database
-from tests.end_to_end.warehouse import ROOT, copy_of_project
+from tests.end_to_end.warehouse import ROOT, Warehouse, copy_of_project
 from tests.loaders.made import CARDS, CARDS_HEADER, HEADER, TRANSACTIONS, card, card_number, csv_file, transaction
 
 USERS_HEADER = ",".join(SOURCES["users"].columns)
@@ -245,6 +248,30 @@ def test_no_card_number_and_no_security_code_is_anywhere(url: str, server: Runni
     assert canaries.codes_in((data / "cards_data.csv").read_text())
     assert query(url, "SELECT count(*) FROM raw.cards")[0][0] > 40
     assert query(url, "SELECT count(*) FROM ops.rejected_rows")[0][0] > 20
+
+
+@pytest.mark.parametrize(
+    ("written", "is_one"),
+    [
+        (f"Call {card_number(2, 13)} now", True),
+        ("-".join([card_number(4, 19)[i : i + 4] for i in range(0, 19, 4)]), True),
+        (card_number(5, luhn=False), False),
+        (card_number(7, 20), False),
+    ],
+)
+def test_a_card_number_that_landed_all_the_same_goes_no_further(
+    warehouse: Warehouse, written: str, is_one: bool
+) -> None:
+    ((day,),) = warehouse.query(
+        "UPDATE raw.transactions SET merchant_city = %s, _is_regular = false"
+        " WHERE ctid = (SELECT min(ctid) FROM raw.transactions) RETURNING left(date, 10)::date",
+        (written,),
+    )
+    refused = pytest.raises(CheckFailed, match="no_card_numbers") if is_one else nullcontext()
+    with warehouse.commands(), closing(sqlmesh_project.context(warehouse.settings)) as context, refused:
+        sqlmesh_project.apply(context, "prod", ["facts.fct_transactions"], day, day)
+    if is_one:
+        assert "no card data" in {result.name for result in warehouse.verify() if not result.passed}
 
 
 def query(url: str, statement: str) -> list[tuple[object, ...]]:
