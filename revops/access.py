@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
 _RELATIONS = """
-SELECT n.nspname || '.' || c.relname, n.nspname = 'serving', n.nspname ~ '^serving(__|$)',
+SELECT n.nspname || '.' || c.relname, d.model IS NOT NULL, n.nspname ~ '^serving(__|$)',
        has_schema_privilege(%(role)s, n.oid, 'USAGE') AND has_any_column_privilege(%(role)s, c.oid, 'SELECT'),
        has_table_privilege(%(role)s, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
        OR has_any_column_privilege(%(role)s, c.oid, 'INSERT, UPDATE'),
        EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname ~ '(^|_)(token|address|birth_month)$')
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN ops.declarations AS d ON d.model = n.nspname || '.' || c.relname AND n.nspname = 'serving'
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
   AND n.nspname !~ '^pg_(toast|temp)'
 ORDER BY 1
@@ -61,10 +62,10 @@ def of_analyst(cursor: Cursor) -> Access:
     faults: list[str] = []
     values = {"role": ANALYST}
     cursor.execute(_RELATIONS, values)
-    for name, is_prods, is_serving, reads, writes, is_telling in cursor.fetchall():
-        served += is_prods and reads
+    for name, is_model, is_serving, reads, writes, is_telling in cursor.fetchall():
+        served += is_serving and reads
         others += not is_serving
-        if is_prods and not reads:
+        if is_model and not reads:
             faults.append(f"{ANALYST} may not read {name}")
         if reads and (not is_serving or is_telling):
             faults.append(f"{ANALYST} reads {name}" + (", which has a column for none to see" if is_serving else ""))

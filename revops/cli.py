@@ -153,7 +153,7 @@ def build(environment: str, wait: float) -> None:
     """Transform what has landed, and only what that touches."""
     settings, dsn = _start()
     with _locked(dsn, "build", wait):
-        _function("revops.build", "build")(settings, environment)
+        _function("revops.build", "build")(settings, environment.lower())  # as SQLMesh reads it
 
 
 @cli.command()

@@ -102,7 +102,7 @@ def create(cursor: Cursor) -> None:
             cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
         except (psycopg2.errors.DuplicateObject, psycopg2.errors.UniqueViolation):
             _log.debug("%s was just made by another warehouse on this server", name)
-    if missing and not _owns_for_others(cursor):
+    if TRANSFORMER in missing and not _owns_for_others(cursor):
         cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(TRANSFORMER)))
     _close_to_public(cursor)
     _grant(cursor)

@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from psycopg2 import errors, sql
 
-from revops import access
+from revops import access, bootstrap
 from revops.hooks import roles
 from tests.end_to_end.conftest import NAME, Built
 from tests.end_to_end.test_dependents import change_a_dimension
@@ -233,3 +233,34 @@ def test_an_account_that_may_make_no_role_builds_all_the_same_and_says_what_to_r
         plain.assert_sound()
     finally:
         empty_warehouse.query("DROP OWNED BY absent_in_test; DROP ROLE absent_in_test")
+
+
+def test_an_account_that_may_make_roles_but_is_no_superuser_gives_away_what_it_built_and_still_uses_it(
+    empty_warehouse: Warehouse, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{name}_in_test" for name in roles.NAMES]
+    for constant, name in zip(("LOADER", "TRANSFORMER", "ANALYST"), names, strict=True):
+        monkeypatch.setattr(roles, constant, name)
+    monkeypatch.setattr(roles, "NAMES", tuple(names))
+    monkeypatch.setattr(roles, "RIGHTS", ((names[1], "facts", roles.READ),))
+    monkeypatch.setattr(roles, "DATABASE_RIGHTS", tuple((name, "CONNECT") for name in names))
+    account = login("CREATEROLE")
+    empty_warehouse.query(f"ALTER DATABASE {NAME} OWNER TO {urlsplit(account).username}")
+    try:
+        with closing(psycopg2.connect(account)) as connection:
+            bootstrap.prepare(connection)
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "CREATE SCHEMA facts; CREATE TABLE facts.built (a int); CREATE VIEW facts.shown AS TABLE facts.built"
+                )
+                roles.settle(cursor, ["facts"])
+                cursor.execute("SELECT tableowner FROM pg_tables WHERE schemaname = 'facts'")
+                assert cursor.fetchall() == [(names[1],)]
+                cursor.execute(
+                    "INSERT INTO facts.built VALUES (1); DROP VIEW facts.shown; ALTER TABLE facts.built ADD b int"
+                )
+                roles.settle(cursor, ["facts"])
+    finally:
+        for name in names:
+            attempt(empty_warehouse.url, f"DROP OWNED BY {name} CASCADE; DROP ROLE {name}")
