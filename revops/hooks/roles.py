@@ -54,6 +54,11 @@ FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN unnest(%(privileges)s::text[]) AS wanted (privilege)
 WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
   AND pg_has_role(c.relowner, 'USAGE') AND NOT has_table_privilege(%(role)s, c.oid, wanted.privilege)
+UNION ALL
+SELECT n.nspname, c.relname, %(role)s, 'USAGE'
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND 'INSERT' = ANY (%(privileges)s::text[]) AND pg_has_role(c.relowner, 'USAGE')
+  AND CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(%(role)s, c.oid, 'USAGE') END
 """
 _DECLARED_AND_LACKING = """
 SELECT n.nspname, c.relname, r.rolname, upper(declared.privilege)
@@ -201,8 +206,11 @@ def _grant_all(cursor: Cursor) -> None:
     """Grants what a query has found to lack: schema, relation, role, privilege."""
     for schema, relation, role, privilege in cursor.fetchall():
         cursor.execute(
-            sql.SQL("GRANT {} ON {} TO {}").format(
-                sql.SQL(privilege), sql.Identifier(schema, relation), sql.Identifier(role)
+            sql.SQL("GRANT {} ON {}{} TO {}").format(
+                sql.SQL(privilege),
+                sql.SQL("SEQUENCE " if privilege == "USAGE" else ""),
+                sql.Identifier(schema, relation),
+                sql.Identifier(role),
             )
         )
 

@@ -143,6 +143,7 @@ def test_the_loader_writes_raw_and_its_records_and_reads_nothing_else(warehouse:
         "DELETE FROM raw.transactions",
     ):
         assert attempt(loader, statement) == [], statement
+    assert attempt(loader, "SELECT nextval('ops.file_ids')") != "denied"
     assert {name.partition(".")[0] for name in readable(warehouse, loader)} == {"raw", "ops"}
     assert attempt(loader, "CREATE SCHEMA mine") == "denied"
 
