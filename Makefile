@@ -1,7 +1,7 @@
 # `make help` lists what there is. Works with GNU make 3.81 (macOS) and any POSIX shell.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint bench lock clean purge
+.PHONY: help run test check lint bench lock audit clean purge
 
 BIN := .venv/bin
 DATA ?=
@@ -39,6 +39,9 @@ bench: .venv/stamp ## Measure speed and memory on this machine
 lock: .venv/stamp ## Make requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header --extra dev pyproject.toml -o requirements.lock
+
+audit: .venv/stamp ## Look up known vulnerabilities of the locked dependencies; needs pypi.org
+	$(BIN)/uv tool run --from 'pip-audit>=2.10,<3' pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
 clean: ## Remove .venv, caches and demo files; the warehouse in .warehouse stays
 	@if [ -x $(BIN)/revops ]; then $(BIN)/revops down; fi

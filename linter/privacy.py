@@ -14,6 +14,7 @@ NOWHERE = {"card_number", "cvv", "address", "birth_month"}  # not even in stagin
 STAGING_ONLY = {"card_token"}
 PLACES = {"latitude", "longitude"}
 DECIMALS = 1  # about 11 km
+ANALYST = "revops_analyst"
 
 
 class SensitiveColumnsStayAbove(Rule):
@@ -55,6 +56,17 @@ class PlacesAreRounded(Rule):
         if not fine:
             return None
         return self.violation(f"{model.name}: {named(fine)} is too fine. {self.summary}")
+
+
+class AnalystsReadServing(Rule):
+    """Analysts read serving and nothing else: its models have `grants ('select' = 'revops_analyst')`, and no others have any."""
+
+    def check_model(self, model: Model) -> RuleViolation | None:
+        """One violation where a grant is missing or one too many."""
+        if not is_ours(model):
+            return None
+        wanted = {"select": [ANALYST]} if schema_of(model.fqn) == "serving" else None
+        return None if model.grants == wanted else self.violation(f"{model.name}: {self.summary}")
 
 
 def _ends_with_one_of(name: str, forbidden: set[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loaders import duplicates, postgres
-from revops.hooks import schema
+from revops.hooks import roles, schema
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -19,7 +19,7 @@ EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation THEN RETU
 
 
 def prepare(connection: Connection) -> None:
-    """Creates the relations of raw and ops that are missing, and what an older server lacks. Commits."""
+    """Creates what is missing of raw, ops and the roles, and what an older server lacks. Commits."""
     postgres.create_tables(connection)
     with connection.cursor() as cursor:
         cursor.execute(duplicates.DDL)
@@ -27,3 +27,7 @@ def prepare(connection: Connection) -> None:
         if connection.server_version < 160000:
             cursor.execute(_INPUT_IS_VALID)
     connection.commit()
+    connection.autocommit = True  # a role that another warehouse makes at the same moment is no error
+    with connection.cursor() as cursor:
+        roles.create(cursor)
+    connection.autocommit = False

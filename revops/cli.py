@@ -153,7 +153,7 @@ def build(environment: str, wait: float) -> None:
     """Transform what has landed, and only what that touches."""
     settings, dsn = _start()
     with _locked(dsn, "build", wait):
-        _function("revops.build", "build")(settings, environment)
+        _function("revops.build", "build")(settings, environment.lower())  # as SQLMesh reads it
 
 
 @cli.command()
@@ -164,6 +164,29 @@ def refresh(mode: str, wait: float) -> None:
     settings, dsn = _start()
     with _locked(dsn, "refresh", wait):
         _function("revops.refresh", "refresh")(settings, mode)
+
+
+@cli.command()
+@click.argument("relation")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    required=True,
+    help="File to write; - for standard output.",
+)
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["csv", "parquet"]),
+    help="[what the file's name ends in, else csv]",
+)
+def export(relation: str, out: str, file_format: str | None) -> None:
+    """Write a relation of serving to a file; cells that a spreadsheet would run are written as text."""
+    _, dsn = _start()
+    rows = _function("revops.export", "export")(dsn, relation, out, file_format)
+    logging.getLogger(__name__).info(
+        "%s: %d rows written to %s", relation, rows, "standard output" if out == "-" else out
+    )
 
 
 @cli.command()

@@ -6,7 +6,10 @@ import logging
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 EMBEDDED_URL = "REVOPS_EMBEDDED_URL"
 MARK = "  # kept by `revops up`, removed by `revops down`"
@@ -55,6 +58,22 @@ def write_private(path: Path, text: str) -> None:
     _replace(path, text)
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A stream into a file of mode 600 beside `path`, which takes its place once the block has ended without an error."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp: mode 600
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        hand_over(Path(temporary), path if path.exists() else path.parent)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
 def hand_over(path: Path, like: Path) -> None:
     """Where root works in somebody's folder, gives a new file or folder to the owner of `like`."""
     owner = like.stat()
@@ -67,17 +86,8 @@ def _is_ours(line: str) -> bool:
 
 
 def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp: mode 600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        hand_over(Path(temporary), path if path.exists() else path.parent)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as stream:
+        stream.write(text.encode())
 
 
 def _warn_if_open(path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from revops import database, display
+from revops.hooks.roles import ANALYST
 
 LAYERS = ("raw", "quality", "dimensions", "facts", "features", "serving")  # staging is views over raw
 
@@ -41,6 +42,7 @@ def of(dsn: str, results: Sequence[Any], synthetic: bool) -> str:
         "",
         f"Connect  {name} psql   or any tool at  {database.without_password(dsn)}",
         f"         {name} url    prints it with its password",
+        f"         CREATE ROLE alice LOGIN PASSWORD '...' IN ROLE {ANALYST};   lets in an analyst, who reads serving only",
         "Next     SELECT * FROM serving.enriched_transactions LIMIT 10;",
         f"         {name} verify | status | ui | sqlmesh plan dev",
     ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from loaders import protect
-from revops import database, server
+from revops import access, database, server
 from revops.hooks import catalog, declarations, keys, materialized_views
 from revops.hooks.catalog import Relation
 
@@ -47,6 +47,7 @@ _LONG_DIGITS = sql.SQL(
     "octet_length({0}::text) >= 13 AND {0}::text NOT LIKE '____-__-__ __:__:__'"
     " AND {0}::text ~ '[0-9]([ -]?[0-9]){{12}}' AND {0}::text !~ '^[0-9a-f]{{32,64}}$'"
 )
+_TIMES_AND_IDENTIFIERS = re.compile(r"\b1[0-9]{12}\b|\b(?=[0-9-]*[a-f])[0-9a-f-]{32,36}\b")
 _CARD_COLUMNS = """
 SELECT n.nspname, c.relname, a.attname
 FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'm', 'v')
@@ -267,16 +268,21 @@ def _card_data(cursor: Cursor) -> Iterator[Result]:
     )
 
 
-def _shows_card_number(text: str, has_times: bool) -> bool:
+def _access(cursor: Cursor) -> Iterator[Result]:
+    found = access.of_analyst(cursor)
+    yield Result("analysts read serving only", not found.faults, str(found))
+
+
+def _shows_card_number(text: str, is_sqlmeshs: bool) -> bool:
     """Whether a run of digits could be a card number.
 
-    Published numbers seldom pass Luhn, so that any run of 13 to 19 digits is one; but SQLMesh's state is full of times in
-    milliseconds, which begin with 1 as no card does, and of versions: there Luhn decides.
+    Any that passes Luhn; and since published numbers seldom do, any that begins like one. But SQLMesh's state is full of
+    times in milliseconds, versions and random identifiers: these are passed over there, and Luhn decides on the rest.
     """
+    if is_sqlmeshs:
+        return protect.holds_card_number(_TIMES_AND_IDENTIFIERS.sub("", text))
     runs = re.findall(r"(?<![0-9])[2-6][0-9 -]{11,}[0-9](?![0-9])", text)
-    if has_times:
-        return any(protect.holds_card_number(run) for run in runs)
-    return any(13 <= len(re.sub(r"[ -]", "", run)) <= 19 for run in runs)
+    return protect.holds_card_number(text) or any(13 <= len(re.sub(r"[ -]", "", run)) <= 19 for run in runs)
 
 
 def _declared(cursor: Cursor) -> dict[str, declarations.Declarations]:
@@ -318,4 +324,5 @@ _CHECKS: tuple[Callable[[Cursor], Iterator[Result]], ...] = (
     _keys,
     _served,
     _card_data,
+    _access,
 )

@@ -12,7 +12,8 @@ MODEL (
     unique_values(columns := (
       card_id
     )),
-    card_expires_after_it_was_opened
+    card_expires_after_it_was_opened,
+    no_card_numbers(columns := (card_brand, card_type, card_last4))
   )
 );
 

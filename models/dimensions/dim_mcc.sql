@@ -14,7 +14,10 @@ MODEL (
     unique_values(columns := (
       mcc
     )),
-    mcc_descriptions_are_distinct
+    mcc_descriptions_are_distinct,
+    no_card_numbers(columns := (
+      mcc_description
+    ))
   )
 );
 

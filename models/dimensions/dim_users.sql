@@ -12,7 +12,10 @@ MODEL (
       client_id
     )),
     accepted_range(column := birth_year, min_v := 1900, max_v := 2020),
-    accepted_range(column := credit_score, min_v := 300, max_v := 850)
+    accepted_range(column := credit_score, min_v := 300, max_v := 850),
+    no_card_numbers(columns := (
+      gender
+    ))
   )
 );
 

@@ -23,7 +23,8 @@ MODEL (
         channel,
         is_approved
       )
-    )
+    ),
+    no_card_numbers(columns := (merchant_city, merchant_state, zip, errors))
   )
 );
 

@@ -10,7 +10,23 @@ MODEL (
   ),
   audits (
     not_null(columns := (reason, quarantined_on, _file_id, _line_number)),
-    transactions_are_accounted_for
+    transactions_are_accounted_for,
+    no_card_numbers(
+      columns := (
+        landed_id,
+        landed_date,
+        landed_client_id,
+        landed_card_id,
+        landed_amount,
+        landed_use_chip,
+        landed_merchant_id,
+        landed_merchant_city,
+        landed_merchant_state,
+        landed_zip,
+        landed_mcc,
+        landed_errors
+      )
+    )
   )
 );
 

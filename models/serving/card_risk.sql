@@ -11,6 +11,9 @@ MODEL (
       card_id
     )),
     cards_are_the_card_months
+  ),
+  grants (
+    'select' = 'revops_analyst'
   )
 );
 

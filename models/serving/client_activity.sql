@@ -18,6 +18,9 @@ MODEL (
     ),
     unique_combination_of_columns(columns := (client_id, month_start)),
     client_months_are_the_card_months
+  ),
+  grants (
+    'select' = 'revops_analyst'
   )
 );
 

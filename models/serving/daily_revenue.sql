@@ -12,6 +12,9 @@ MODEL (
     ),
     unique_combination_of_columns(columns := (transacted_on, channel, card_type)),
     daily_revenue_is_the_outcomes
+  ),
+  grants (
+    'select' = 'revops_analyst'
   )
 );
 

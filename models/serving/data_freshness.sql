@@ -11,6 +11,9 @@ MODEL (
     unique_values(columns := (
       relation_name
     ))
+  ),
+  grants (
+    'select' = 'revops_analyst'
   )
 );
 

@@ -7,6 +7,9 @@ MODEL (
   tags (
     serving
   ),
+  grants (
+    'select' = 'revops_analyst'
+  ),
   ignored_rules (
     'nomissingaudits'
   )

@@ -12,6 +12,9 @@ MODEL (
       columns := (transaction_id, transacted_on, score, rule_count, rule_names, reasons, action)
     ),
     alerts_are_the_rule_hits
+  ),
+  grants (
+    'select' = 'revops_analyst'
   )
 );
 

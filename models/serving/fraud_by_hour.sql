@@ -22,7 +22,10 @@ MODEL (
   ),
   cron '@daily',
   interval_unit month,
-  allow_partials TRUE
+  allow_partials TRUE,
+  grants (
+    'select' = 'revops_analyst'
+  )
 );
 
 WITH labelled AS (

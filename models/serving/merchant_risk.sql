@@ -13,6 +13,9 @@ MODEL (
       merchant_id
     )),
     merchants_are_the_merchant_months
+  ),
+  grants (
+    'select' = 'revops_analyst'
   )
 );
 

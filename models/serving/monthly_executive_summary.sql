@@ -19,6 +19,9 @@ MODEL (
       month_start
     )),
     summary_is_the_daily_revenue
+  ),
+  grants (
+    'select' = 'revops_analyst'
   )
 );
 

@@ -20,6 +20,9 @@ MODEL (
     ),
     unique_combination_of_columns(columns := (month_start, merchant_id, monitor)),
     monitored_fraud_is_the_merchant_months
+  ),
+  grants (
+    'select' = 'revops_analyst'
   )
 );
 

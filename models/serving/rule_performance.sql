@@ -24,7 +24,10 @@ MODEL (
   ),
   cron '@daily',
   interval_unit month,
-  allow_partials TRUE
+  allow_partials TRUE,
+  grants (
+    'select' = 'revops_analyst'
+  )
 );
 
 WITH outcomes AS (

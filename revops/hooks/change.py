@@ -13,7 +13,7 @@ import psycopg2.errors
 from psycopg2 import sql
 
 from revops import lock
-from revops.hooks import catalog, declarations, dependents, keys, materialized_views, schema
+from revops.hooks import catalog, declarations, dependents, keys, materialized_views, roles, schema
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
         _sessions[os.getpid()] = session
     with session.cursor() as cursor:
         schema.create(cursor)
+        roles.create(cursor)
+        # SQLMesh would fail at the first view that is granted to a role which nobody could make.
+        adapter.SUPPORTS_GRANTS = not roles.missing_grantees(cursor, snapshots)
         for other in dependents.save(cursor, _views(environment, snapshots)):
             _log.info(
                 "%s hangs on a view of %s: where that is made anew, it is dropped and restored", other, environment
@@ -66,6 +69,8 @@ def end(adapter: Any, environment: str, snapshots: list[Any]) -> None:
             _restore_relaxed(cursor, environment)
             dependents.settle(cursor)
             materialized_views.reap(cursor)
+            built = [*_physical(snapshots).values(), *_views(environment, snapshots)]
+            roles.settle(cursor, {relation.schema for relation in built})
     finally:
         session.close()
 

@@ -43,6 +43,14 @@ class MaterializedView:
 
 
 @dataclass(frozen=True)
+class Grant:
+    """One privilege for one role, of the key `grants` of the MODEL block."""
+
+    privilege: str
+    role: str
+
+
+@dataclass(frozen=True)
 class Declarations:
     """All that one model declares."""
 
@@ -50,6 +58,7 @@ class Declarations:
     foreign_keys: tuple[ForeignKey, ...] = ()
     indexes: tuple[Index, ...] = ()
     materialized_view: MaterializedView | None = None
+    grants: tuple[Grant, ...] = ()
 
 
 def of(model: Model) -> Declarations:
@@ -78,7 +87,8 @@ def of(model: Model) -> Declarations:
                 f"Model {model.name}: @{name} is not declared as it should be ({error}).\n"
                 "  See macros/declarations.py for how each is written."
             ) from error
-    return Declarations(primary_key, tuple(foreign_keys), tuple(indexes), materialized_view)
+    grants = [Grant(privilege, role) for privilege, roles in (model.grants or {}).items() for role in roles]
+    return Declarations(primary_key, tuple(foreign_keys), tuple(indexes), materialized_view, tuple(grants))
 
 
 def felt_for_days(model: Model) -> int:
@@ -162,4 +172,7 @@ def from_json(declared: dict[str, Any]) -> Declarations:
             for index in declared["indexes"]
         ),
         materialized_view=MaterializedView(**view) if view else None,
+        grants=tuple(
+            Grant(**grant) for grant in declared.get("grants", ())
+        ),  # not there in what was noted before there were any
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psycopg2
 from psycopg2 import sql
 
-from revops.hooks import catalog
+from revops.hooks import catalog, roles
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _GRANTS = """
 SELECT CASE WHEN g.grantee = 0 THEN NULL ELSE pg_get_userbyid(g.grantee) END, g.privilege_type, g.is_grantable
 FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS g
 WHERE c.oid = to_regclass(%s) AND g.grantee <> c.relowner
+  AND (g.grantee = 0 OR pg_get_userbyid(g.grantee) <> ALL (%s))
 """
 _INDEXES = "SELECT indexdef FROM pg_indexes WHERE schemaname = %s AND tablename = %s ORDER BY indexname"
 
@@ -126,7 +127,8 @@ def settle(cursor: Cursor) -> None:
 
 
 def _save_grants(cursor: Cursor, view: Relation, relation: Relation, depth: int) -> None:
-    cursor.execute(_GRANTS, (catalog.quoted(relation),))
+    declared = list(roles.NAMES) if relation == view else []  # what these may do with ours stands in the models
+    cursor.execute(_GRANTS, (catalog.quoted(relation), declared))
     for place, (role, privilege, grantable) in enumerate(cursor.fetchall()):
         statement = sql.SQL("GRANT {} ON {} TO {}{}").format(
             sql.SQL(privilege),

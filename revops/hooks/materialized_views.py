@@ -23,7 +23,7 @@ import psycopg2.errors
 from psycopg2 import sql
 
 from loaders.errors import UsageError
-from revops.hooks import catalog, evaluations, keys, locks
+from revops.hooks import catalog, evaluations, keys, locks, roles
 from revops.hooks.catalog import Relation
 from revops.hooks.declarations import Declarations, Index, MaterializedView
 
@@ -293,6 +293,8 @@ def _bring_up_to_date(
     else:
         relation = _free_name(cursor, served, period, part)
         rows, used = _build(cursor, relation, query, period, declared), ("swap" if part is not None else "build")
+        # Who reads the composing view reads its parts in the name of its owner.
+        roles.share_owner(cursor, relation, served)
     cursor.execute(
         "INSERT INTO ops.refresh_history (relation, part, mode, reason, rows_before, rows_after, seconds)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s)",

@@ -452,3 +452,19 @@ def test_a_seed_describes_its_columns(tmp_path: Path, messages_of: Check) -> Non
     path = tmp_path / "models" / "seeds" / "codes.sql"
     model = load_sql_based_model(parse(text, default_dialect="postgres"), path=path, module_path=tmp_path)
     assert "code_name without" in messages_of(columns.ColumnsAreDescribed, model)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "grants", "found"),
+    [
+        ("serving.things", ", grants ('select' = 'revops_analyst')", False),
+        ("serving.things", "", True),
+        ("serving.things", ", grants ('select' = 'public')", True),
+        ("serving.things", ", grants ('select' = 'revops_analyst', 'update' = 'revops_analyst')", True),
+        ("facts.fct_things", "", False),
+        ("facts.fct_things", ", grants ('select' = 'revops_analyst')", True),
+    ],
+)
+def test_what_analysts_read_is_serving(name: str, grants: str, found: bool, model_of: Make, messages_of: Check) -> None:
+    header = "kind FULL, description 'One row per thing.', grain thing_id" + grants
+    assert bool(messages_of(privacy.AnalystsReadServing, model_of(name=name, header=header))) is found

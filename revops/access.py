@@ -1,0 +1,76 @@
+"""What the analyst may do, asked of the catalog: what it inherits and what PUBLIC may counted in. Changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from revops.hooks.roles import ANALYST
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+_RELATIONS = """
+SELECT n.nspname || '.' || c.relname, d.model IS NOT NULL, n.nspname ~ '^serving(__|$)',
+       has_schema_privilege(%(role)s, n.oid, 'USAGE') AND has_any_column_privilege(%(role)s, c.oid, 'SELECT'),
+       has_table_privilege(%(role)s, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+       OR has_any_column_privilege(%(role)s, c.oid, 'INSERT, UPDATE'),
+       EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname ~ '(^|_)(token|address|birth_month)$')
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN ops.declarations AS d ON d.model = n.nspname || '.' || c.relname AND n.nspname = 'serving'
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND n.nspname !~ '^pg_(toast|temp)'
+ORDER BY 1
+"""
+_PLACES_TO_MAKE_THINGS_IN = """
+SELECT 'schema ' || nspname FROM pg_namespace WHERE has_schema_privilege(%(role)s, oid, 'CREATE') AND nspname !~ '^pg_temp'
+UNION ALL SELECT 'the database' WHERE has_database_privilege(%(role)s, current_database(), 'CREATE')
+"""
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the analyst may do.
+
+    Attributes:
+        role_exists: whether there is such a role; without it nobody but the account reads anything.
+        served: how many relations of serving it reads.
+        others: how many relations there are that are none of its business.
+        faults: what it may and should not, or may not and should, in words.
+    """
+
+    role_exists: bool
+    served: int
+    others: int
+    faults: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if not self.role_exists:
+            return f"there is no role {ANALYST}: nobody but the owner reads anything; docs/security.md has the SQL"
+        return (
+            "; ".join(self.faults[:3])
+            or f"{ANALYST} reads {self.served} relations of serving, none of {self.others} others"
+        )
+
+
+def of_analyst(cursor: Cursor) -> Access:
+    """Looks up every relation of the database, whoever made it."""
+    cursor.execute("SELECT to_regrole(%s) IS NOT NULL", (ANALYST,))
+    if cursor.fetchone() != (True,):
+        return Access(False, 0, 0, ())
+    served = others = 0
+    faults: list[str] = []
+    values = {"role": ANALYST}
+    cursor.execute(_RELATIONS, values)
+    for name, is_model, is_serving, reads, writes, is_telling in cursor.fetchall():
+        served += is_serving and reads
+        others += not is_serving
+        if is_model and not reads:
+            faults.append(f"{ANALYST} may not read {name}")
+        if reads and (not is_serving or is_telling):
+            faults.append(f"{ANALYST} reads {name}" + (", which has a column for none to see" if is_serving else ""))
+        if writes:
+            faults.append(f"{ANALYST} may write to {name}")
+    cursor.execute(_PLACES_TO_MAKE_THINGS_IN, values)
+    faults += [f"{ANALYST} may make things in {place}" for (place,) in cursor.fetchall()]
+    return Access(True, served, others, tuple(faults))

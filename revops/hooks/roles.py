@@ -1,0 +1,253 @@
+"""The roles: who may do what, and who owns what is built. Which views the analyst reads is declared in the models (`grants`).
+
+    revops_loader        writes raw and ops
+    revops_transformer   reads raw and ops, owns all that SQLMesh builds
+    revops_analyst       reads what the models of serving grant, and nothing else
+
+They hold rights and cannot log in: a person's or a program's login is made a member of one. A view's owner reads what the
+view reads, so that an analyst needs no right on anything below serving.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import psycopg2.errors
+from psycopg2 import sql
+
+from revops.hooks import catalog, declarations
+from revops.hooks.catalog import Relation
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+LOADER = "revops_loader"
+TRANSFORMER = "revops_transformer"
+ANALYST = "revops_analyst"
+NAMES = (LOADER, TRANSFORMER, ANALYST)
+
+READ = ("SELECT",)
+WRITE = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+# What each may do with the tables of a schema. The schema serving of an environment is opened by USAGE on it: on prod's here,
+# on another's by whoever wants it read. What is read in it stands in the models.
+RIGHTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    (LOADER, "raw", WRITE),
+    (LOADER, "ops", WRITE),
+    (TRANSFORMER, "raw", READ),
+    (TRANSFORMER, "ops", READ),
+    (ANALYST, "serving", ()),
+)
+# REFRESH MATERIALIZED VIEW CONCURRENTLY makes a temporary table in the name of the view's owner.
+DATABASE_RIGHTS = ((LOADER, "CONNECT"), (TRANSFORMER, "CONNECT, TEMPORARY"), (ANALYST, "CONNECT"))
+
+LOCK_TIMEOUT = "200ms"
+
+_CLOSED_SCHEMA = """
+SELECT FROM pg_namespace
+WHERE nspname = %(schema)s AND pg_has_role(nspowner, 'USAGE') AND NOT has_schema_privilege(%(role)s, oid, 'USAGE')
+"""
+_LACKING = """
+SELECT n.nspname, c.relname, %(role)s, wanted.privilege
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN unnest(%(privileges)s::text[]) AS wanted (privilege)
+WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
+  AND pg_has_role(c.relowner, 'USAGE') AND NOT has_table_privilege(%(role)s, c.oid, wanted.privilege)
+UNION ALL
+SELECT n.nspname, c.relname, %(role)s, 'USAGE'
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND 'INSERT' = ANY (%(privileges)s::text[]) AND pg_has_role(c.relowner, 'USAGE')
+  AND CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(%(role)s, c.oid, 'USAGE') END
+"""
+_DECLARED_AND_LACKING = """
+SELECT n.nspname, c.relname, r.rolname, upper(declared.privilege)
+FROM ops.declarations AS d
+CROSS JOIN LATERAL jsonb_to_recordset(d.declared -> 'grants') AS declared (role text, privilege text)
+JOIN pg_roles AS r ON r.rolname = declared.role
+JOIN pg_namespace AS n ON n.nspname = split_part(d.model, '.', 1)
+JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = split_part(d.model, '.', 2)
+WHERE pg_has_role(c.relowner, 'USAGE') AND NOT has_table_privilege(r.oid, c.oid, declared.privilege)
+"""
+_OPEN_SCHEMAS = """
+SELECT n.nspname FROM pg_namespace AS n
+WHERE n.nspname = 'public' AND pg_has_role(n.nspowner, 'USAGE')
+  AND EXISTS (SELECT FROM aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) AS g
+              WHERE g.grantee = 0 AND g.privilege_type = 'CREATE')
+"""
+_OPEN_DATABASE = """
+SELECT d.datname FROM pg_database AS d
+WHERE d.datname = current_database() AND pg_has_role(d.datdba, 'USAGE')
+  AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) AS g WHERE g.grantee = (%s::regrole)::oid)
+"""
+# In the order in which they may change hands: nobody reads through a view whose new owner may not read what is below it. A
+# view is younger than what it reads, but for those that are pointed elsewhere: these stand in an environment's schema.
+_OURS_TO_GIVE = """
+SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p', 'm', 'v') AND c.relowner = (quote_ident(current_user)::regrole)::oid
+ORDER BY array_position('{r,p,m,v}'::"char"[], c.relkind), n.nspname NOT LIKE 'sqlmesh%%', c.oid
+"""
+
+_log = logging.getLogger(__name__)
+_told: set[str] = set()
+
+
+def create(cursor: Cursor) -> None:
+    """Makes sure of the roles and their rights, and that PUBLIC has none; where that is not allowed, says what to run.
+
+    The cursor's connection commits by itself.
+    """
+    missing = _missing(cursor, NAMES)
+    if missing and not _answer(cursor, "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"):
+        _tell_once(_by_an_administrator(cursor, missing))
+        _grant(cursor)
+        return
+    for name in missing:
+        try:
+            cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
+        except (psycopg2.errors.DuplicateObject, psycopg2.errors.UniqueViolation):
+            _log.debug("%s was just made by another warehouse on this server", name)
+    if TRANSFORMER in missing and not _owns_for_others(cursor):
+        cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(TRANSFORMER)))
+    _close_to_public(cursor)
+    _grant(cursor)
+
+
+def missing_grantees(cursor: Cursor, snapshots: Iterable[Any]) -> list[str]:
+    """The roles that the models grant something to, and that are not there."""
+    granted = {grant.role for snapshot in snapshots for grant in declarations.of(snapshot.model).grants}
+    return _missing(cursor, sorted(granted))
+
+
+def settle(cursor: Cursor, schemas: Iterable[str]) -> None:
+    """After a plan or run: gives what was built to its owner, and grants what is declared and lacks.
+
+    Args:
+        cursor: commits by itself.
+        schemas: where SQLMesh built something.
+    """
+    if not _missing(cursor, [TRANSFORMER]):
+        _give_to_transformer(cursor, sorted(set(schemas)))
+    _grant(cursor)
+
+
+def share_owner(cursor: Cursor, relation: Relation, like: Relation) -> None:
+    """Gives a relation that was just made to the owner of another, where there is that other."""
+    cursor.execute(
+        "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass(%s)"
+        " AND relowner <> (SELECT relowner FROM pg_class WHERE oid = to_regclass(%s))",
+        (catalog.quoted(like), catalog.quoted(relation)),
+    )
+    for (owner,) in cursor.fetchall():
+        cursor.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(relation.identifier, sql.Identifier(owner)))
+
+
+def _missing(cursor: Cursor, names: Iterable[str]) -> list[str]:
+    wanted = list(names)
+    cursor.execute(
+        "SELECT name FROM unnest(%s::text[]) AS wanted (name) WHERE to_regrole(quote_ident(name)) IS NULL", (wanted,)
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
+def _by_an_administrator(cursor: Cursor, missing: Iterable[str]) -> str:
+    cursor.execute("SELECT current_user")
+    (account,) = cursor.fetchone() or ("",)
+    statements = [sql.SQL("CREATE ROLE {} NOLOGIN;").format(sql.Identifier(name)) for name in missing]
+    statements.append(sql.SQL("GRANT {} TO {};").format(sql.Identifier(TRANSFORMER), sql.Identifier(account)))
+    return (
+        "This account may not create roles, so only itself reads what is built. An administrator runs, once:\n  "
+        + " ".join(statement.as_string(cursor) for statement in statements)
+    )
+
+
+def _owns_for_others(cursor: Cursor) -> bool:
+    """Whether this account may give what it built to the transformer, and still use it."""
+    return _answer(cursor, "SELECT pg_has_role(%s, 'MEMBER') AND pg_has_role(%s, 'USAGE')", TRANSFORMER, TRANSFORMER)
+
+
+def _close_to_public(cursor: Cursor) -> None:
+    """Takes from PUBLIC what PostgreSQL gives it unasked, the first time that this database is seen."""
+    cursor.execute(_OPEN_SCHEMAS)
+    for (schema,) in cursor.fetchall():
+        cursor.execute(sql.SQL("REVOKE CREATE ON SCHEMA {} FROM PUBLIC").format(sql.Identifier(schema)))
+    cursor.execute(_OPEN_DATABASE, (ANALYST,))
+    for (database,) in cursor.fetchall():
+        cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+        for role, rights in DATABASE_RIGHTS:
+            cursor.execute(
+                sql.SQL("GRANT {} ON DATABASE {} TO {}").format(
+                    sql.SQL(rights), sql.Identifier(database), sql.Identifier(role)
+                )
+            )
+
+
+def _grant(cursor: Cursor) -> None:
+    """Grants what the roles that are there lack: `RIGHTS`, and what the models of prod declare.
+
+    SQLMesh grants in the transaction of a promotion; to a role that is made later, this does.
+    """
+    missing = _missing(cursor, NAMES)
+    for role, schema, privileges in RIGHTS:
+        if role in missing:
+            continue
+        cursor.execute(_CLOSED_SCHEMA, {"role": role, "schema": schema})
+        if cursor.fetchone() is not None:
+            cursor.execute(
+                sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), sql.Identifier(role))
+            )
+        cursor.execute(_LACKING, {"role": role, "schema": schema, "privileges": list(privileges)})
+        _grant_all(cursor)
+    cursor.execute(_DECLARED_AND_LACKING)
+    _grant_all(cursor)
+
+
+def _grant_all(cursor: Cursor) -> None:
+    """Grants what a query has found to lack: schema, relation, role, privilege."""
+    for schema, relation, role, privilege in cursor.fetchall():
+        cursor.execute(
+            sql.SQL("GRANT {} ON {}{} TO {}").format(
+                sql.SQL(privilege),
+                sql.SQL("SEQUENCE " if privilege == "USAGE" else ""),
+                sql.Identifier(schema, relation),
+                sql.Identifier(role),
+            )
+        )
+
+
+def _give_to_transformer(cursor: Cursor, schemas: list[str]) -> None:
+    """Gives what this account built to the transformer; a table that somebody locks, and what follows it, next time."""
+    if not _owns_for_others(cursor):
+        return
+    cursor.execute(
+        "SELECT nspname FROM pg_namespace WHERE nspname = ANY (%s) AND nspowner = (quote_ident(current_user)::regrole)::oid",
+        (schemas,),
+    )
+    owner = sql.Identifier(TRANSFORMER)
+    statements = [
+        sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(sql.Identifier(schema), owner) for (schema,) in cursor.fetchall()
+    ]
+    cursor.execute(_OURS_TO_GIVE, (schemas,))
+    statements += [
+        sql.SQL("ALTER TABLE {} OWNER TO {}").format(Relation(*row).identifier, owner) for row in cursor.fetchall()
+    ]
+    cursor.execute("SELECT set_config('lock_timeout', %s, false)", (LOCK_TIMEOUT,))
+    try:
+        for statement in statements:
+            cursor.execute(statement)
+    except psycopg2.errors.LockNotAvailable as error:
+        _log.info("%s: the next plan gives the rest to %s", str(error).splitlines()[0], TRANSFORMER)
+    finally:
+        cursor.execute("SELECT set_config('lock_timeout', '0', false)")
+
+
+def _answer(cursor: Cursor, question: str, *values: str) -> bool:
+    cursor.execute(question, values or None)
+    row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def _tell_once(message: str) -> None:
+    if message not in _told:
+        _told.add(message)
+        _log.warning("%s", message)

@@ -1,0 +1,40 @@
+"""What `revops verify` takes for a card number."""
+
+from __future__ import annotations
+
+import pytest
+
+from revops.verify import _shows_card_number
+from tests.loaders.made import card_number
+
+pytestmark = pytest.mark.unit
+NUMBER = card_number(1)
+GROUPED = " ".join(NUMBER[i : i + 4] for i in range(0, 16, 4))
+
+
+@pytest.mark.parametrize("text", [NUMBER, f"call {NUMBER}", GROUPED, f'{{"name": "{NUMBER}"}}', card_number(2, 13)])
+@pytest.mark.parametrize("is_sqlmeshs", [True, False])
+def test_what_passes_luhn_is_one_wherever_it_stands(text: str, is_sqlmeshs: bool) -> None:
+    assert _shows_card_number(text, is_sqlmeshs)
+
+
+def test_what_only_begins_like_a_published_number_is_one_in_our_own_relations() -> None:
+    for seed in range(5):
+        like_one = "4" + card_number(seed, 15)[1:] + "0"
+        other = card_number(seed, 16, luhn=False)
+        assert _shows_card_number(like_one, False)
+        assert not _shows_card_number(other, False)
+        assert not _shows_card_number(other, True)
+
+
+@pytest.mark.parametrize("last", range(10))
+@pytest.mark.parametrize("is_sqlmeshs", [True, False])
+def test_times_identifiers_and_amounts_are_none(last: int, is_sqlmeshs: bool) -> None:
+    texts = ["2010-01-01 00:01:00", "$-77.00", "7475327", f"12345678901{last}"]
+    if is_sqlmeshs:
+        texts += [
+            f'"updated_ts": 179547840000{last}',
+            f'{{"id": "a{last}94671234567890123b4567890123456", "unpaused_ts": 179547840001{last}}}',
+            f"0a{last}94671-2345-6789-0123-b45678901234",
+        ]
+    assert not any(_shows_card_number(text, is_sqlmeshs) for text in texts)
