@@ -217,7 +217,7 @@ def kill_at_random(disturbed: Disturbed, chance: random.Random, kill: Callable[.
     )
     assert status in (0, 4, -signal.SIGKILL), disturbed.log.read_text()
     assert "Traceback" not in disturbed.log.read_text()
-    return killed
+    return killed and not (status == 0 and kill in (the_process, its_group))  # it had just ended by itself
 
 
 def kill_repeatedly(disturbed: Disturbed, chance: random.Random, kill: Callable[..., bool], *command: str) -> None:
