@@ -52,35 +52,41 @@ WITH category_days AS (
     )::BIGINT AS mcc_fraud_30d
   FROM category_days
   WINDOW delayed AS (PARTITION BY mcc ORDER BY day_number RANGE BETWEEN 37 PRECEDING AND 8 PRECEDING) /* The 30 days that ended before the 7 began that a label takes */
+), category_features AS (
+  SELECT
+    mcc,
+    transacted_on,
+    mcc_transactions_30d,
+    mcc_labelled_30d,
+    mcc_fraud_30d
+  FROM category_windows
+  WHERE
+    @in_range(transacted_on)
+  ORDER BY
+    mcc,
+    transacted_on /* Sorted rows are kept: of a day that is new PostgreSQL expects one row, and would compute the windows for each */
 ), numbered AS (
   SELECT
-    outcomes.transaction_id,
-    outcomes.transacted_at,
-    outcomes.transacted_on,
-    outcomes.minute_number,
-    @day_number(outcomes.minute_number) AS day_number,
-    outcomes.card_id,
-    outcomes.merchant_id,
-    outcomes.mcc,
-    outcomes.merchant_state,
-    outcomes.channel,
-    outcomes.is_foreign,
-    outcomes.channel <> 'online' AND NOT outcomes.merchant_state IS NULL AS is_card_present,
-    outcomes.has_bad_card_data,
-    outcomes.is_approved,
-    outcomes.amount_cents,
-    outcomes.purchase_cents,
-    outcomes.is_fraud,
-    categories.mcc_transactions_30d,
-    categories.mcc_labelled_30d,
-    categories.mcc_fraud_30d
-  FROM facts.fct_outcomes AS outcomes
-  LEFT JOIN category_windows AS categories
-    ON categories.mcc = outcomes.mcc
-    AND categories.transacted_on = outcomes.transacted_on
-  /* Joined here, where PostgreSQL can tell how many rows there are: of what is left below, of a day that is new, it expects one */
+    transaction_id,
+    transacted_at,
+    transacted_on,
+    minute_number,
+    @day_number(minute_number) AS day_number,
+    card_id,
+    merchant_id,
+    mcc,
+    merchant_state,
+    channel,
+    is_foreign,
+    channel <> 'online' AND NOT merchant_state IS NULL AS is_card_present,
+    has_bad_card_data,
+    is_approved,
+    amount_cents,
+    purchase_cents,
+    is_fraud
+  FROM facts.fct_outcomes
   WHERE
-    @in_range(outcomes.transacted_on, 90)
+    @in_range(transacted_on, 90)
 ), merchant_windows AS (
   SELECT
     transaction_id,
@@ -98,9 +104,6 @@ WITH category_days AS (
     is_approved,
     amount_cents,
     purchase_cents,
-    mcc_transactions_30d,
-    mcc_labelled_30d,
-    mcc_fraud_30d,
     COUNT(*) OVER delayed AS merchant_transactions_30d,
     COUNT(is_fraud) OVER delayed AS merchant_labelled_30d,
     COUNT(*) FILTER(WHERE
@@ -128,9 +131,6 @@ WITH category_days AS (
     is_approved,
     amount_cents,
     purchase_cents,
-    mcc_transactions_30d,
-    mcc_labelled_30d,
-    mcc_fraud_30d,
     merchant_transactions_30d,
     merchant_labelled_30d,
     merchant_fraud_30d,
@@ -213,9 +213,6 @@ WITH category_days AS (
     is_approved,
     amount_cents,
     purchase_cents,
-    mcc_transactions_30d,
-    mcc_labelled_30d,
-    mcc_fraud_30d,
     merchant_transactions_30d,
     merchant_labelled_30d,
     merchant_fraud_30d,
@@ -317,12 +314,12 @@ SELECT
     WHEN known.merchant_labelled_30d > 0
     THEN 0
   END::DECIMAL(18, 2) AS merchant_fraud_rate_bp_30d, /* Fraud rate of these by count, basis points; NULL where none is labelled */
-  COALESCE(known.mcc_transactions_30d, 0)::BIGINT AS mcc_transactions_30d, /* In the category, on days 37 to 8 before */
-  COALESCE(known.mcc_labelled_30d, 0)::BIGINT AS mcc_labelled_30d, /* Of these with a label: what mcc_fraud_rate_bp_30d divides by */
+  COALESCE(categories.mcc_transactions_30d, 0)::BIGINT AS mcc_transactions_30d, /* In the category, on days 37 to 8 before */
+  COALESCE(categories.mcc_labelled_30d, 0)::BIGINT AS mcc_labelled_30d, /* Of these with a label: what mcc_fraud_rate_bp_30d divides by */
   CASE
-    WHEN known.mcc_fraud_30d > 0
-    THEN @basis_points(known.mcc_fraud_30d, known.mcc_labelled_30d)
-    WHEN known.mcc_labelled_30d > 0
+    WHEN categories.mcc_fraud_30d > 0
+    THEN @basis_points(categories.mcc_fraud_30d, categories.mcc_labelled_30d)
+    WHEN categories.mcc_labelled_30d > 0
     THEN 0
   END::DECIMAL(18, 2) AS mcc_fraud_rate_bp_30d, /* Fraud rate of these by count, basis points; NULL where none is labelled */
   EXTRACT(HOUR FROM known.transacted_at)::INT AS hour_of_day, /* 0 to 23, local */
@@ -331,6 +328,8 @@ SELECT
   )::BOOLEAN AS is_night, /* From 00:00 to 05:59 */
   dates.is_weekend::BOOLEAN /* Whether it is a Saturday or Sunday */
 FROM within_90_days AS known
+JOIN category_features AS categories
+  ON categories.mcc = known.mcc AND categories.transacted_on = known.transacted_on
 JOIN dimensions.dim_cards AS cards
   ON cards.card_id = known.card_id
 JOIN dimensions.dim_dates AS dates
