@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
+import secrets
 import shutil
 import statistics
 import subprocess
@@ -69,7 +69,7 @@ class Run:
 @contextmanager
 def fresh_database(dsn: str) -> Iterator[str]:
     """Yield the DSN of a new database, dropped afterwards."""
-    name = f"bench_{os.getpid()}_{time.monotonic_ns()}"
+    name = f"bench_{secrets.token_hex(4)}"
     connection = psycopg2.connect(dsn)
     connection.autocommit = True
     with connection.cursor() as cursor:
@@ -159,16 +159,23 @@ def as_csv(data: Path, work: Path) -> list[tuple[Path, Source]]:
     return files
 
 
-def compare(dsn: str, scale: float, repeat: int, folder: Path, psql: str) -> float:
-    """Measure both sides at a scale, print them, and return the ratio of the totals."""
+def generated(folder: Path, scale: float) -> Path:
+    """Return the folder with generated files of a scale, made the first time."""
     data = folder / f"scale_{scale:g}"
     if not data.exists():
         from loaders.generator import generate
 
         draft = folder / f"scale_{scale:g}.new"
         shutil.rmtree(draft, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
         generate(draft, scale, 1)
         draft.rename(data)
+    return data
+
+
+def compare(dsn: str, scale: float, repeat: int, folder: Path, psql: str) -> float:
+    """Measure both sides at a scale, print them, and return the ratio of the totals."""
+    data = generated(folder, scale)
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         files = as_csv(data, work)
@@ -209,7 +216,6 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".cache/bench"), help="where generated data is kept")
     parser.add_argument("--psql", default=_psql())
     chosen = parser.parse_args()
-    chosen.folder.mkdir(parents=True, exist_ok=True)
     for scale in chosen.scale:
         compare(chosen.dsn, scale, chosen.repeat, chosen.folder, chosen.psql)
 

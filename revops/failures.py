@@ -30,8 +30,8 @@ def _print(text: str) -> None:
     sys.stderr.write(database.redact(text.rstrip("\n"), *logs.secrets()) + "\n")
 
 
-def _as_ours(error: Exception) -> RevopsError:
-    """The error itself if it is one of ours; else one that says the same, whatever SQLMesh wrapped around it."""
+def known(error: BaseException) -> RevopsError | None:
+    """The error of ours behind another, whatever was wrapped around it, or one that says the same as the driver's."""
     for cause in _causes(error):
         if isinstance(cause, RevopsError):
             return cause
@@ -46,6 +46,13 @@ def _as_ours(error: Exception) -> RevopsError:
         return DatabaseUnavailable(
             f"The database could not go on: {first}\n  Mend that and run the same command again."
         )
+    return None
+
+
+def _as_ours(error: Exception) -> RevopsError:
+    found = known(error)
+    if found is not None:
+        return found
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     message = lines[0] if lines else ""
     return RevopsError(f"{type(error).__name__}: {message}\n  The log has the details; --debug shows them here.")

@@ -23,6 +23,7 @@ DATABASE = "warehouse"
 DEFAULT_PORT = 54329
 START_SECONDS = 600  # a crash recovery may have up to max_wal_size to read
 LOCK_SECONDS = 180
+RECOVERING = "the database system is"  # starting up, in recovery mode, not yet accepting connections
 
 _log = logging.getLogger(__name__)
 
@@ -145,18 +146,22 @@ class Server:
         return f"postgresql://{ROLE}:{self.cluster.password()}@{HOST}:{port}/{DATABASE}"
 
     def _ensure_database(self, url: str) -> None:
+        """Makes the database if it is new; waits for a server that recovers from the crash of one of its processes."""
+        deadline = time.monotonic() + START_SECONDS
+        while RECOVERING in (refusal := _refusal(url)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if not refusal:
+            return
+        if f'database "{DATABASE}" does not exist' not in refusal:
+            raise DatabaseUnavailable(f"The embedded server refuses us: {last_line(refusal)}")
+
         import psycopg2
 
-        try:
-            psycopg2.connect(url, connect_timeout=30, application_name="revops up").close()
-        except psycopg2.OperationalError as error:
-            if f'database "{DATABASE}" does not exist' not in str(error):
-                raise DatabaseUnavailable(f"The embedded server refuses us: {last_line(str(error))}") from None
-            connection = psycopg2.connect(url, dbname="postgres", connect_timeout=30)
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(f"CREATE DATABASE {DATABASE}")
-            connection.close()
+        connection = psycopg2.connect(url, dbname="postgres", connect_timeout=30)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {DATABASE}")
+        connection.close()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -231,6 +236,17 @@ def _plain_errors(place: Path) -> Iterator[None]:
             f"Cannot use {error.filename or place}: {error.strerror or error}.\n"
             f"  Make it writable for you, or set REVOPS_HOME to another folder."
         ) from error
+
+
+def _refusal(url: str) -> str:
+    """Why the server does not take a connection; empty where it does."""
+    import psycopg2
+
+    try:
+        psycopg2.connect(url, connect_timeout=30, application_name="revops up").close()
+    except psycopg2.OperationalError as error:
+        return str(error)
+    return ""
 
 
 def _free(port: int) -> bool:

@@ -64,6 +64,9 @@ class Settings:
         result[EMBEDDED_URL if self.embedded else CONNECTION] = dsn
         result["SQLMESH_DOTENV_PATH"] = str(self.empty_dotenv())
         result.setdefault("SQLMESH__DISABLE_ANONYMIZED_ANALYTICS", "true")
+        # Worker processes outlive a killed SQLMesh, wait for ever, and keep its connections and so the lock open with it.
+        # This project also loads faster without them.
+        result.setdefault("MAX_FORK_WORKERS", "1")
         return result
 
     def empty_dotenv(self) -> Path:

@@ -15,7 +15,7 @@ class LogConsole(NoopConsole):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._failures: list[str] = []
+        self._failures: list[tuple[str, Exception]] = []
         self._audited: list[tuple[str, int, int]] = []
 
     def take_audited(self) -> list[tuple[str, int, int]]:
@@ -23,8 +23,8 @@ class LogConsole(NoopConsole):  # type: ignore[misc]
         audited, self._audited = self._audited, []
         return audited
 
-    def take_failures(self) -> list[str]:
-        """One line per model that failed since the last call."""
+    def take_failures(self) -> list[tuple[str, Exception]]:
+        """One line per model that failed since the last call, with the error."""
         failures, self._failures = self._failures, []
         return failures
 
@@ -51,9 +51,9 @@ class LogConsole(NoopConsole):  # type: ignore[misc]
     def log_failed_models(self, errors: Any) -> None:
         """Keeps what failed, for the error that ends the build."""
         for error in errors:
-            node = error.node[0] if isinstance(error.node, tuple) else getattr(error.node, "name", error.node)
+            node = getattr(error.node, "snapshot_name", None) or getattr(error.node, "name", error.node)
             cause = str(error.__cause__ or error).strip().splitlines()
-            self._failures.append(f"{_name(str(node))}: {cause[0] if cause else 'no reason given'}")
+            self._failures.append((f"{_name(str(node))}: {cause[0] if cause else 'no reason given'}", error))
 
     def log_warning(self, short_message: str, long_message: str | None = None, *args: Any, **kwargs: Any) -> None:
         """Passes a warning on."""

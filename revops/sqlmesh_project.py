@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from loaders.errors import CheckFailed, RevopsError
+from loaders.errors import CheckFailed
+from revops import failures
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -63,6 +64,7 @@ def apply(
 
     Raises:
         CheckFailed: a model failed, or an audit; the message has the model and the first line of what went wrong.
+        DatabaseUnavailable: the database was lost, or could not go on.
     """
     from sqlmesh.core.console import get_console
     from sqlmesh.utils.errors import SQLMeshError
@@ -74,9 +76,11 @@ def apply(
     try:
         context.plan(environment, auto_apply=True, no_prompts=True, skip_tests=True, **options)
     except SQLMeshError as error:
-        if isinstance(error.__cause__, RevopsError):
-            raise error.__cause__ from None
-        details = console.take_failures() or [str(error).strip().splitlines()[0]]
+        failed = console.take_failures()
+        for each in (error, *(failure for _, failure in failed)):
+            if (known := failures.known(each)) is not None:
+                raise known from error
+        details = [line for line, _ in failed] or [str(error).strip().splitlines()[0]]
         raise CheckFailed(
             f"Building {environment} failed: {'; '.join(details)}\n"
             "  What was served before is served still. Mend it, then: revops build"

@@ -82,7 +82,7 @@ def refresh(
         view: the physical view of the model.
         query: the model's query on physical tables.
         declared: what the model declares; its `materialized_view` is not None.
-        mode: how to refresh a part that exists: one of `MODES`.
+        mode: how to refresh a part that exists: one of `MODES`; `auto` takes the one that was cheaper of late.
         reason: why, for ops.refresh_history.
 
     Returns:
@@ -285,7 +285,7 @@ def _bring_up_to_date(
     reason: str,
 ) -> Part:
     began = time.monotonic()
-    if part is not None and mode == "concurrently":
+    if part is not None and (mode if mode != "auto" else _cheaper_mode(cursor, served)) == "concurrently":
         cursor.execute(sql.SQL("REFRESH MATERIALIZED VIEW CONCURRENTLY {}").format(part.relation.identifier))
         cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(part.relation.identifier))
         row = cursor.fetchone()
@@ -301,6 +301,23 @@ def _bring_up_to_date(
         (str(served), period.label, used, reason, part.row_count if part else None, rows, time.monotonic() - began),
     )
     return Part(relation, period, rows, latest)
+
+
+def _cheaper_mode(cursor: Cursor, served: Relation) -> str:
+    """The mode that has cost less time a row of late; `swap` until both are known, which `bench.refresh` finds the cheaper."""
+    cursor.execute(
+        """
+        SELECT mode FROM (
+            SELECT mode, seconds / greatest(rows_after, 1) AS cost,
+                   row_number() OVER (PARTITION BY mode ORDER BY refresh_id DESC) AS age
+            FROM ops.refresh_history WHERE relation = %s AND mode IN ('swap', 'concurrently')
+        ) AS refreshed
+        WHERE age <= 10 GROUP BY mode ORDER BY percentile_cont(0.5) WITHIN GROUP (ORDER BY cost)
+        """,
+        (str(served),),
+    )
+    modes = [mode for (mode,) in cursor.fetchall()]
+    return modes[0] if len(modes) == 2 else "swap"
 
 
 def _build(cursor: Cursor, relation: Relation, query: str, period: Period, declared: Declarations) -> int:

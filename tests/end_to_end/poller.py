@@ -10,19 +10,21 @@ import time
 import psycopg2
 
 
-def main(url: str, query: str, pause: float) -> None:
+def main(url: str, query: str, pause: float, reconnects: bool) -> None:
     """Polls; the server itself ends a poll that waits for a lock for over half a second, however busy the machine is."""
     seen: set[str] = set()
     polls, longest, error = 0, 0.0, ""
-    connection = psycopg2.connect(url, application_name="poller", options="-c lock_timeout=500ms")
-    connection.autocommit = True
-    cursor = connection.cursor()
-    while not select.select([sys.stdin], [], [], pause)[0]:
+    cursor = connected(url)
+    while not told_to_end(pause):
         began = time.monotonic()
         try:
+            cursor = cursor or connected(url)
             cursor.execute(query)
             seen.add(repr(cursor.fetchone()))
         except psycopg2.Error as failure:
+            if reconnects and (cursor is None or cursor.connection.closed):
+                cursor = None
+                continue
             error = str(failure)
             break
         longest = max(longest, time.monotonic() - began)
@@ -32,5 +34,15 @@ def main(url: str, query: str, pause: float) -> None:
     print(json.dumps({"polls": polls, "longest": longest, "error": error, "seen": sorted(seen)}))
 
 
+def told_to_end(pause: float) -> bool:
+    return bool(select.select([sys.stdin], [], [], pause)[0])
+
+
+def connected(url: str) -> psycopg2.extensions.cursor | None:
+    connection = psycopg2.connect(url, application_name="poller", options="-c lock_timeout=500ms")
+    connection.autocommit = True
+    return connection.cursor()
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), bool(int(sys.argv[4])))

@@ -207,7 +207,7 @@ GROUP BY 1 ORDER BY 1
 )
 
 
-def copy_of_project(folder: Path) -> Path:
+def copy_of_project(folder: Path, whole: bool = False) -> Path:
     """A copy of the SQLMesh project, to edit: its core, because each plan takes the longer the more models there are."""
     folder.mkdir(parents=True)
     for name in PROJECT:
@@ -216,6 +216,8 @@ def copy_of_project(folder: Path) -> Path:
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.exists():
             shutil.copy2(source, folder / name)
+    if whole:
+        return folder
     for path in [*folder.glob("models/features/*"), *folder.glob("models/serving/*"), *folder.glob("models/facts/*")]:
         if path.stem not in CORE:
             path.unlink()
@@ -225,12 +227,16 @@ def copy_of_project(folder: Path) -> Path:
 
 
 class Reader:
-    """Polls the served relation at over 40 times a second from processes of its own, as dashboards do."""
+    """Polls the served relation at over 40 times a second from processes of its own, as dashboards do.
+
+    With `reconnects` it goes on when its connection is lost, as it must be when the server crashes.
+    """
 
     QUERY = "SELECT count(*), sum(amount), count(is_fraud) FROM serving.enriched_transactions"
 
-    def __init__(self, url: str, pause: float = 0.02) -> None:
-        self._command = [sys.executable, str(Path(__file__).with_name("poller.py")), url, self.QUERY, str(pause)]
+    def __init__(self, url: str, pause: float = 0.02, reconnects: bool = False) -> None:
+        program = [sys.executable, str(Path(__file__).with_name("poller.py"))]
+        self._command = [*program, url, self.QUERY, str(pause), str(int(reconnects))]
         self.found: dict[str, Any] = {}
 
     def __enter__(self) -> Reader:

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg2
 import pytest
 
@@ -20,10 +19,11 @@ from loaders import file_landing, postgres
 from loaders.errors import DatabaseUnavailable, InputRefused, LockHeld
 from loaders.landing import land
 from loaders.protect import KeyStore
-from revops.server import Server
-from tests.conftest import new_server
+from tests.conftest import ROOT, RunningServer, new_server
 from tests.loaders.made import CARDS_HEADER, HEADER, card, csv_file, transaction
 from tests.loaders.warehouse import Query, assert_reconciled
+from tests.revops.processes import kill_server
+from tests.small_disk import database_on_small_disk
 
 ROWS = 40_000
 KILLS = 6
@@ -64,15 +64,6 @@ def child(dsn: str, data: Path, key: Path, large: int = 0) -> subprocess.Popen[s
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     return process
-
-
-def kill(server: Server) -> None:
-    """Kill -9 the server with all its processes."""
-    postmaster = psutil.Process(server.pid())
-    victims = [postmaster, *postmaster.children()]
-    for victim in victims:
-        victim.kill()
-    psutil.wait_procs(victims, 30)
 
 
 def state(dsn: str) -> dict[str, Any]:
@@ -139,14 +130,40 @@ def test_a_killed_server_loses_nothing_that_was_told_as_landed(
         for _ in range(3):
             process = child(server.up(), data, tmp_path / "pan.key")
             time.sleep(pauses.uniform(0.1, 1.0))
-            kill(server)
+            kill_server(server)
             process.wait(60)
         land(server.up(), data, pan_key=KeyStore(tmp_path / "pan.key"), max_rejects=1.0)
         assert state(server.up()) == undisturbed
-        kill(server)
+        kill_server(server)
         assert state(server.up()) == undisturbed
     finally:
         server.down()
+
+
+def test_a_full_disk_is_told_and_with_space_the_next_landing_converges(
+    server: RunningServer, data: Path, tmp_path: Path, undisturbed: Any
+) -> None:
+    command = [sys.executable, "-m", "loaders", "load", "--data", str(data), "--max-rejects", "1"]
+    with database_on_small_disk(server) as disk:
+        home = {"REVOPS_HOME": str(tmp_path), "DB_CONNECTION_STRING": disk.url}
+
+        def load() -> subprocess.CompletedProcess[str]:
+            return subprocess.run(command, env={**os.environ, **home}, cwd=ROOT, capture_output=True, text=True)
+
+        disk.leave(6 << 20)
+        full = load()
+        assert full.returncode == 4, full.stderr
+        assert full.stderr.splitlines()[-2:] == [
+            "the database's disk is full; nothing of this file has landed",
+            "  Free space and load again.",
+        ]
+        landed = {name: read - rejected for name, _, read, rejected, _ in state(disk.url)["files"]}
+        assert len(landed) < 3
+        for relation, name in (("transactions", "transactions.csv"), ("fraud_labels", "labels.json")):
+            assert state(disk.url)[relation][0][0] == landed.get(name, 0)
+        disk.clear()
+        assert load().returncode == 0
+        assert state(disk.url) == undisturbed
 
 
 def test_a_lost_connection_is_told_and_the_next_landing_converges(

@@ -18,6 +18,18 @@ import psycopg2.extras
 from revops import settings as revops_settings
 from tests.conftest import ROOT, RUN, RunningServer
 
+# Some in a row, some alone, one of them a leap day.
+LATE_DAYS = {
+    "2012-02-29",
+    "2014-03-03",
+    "2014-03-04",
+    "2014-03-05",
+    "2014-03-06",
+    "2014-04-20",
+    "2017-07-15",
+    "2017-07-16",
+}
+
 _built: dict[str, Built] = {}
 
 
@@ -92,6 +104,33 @@ def real(server: RunningServer, folder: Path) -> Built:
         path.write_text(json.dumps({"target": {**made_up, **labels}}))
 
     return _warehouse(server, "oracle_real", fill)
+
+
+def late(server: RunningServer) -> Built:
+    """Built of generated rows in two steps: some days of the middle and a tenth of the labels landed when all else was built."""
+    from loaders.generator import generate
+
+    apart: dict[str, str] = {}
+
+    def fill(folder: Path) -> None:
+        generate(folder, scale=0.001, seed=8)
+        path = folder / "transactions_data.csv"
+        header, *lines = path.read_text().splitlines(keepends=True)
+        held_back = [line for line in lines if line.split(",")[1][:10] in LATE_DAYS]
+        assert held_back
+        path.write_text(header + "".join(line for line in lines if line not in held_back))
+        apart["transactions_data_late.csv"] = header + "".join(held_back)
+        path = folder / "train_fraud_labels.json"
+        labels = json.loads(path.read_text())["target"]
+        missing = {number: label for number, label in labels.items() if int(number) % 10 == 0}
+        path.write_text(json.dumps({"target": {n: label for n, label in labels.items() if n not in missing}}))
+        apart["train_fraud_labels_late.json"] = json.dumps({"target": missing})
+
+    warehouse = _warehouse(server, "oracle_late", fill)
+    for name, text in apart.items():  # one after the other: each build has to find out by itself what it touches
+        (warehouse.data / name).write_text(text)
+        _land_and_build(warehouse)
+    return warehouse
 
 
 def _warehouse(server: RunningServer, name: str, fill: Any) -> Built:

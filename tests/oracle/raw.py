@@ -87,11 +87,16 @@ class Raw:
     cards: dict[int, Card]
     categories: dict[int, str]
     lines: dict[str, int] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
 
 
 def read(folder: Path) -> Raw:
-    """Reads a folder of the five published files."""
-    labels = json.loads((folder / "train_fraud_labels.json").read_text())["target"]
+    """Reads a folder of the five published files, those of transactions and labels perhaps in several pieces."""
+    labels = {
+        number: label
+        for path in sorted(folder.glob("train_fraud_labels*.json"))
+        for number, label in json.loads(path.read_text())["target"].items()
+    }
     categories = {int(code): text for code, text in json.loads((folder / "mcc_codes.json").read_text()).items()}
     users = _lines(folder / "users_data.csv")
     cards = {
@@ -101,12 +106,16 @@ def read(folder: Path) -> Raw:
         )
         for line in _lines(folder / "cards_data.csv")
     }  # fmt: skip
-    transactions = [_transaction(line, labels) for line in _lines(folder / "transactions_data.csv")]
+    transactions = [
+        _transaction(line, labels) for path in sorted(folder.glob("transactions_data*.csv")) for line in _lines(path)
+    ]
     lines = {
         "transactions": len(transactions), "users": len(users), "cards": len(cards),
         "mcc_codes": len(categories), "fraud_labels": len(labels),
     }  # fmt: skip
-    return Raw(transactions, cards, categories, lines)
+    names = {"mcc_codes": "mcc_codes.json", "fraud_labels": "train_fraud_labels*.json"}
+    files = {name: len(list(folder.glob(names.get(name, f"{name}_data*.csv")))) for name in lines}
+    return Raw(transactions, cards, categories, lines, files)
 
 
 def seed(root: Path, name: str) -> list[dict[str, str]]:

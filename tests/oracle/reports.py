@@ -363,7 +363,7 @@ def data_freshness(raw: Raw, root: Path) -> list[Row]:
     }
     return [
         {
-            "relation_name": name, "file_count": 1, "rows_loaded": lines, "rows_rejected": 0,
+            "relation_name": name, "file_count": raw.files[name], "rows_loaded": lines, "rows_rejected": 0,
             "last_transaction_on": last.get(name),
         }
         for name, lines in raw.lines.items()

@@ -51,11 +51,13 @@ class Case:
 _cases: dict[str, Case] = {}
 
 
-@pytest.fixture(params=["generated", pytest.param("real", marks=pytest.mark.real)])
+@pytest.fixture(params=["generated", "late", pytest.param("real", marks=pytest.mark.real)])
 def case(request: pytest.FixtureRequest, server: RunningServer) -> Case:
     if request.param not in _cases:
         if request.param == "real":
             warehouse = built.real(server, request.getfixturevalue("real_data"))
+        elif request.param == "late":
+            warehouse = built.late(server)
         else:
             warehouse = built.generated(server)
         _cases[request.param] = Case(warehouse, read(warehouse.data))

@@ -1,4 +1,4 @@
-"""Small helpers of these tests: one question to a database, one function run as an ordinary user."""
+"""Small helpers of tests: one question to a database, one function run as an ordinary user, a server killed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import pwd
 import secrets
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil  # noqa: F401 - loaded before the switch of users, after which our Python may be out of reach
+import psutil  # loaded before the switch of users, after which our Python may be out of reach
 import psycopg2
 
+from revops.server import Server
 from tests.conftest import RUN
 
 
@@ -63,3 +65,17 @@ def as_ordinary_user(function: Callable[[Path], object], before: Callable[[Path]
         content = stream.read()
     os.waitpid(child, 0)
     return pickle.loads(content)
+
+
+def kill_server(server: Server) -> bool:
+    """Kill -9 a server with all its processes; returns whether it was running."""
+    pid = server.pid()
+    if pid is None:
+        return False
+    postmaster = psutil.Process(pid)
+    victims = [postmaster, *postmaster.children()]
+    for victim in victims:
+        with suppress(psutil.NoSuchProcess):
+            victim.kill()
+    psutil.wait_procs(victims, 30)
+    return True
