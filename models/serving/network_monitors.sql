@@ -78,6 +78,7 @@ WITH measured AS (
     measured.month_start >= thresholds.valid_from_date
     AND measured.month_start < COALESCE(thresholds.valid_until_date, '9999-01-01'::DATE) AS is_in_force,
     measured.event_count >= thresholds.min_events
+    AND measured.transaction_count > 0
     AND measured.transaction_count >= thresholds.min_transactions
     AND measured.fraud_cents >= thresholds.min_amount * 100
     AND measured.event_count * 10000 >= thresholds.min_ratio_bp * measured.transaction_count AS is_reached
@@ -111,7 +112,7 @@ SELECT
   strictest.merchant_id::INT, /* The merchant */
   strictest.monitor::TEXT, /* VAMP-like, ECM-like or EFM-like */
   strictest.event_count::BIGINT, /* Settled purchases labelled as fraud; for VAMP-like and EFM-like card not present only */
-  strictest.transaction_count::BIGINT, /* What the ratio divides by: settled purchases, of the month before for ECM-like, card not present for the others */
+  strictest.transaction_count::BIGINT, /* What the ratio divides by: settled purchases, of the month before for ECM-like, card not present for the others; with nothing to divide by, nothing is reached */
   @basis_points(strictest.event_count, strictest.transaction_count)::DECIMAL(18, 2) AS ratio_bp, /* Events by transactions; NULL where there is nothing to divide by */
   @dollars_of(strictest.fraud_cents)::DECIMAL(18, 2) AS fraud_amount, /* US dollars of these events */
   CASE

@@ -32,6 +32,16 @@ if TYPE_CHECKING:
 
 MODES = ("auto", "concurrently", "swap")
 
+# What was ever noted, and what a refresh that was killed had built and not noted yet.
+_STANDING = r"""
+SELECT served, array_agg(part) FROM (
+    SELECT served, part FROM ops.materialized_parts
+    UNION
+    SELECT schemaname || '.' || substring(matviewname FROM '^(.*__mv_[0-9a-f]{8})_'), schemaname || '.' || matviewname
+    FROM pg_matviews WHERE matviewname ~ '__mv_[0-9a-f]{8}_'
+) AS standing GROUP BY served
+"""
+
 _log = logging.getLogger(__name__)
 _deferring = False
 
@@ -148,18 +158,16 @@ def reap(cursor: Cursor) -> list[Relation]:
     # Nobody new asks for what is in no view: waiting holds up no reader, and outlasts a vacuum.
     cursor.execute("SET lock_timeout = '3s'")
     dropped: list[Relation] = []
-    cursor.execute("SELECT DISTINCT served FROM ops.materialized_parts")
-    for (name,) in cursor.fetchall():
+    cursor.execute(_STANDING)
+    for name, parts in cursor.fetchall():
         served = Relation.parse(name)
         in_use = catalog.exists(cursor, served) and bool(catalog.readers_of(cursor, served))
         if not in_use and not _drop(cursor, served, "VIEW", dropped):
             continue
         kept = set(catalog.relations_read_by(cursor, served)) if in_use else set()
-        cursor.execute("SELECT part FROM ops.materialized_parts WHERE served = %s", (name,))
-        for (part_name,) in cursor.fetchall():
-            part = Relation.parse(part_name)
+        for part in map(Relation.parse, parts):
             if part not in kept and _drop(cursor, part, "MATERIALIZED VIEW", dropped):
-                cursor.execute("DELETE FROM ops.materialized_parts WHERE part = %s", (part_name,))
+                cursor.execute("DELETE FROM ops.materialized_parts WHERE part = %s", (str(part),))
     cursor.execute("RESET lock_timeout")
     return dropped
 

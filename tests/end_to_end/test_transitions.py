@@ -250,7 +250,7 @@ def test_a_change_of_one_day_refreshes_one_part(warehouse: Warehouse) -> None:
     refreshed = "SELECT part FROM ops.refresh_history WHERE refresh_id > %s ORDER BY part"
     (last,) = warehouse.query("SELECT max(refresh_id) FROM ops.refresh_history")[0]
     warehouse.plan(restate_models=["facts.fct_transactions"], start=str(day), end=str(day))
-    assert warehouse.query(refreshed, (last,)) == [(f"{day.year}q{(day.month + 2) // 3}",)]
+    assert warehouse.query(refreshed, (last,)) == [("2014q2",)]
 
 
 def land_a_new_user(warehouse: Warehouse) -> None:

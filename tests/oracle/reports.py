@@ -320,6 +320,7 @@ def _reaches(threshold: dict[str, str], events: int, whole: int, amount: int) ->
     least = Fraction(threshold["min_ratio_bp"])
     if (
         events >= int(threshold["min_events"])
+        and whole > 0
         and whole >= int(threshold["min_transactions"])
         and amount >= Fraction(threshold["min_amount"]) * 100
         and events * 10000 >= least * whole
