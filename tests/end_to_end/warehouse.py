@@ -20,7 +20,10 @@ from revops import settings as revops_settings
 from revops.verify import Result
 
 ROOT = Path(__file__).resolve().parents[2]
-CORE = ("fct_transactions", "fct_fraud_labels", "fct_outcomes", "fct_merchant_months", "enriched_transactions")
+CORE = (
+    "dim_cards", "dim_dates", "dim_mcc", "dim_users", "fct_transactions", "fct_fraud_labels", "fct_outcomes",
+    "enriched_transactions",
+)  # fmt: skip
 PROJECT = ("config.yaml", "models", "macros", "audits", "seeds", "external_models", "linter")
 
 
@@ -153,9 +156,9 @@ class Warehouse:
             ("dim_cards", "card_id"),
             ("dim_dates", "date_day"),
             ("dim_mcc", "mcc"),
-            ("dim_merchants", "merchant_id"),
             ("dim_users", "client_id"),
             ("fct_fraud_labels", "transaction_id"),
+            ("fct_outcomes", "transaction_id"),
             ("fct_transactions", "transaction_id"),
         } - set(self.query(_PRIMARY_KEYS))
         assert not missing, f"no primary key: {missing}"
@@ -218,9 +221,10 @@ def copy_of_project(folder: Path, whole: bool = False) -> Path:
             shutil.copy2(source, folder / name)
     if whole:
         return folder
-    for path in [*folder.glob("models/features/*"), *folder.glob("models/serving/*"), *folder.glob("models/facts/*")]:
-        if path.stem not in CORE:
-            path.unlink()
+    for layer in ("dimensions", "facts", "features", "serving"):
+        for path in (folder / "models" / layer).iterdir():
+            if path.stem not in CORE:
+                path.unlink()
     config = folder / "config.yaml"  # the tests break models on purpose, and their style with them
     config.write_text(config.read_text().replace("linter:\n  enabled: true", "linter:\n  enabled: false"))
     return folder
