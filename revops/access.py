@@ -63,9 +63,9 @@ def of_analyst(cursor: Cursor) -> Access:
     values = {"role": ANALYST}
     cursor.execute(_RELATIONS, values)
     for name, is_model, is_serving, reads, writes, is_telling in cursor.fetchall():
-        served += is_serving and reads
+        served += bool(is_serving and reads)  # unknown: dropped a moment ago
         others += not is_serving
-        if is_model and not reads:
+        if is_model and reads is False:
             faults.append(f"{ANALYST} may not read {name}")
         if reads and (not is_serving or is_telling):
             faults.append(f"{ANALYST} reads {name}" + (", which has a column for none to see" if is_serving else ""))

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from psycopg2 import sql
+
 from revops import bootstrap, database, server
+from revops.hooks.catalog import Relation
 from revops.pending import UNDATED, Pending, find, mark_built
 
 if TYPE_CHECKING:
@@ -37,6 +40,12 @@ WHERE facts.transacted_on = ANY (%(days)s)
   AND NOT EXISTS (SELECT FROM staging.stg_transactions AS staged
                   WHERE staged.transaction_id = facts.transaction_id AND staged.transacted_on = facts.transacted_on
                     AND staged.row_fault IS NULL AND left(staged.landed_date, 10) = ANY (%(texts)s))
+"""
+_DISPLACED_AFTER_THEM = """
+DELETE FROM {table} AS derived
+WHERE derived.transacted_on = ANY (%(days)s)
+  AND NOT EXISTS (SELECT FROM facts.fct_transactions AS facts
+                  WHERE facts.transaction_id = derived.transaction_id AND facts.transacted_on = derived.transacted_on)
 """
 
 _log = logging.getLogger(__name__)
@@ -117,10 +126,7 @@ def _restate(context: Context, connection: Connection, pending: Pending) -> None
     ranges = ranges_of(pending.days) or [Days(UNDATED, UNDATED)]
     by_days = "facts.fct_outcomes" if pending.relations == {"fraud_labels"} else "facts.fct_transactions"
     if len(ranges) > 1:
-        days = sorted(pending.days)
-        with connection.cursor() as cursor:
-            cursor.execute(_DISPLACED, {"days": days, "texts": [str(day) for day in days]})
-        connection.commit()
+        _clear_the_way(context, connection, sorted(pending.days))
     for number, span in enumerate(ranges, start=1):
         _log.info("restating %s to %s (%d of %d)", span.first, span.last, number, len(ranges))
         # What is rebuilt whole is rebuilt with the first range; the others need the facts of their days only.
@@ -129,6 +135,20 @@ def _restate(context: Context, connection: Connection, pending: Pending) -> None
         with nullcontext() if number == len(ranges) else materialized_views.deferred():
             sqlmesh_project.apply(context, PROD, models or {by_days}, span.first, span.last)
     _restate_what_looks_back(context, connection, ranges)
+
+
+def _clear_the_way(context: Context, connection: Connection, days: list[date]) -> None:
+    """Takes displaced facts away, and the rows made of them in all tables of days that know a transaction by its id."""
+    from revops.hooks import declarations
+
+    with connection.cursor() as cursor:
+        cursor.execute(_DISPLACED, {"days": days, "texts": [str(day) for day in days]})
+        for model in context.models.values():
+            by_day = model.kind.is_incremental_by_time_range and model.time_column.column.name == "transacted_on"
+            if by_day and "transaction_id" in declarations.of(model).primary_key:
+                table = Relation.parse(model.name).identifier
+                cursor.execute(sql.SQL(_DISPLACED_AFTER_THEM).format(table=table), {"days": days})
+    connection.commit()
 
 
 def _restate_what_looks_back(context: Context, connection: Connection, ranges: list[Days]) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def context(settings: Settings) -> Context:
+def context(settings: Settings, with_tests: bool = False) -> Context:
     """The project's context, on the selected database; says what it does in log lines."""
     # Told to SQLMesh's developers by the libraries it uses; whoever builds can do nothing about it.
     warnings.filterwarnings("ignore", category=FutureWarning, module="sqlmesh")
@@ -41,7 +41,7 @@ def context(settings: Settings) -> Context:
 
     set_console(LogConsole())
     configs = load_configs(None, Config, [settings.root], dotenv_path=settings.empty_dotenv())
-    for path, config in configs.items():
+    for path, config in configs.items() if not with_tests else ():
         configs[path] = config.copy(update={"loader": WithoutTests})
     return Context(paths=[settings.root], config=configs)
 

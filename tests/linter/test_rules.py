@@ -72,7 +72,7 @@ def test_a_model_stands_in_the_file_of_its_name(model_of: Make, messages_of: Che
         ("dimensions.dim_things", "raw.things", False),
         ("dimensions.dim_things", "staging.stg_things", True),
         ("dimensions.dim_things", "dimensions.dim_others", True),
-        ("dimensions.dim_things", "facts.fct_things", False),
+        ("dimensions.dim_things", "facts.fct_things", True),
         ("facts.fct_things", "dimensions.dim_things", True),
         ("facts.fct_things", "quality.quarantined_things", False),
         ("quality.quarantined_things", "facts.fct_things", True),

@@ -37,7 +37,7 @@ def context(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.child_environment(module_database_url, environ).items():
             patch.setenv(name, value)
-        context = sqlmesh_project.context(settings)
+        context = sqlmesh_project.context(settings, with_tests=True)
         yield context
         context.close()
 
