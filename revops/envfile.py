@@ -11,9 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from loaders.errors import UsageError
+
 EMBEDDED_URL = "REVOPS_EMBEDDED_URL"
 MARK = "  # kept by `revops up`, removed by `revops down`"
 HEADER = "# Made by `revops up`, so that plain `sqlmesh` finds the embedded server. Never commit this file.\n"
+
+_SECRETS = ("PASSWORD", "_KEY", "DB_CONNECTION_STRING", EMBEDDED_URL)
 
 _log = logging.getLogger(__name__)
 _warned: set[Path] = set()
@@ -22,14 +26,26 @@ _warned: set[Path] = set()
 def read(path: Path) -> dict[str, str]:
     """The variables of an env file, read as SQLMesh reads them; empty where there is no file.
 
-    A file that its group or others may read is used, and warned about once.
+    A file that its group or others may read is warned about once where it holds no secret.
+
+    Raises:
+        UsageError: others may read the file, and it holds a secret.
     """
     if not path.is_file():
         return {}
     from dotenv import dotenv_values
 
-    _warn_if_open(path)
-    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    found = {name: value for name, value in dotenv_values(path).items() if value is not None}
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        secrets = sorted(name for name, value in found.items() if value and name.endswith(_SECRETS))
+        if secrets:
+            raise UsageError(
+                f"{path} holds {', '.join(secrets)} and can be read by other users: it is not used.\n  chmod 600 {path}"
+            )
+        if path not in _warned:
+            _warned.add(path)
+            _log.warning("%s can be read by other users: run  chmod 600 %s", path, path)
+    return found
 
 
 def keep_embedded_url(path: Path, url: str | None) -> None:
@@ -88,10 +104,3 @@ def _is_ours(line: str) -> bool:
 def _replace(path: Path, text: str) -> None:
     with replacing(path) as stream:
         stream.write(text.encode())
-
-
-def _warn_if_open(path: Path) -> None:
-    mode = path.stat().st_mode
-    if mode & (stat.S_IRWXG | stat.S_IRWXO) and path not in _warned:
-        _warned.add(path)
-        _log.warning("%s can be read by other users: run  chmod 600 %s", path, path)

@@ -29,6 +29,11 @@ print(os.environ.get("REVOPS_EMBEDDED_URL"))
 """
 
 
+def env_file(folder: Path, text: str) -> None:
+    """An `.env` that nobody else can read."""
+    envfile.write_private(folder / ".env", text)
+
+
 def test_without_anything_set_the_embedded_server_under_the_project_is_used(tmp_path: Path) -> None:
     found = settings.load({}, tmp_path)
     assert found.embedded
@@ -39,7 +44,7 @@ def test_without_anything_set_the_embedded_server_under_the_project_is_used(tmp_
 @pytest.mark.parametrize("where", ["environment", "file", "both"])
 def test_a_connection_string_selects_another_server(tmp_path: Path, where: str) -> None:
     if where != "environment":
-        (tmp_path / ".env").write_text(f"DB_CONNECTION_STRING={URL}\n")
+        env_file(tmp_path, f"DB_CONNECTION_STRING={URL}\n")
     environ = {} if where == "file" else {"DB_CONNECTION_STRING": URL}
     found = settings.load(environ, tmp_path)
     assert found.connection_string == URL
@@ -47,7 +52,7 @@ def test_a_connection_string_selects_another_server(tmp_path: Path, where: str) 
 
 
 def test_two_different_databases_are_refused_without_telling_a_password(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("DB_CONNECTION_STRING=postgresql://u:hidden1@h/one\n")
+    env_file(tmp_path, "DB_CONNECTION_STRING=postgresql://u:hidden1@h/one\n")
     with pytest.raises(UsageError, match=r"name different databases\.\n") as raised:
         settings.load({"DB_CONNECTION_STRING": "postgresql://u:hidden2@h/two"}, tmp_path)
     assert "hidden" not in str(raised.value)
@@ -85,7 +90,7 @@ def test_the_environment_wins_over_the_file_and_the_file_sets_the_rest(tmp_path:
 
 
 def test_secrets_are_not_in_the_settings_text(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("REVOPS_PAN_KEY=hidden\n")
+    env_file(tmp_path, "REVOPS_PAN_KEY=hidden\n")
     assert "hidden" not in repr(settings.load({"DB_CONNECTION_STRING": "postgresql://u:hidden@h/d"}, tmp_path))
 
 
@@ -99,6 +104,20 @@ def test_a_readable_env_file_is_warned_about_once(tmp_path: Path, caplog: pytest
     assert [record.getMessage() for record in caplog.records] == [
         f"{file.resolve()} can be read by other users: run  chmod 600 {file.resolve()}"
     ]
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+@pytest.mark.parametrize("name", ["DB_CONNECTION_STRING", "POSTGRES_PASSWORD", "REVOPS_PAN_KEY"])
+def test_a_readable_env_file_with_a_secret_is_refused(tmp_path: Path, mode: int, name: str) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"{name}=postgresql://warehouse:hidden@127.0.0.1/warehouse\n")
+    file.chmod(mode)
+    with pytest.raises(UsageError, match=f"{name} and can be read by other users") as refused:
+        settings.load({}, tmp_path)
+    assert f"chmod 600 {file.resolve()}" in str(refused.value)
+    assert "hidden" not in str(refused.value)
+    file.chmod(0o600)
+    assert name in settings.load({}, tmp_path).variables
 
 
 def test_the_line_is_added_changed_and_removed_and_nothing_else_is_touched(tmp_path: Path) -> None:
@@ -148,7 +167,7 @@ def test_nothing_is_written_when_the_line_is_right(tmp_path: Path) -> None:
 
 
 def test_sqlmesh_sees_the_selected_database_only(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text(f"REVOPS_EMBEDDED_URL=stale\nDB_CONNECTION_STRING={URL}\nREVOPS_PAN_KEY=k\n")
+    env_file(tmp_path, f"REVOPS_EMBEDDED_URL=stale\nDB_CONNECTION_STRING={URL}\nREVOPS_PAN_KEY=k\n")
     (tmp_path / ".env").chmod(0o600)
     found = settings.load({}, tmp_path)
     environ = found.child_environment(URL, {"REVOPS_EMBEDDED_URL": "older", "PATH": "p"})
