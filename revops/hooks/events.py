@@ -20,18 +20,17 @@ def before_evaluation(evaluator: MacroEvaluator) -> None:
     model = evaluator.locals["snapshot"].model
     if not model.kind.is_incremental_by_time_range:
         return
-
-    def render(first: str, last: str) -> str:
-        query = model.render_query_or_raise(start=first, end=last, execution_time=evaluator.locals["execution_ts"])
-        return str(evaluator.resolve_tables(query).sql(dialect="postgres", comments=False))
-
+    span = {name: evaluator.locals[name] for name in ("start_ts", "end_ts", "execution_ts")}
+    query = evaluator.resolve_tables(
+        model.render_query_or_raise(start=span["start_ts"], end=span["end_ts"], execution_time=span["execution_ts"])
+    )
     bulk.fill(
         evaluator.engine_adapter.cursor,
         Relation.of(evaluator.locals["this_model"]),
-        render,
+        query.sql(dialect="postgres", comments=False),
         model.time_column.column.name,
-        (evaluator.locals["start_ts"], evaluator.locals["end_ts"]),
-        declarations.felt_for_days(model) > 0,
+        span["start_ts"],
+        span["end_ts"],
     )
 
 
