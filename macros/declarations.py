@@ -29,12 +29,13 @@ def index(evaluator, *columns, unique=None, method=None, include=None, where=Non
 
 
 @macro(metadata_only=True)
-def materialized_view(evaluator, unique_key=None, period=None, every=None):
+def materialized_view(evaluator, unique_key=None, period=None, every=None, sorted_by=None):
     """Declares that a model of kind VIEW is served from a materialized view.
 
     `unique_key` is the column unique over the whole view. With `period`, a date column, the materialization is split into
-    one part for each `every` (year, quarter or month), so that a change of a day refreshes one part. Indexes declared beside
-    it are built on each part.
+    one part for each `every` (year, quarter or month), so that a change of a day refreshes one part. Rows
+    lie in the order of `sorted_by`: those that are looked up together are then read together. Indexes declared beside it are
+    built on each part.
     """
     return None
 

@@ -63,8 +63,8 @@ WITH category_days AS (
   WHERE
     @in_range(transacted_on)
   ORDER BY
-    mcc,
-    transacted_on /* Sorted rows are kept: of a day that is new PostgreSQL expects one row, and would compute the windows for each */
+    transacted_on,
+    mcc /* What is sorted is kept: of a day that is new PostgreSQL expects one row, and would compute the windows for each */
 ), numbered AS (
   SELECT
     transaction_id,

@@ -71,7 +71,12 @@ LEFT JOIN dimensions.dim_cards AS cards
 LEFT JOIN dimensions.dim_mcc AS categories
   ON categories.mcc = facts.mcc;
 
-@materialized_view(unique_key := transaction_id, period := transacted_on, every := quarter);
+@materialized_view(
+  unique_key := transaction_id,
+  period := transacted_on,
+  every := quarter,
+  sorted_by := (client_id, transacted_at)
+);
 
 @index(client_id, transacted_at);
 

@@ -35,11 +35,12 @@ class Index:
 
 @dataclass(frozen=True)
 class MaterializedView:
-    """`@materialized_view(unique_key, period, every)`."""
+    """`@materialized_view(unique_key, period, every, sorted_by)`."""
 
     unique_key: str
     period: str | None = None
     every: str = "year"
+    sorted_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ def _materialized_view(options: dict[str, Any]) -> MaterializedView:
         unique_key=_name(options["unique_key"]),
         period=_name(options["period"]) if "period" in options else None,
         every=every,
+        sorted_by=_names(options["sorted_by"]) if "sorted_by" in options else (),
     )
 
 
@@ -171,7 +173,7 @@ def from_json(declared: dict[str, Any]) -> Declarations:
             Index(**{**index, "columns": tuple(index["columns"]), "include": tuple(index["include"])})
             for index in declared["indexes"]
         ),
-        materialized_view=MaterializedView(**view) if view else None,
+        materialized_view=MaterializedView(**{**view, "sorted_by": tuple(view.get("sorted_by", ()))}) if view else None,
         grants=tuple(
             Grant(**grant) for grant in declared.get("grants", ())
         ),  # not there in what was noted before there were any

@@ -333,6 +333,8 @@ def _build(cursor: Cursor, relation: Relation, query: str, period: Period, decla
     assert wanted is not None
     statement = sql.SQL("CREATE MATERIALIZED VIEW {} AS SELECT * FROM (").format(relation.identifier)
     statement += sql.SQL(query) + sql.SQL(") AS contents") + _bounds(wanted, period)
+    if wanted.sorted_by:
+        statement += sql.SQL(" ORDER BY ") + sql.SQL(", ").join(map(sql.Identifier, wanted.sorted_by))
     cursor.execute(statement)
     rows = cursor.rowcount
     for index in indexes_of(declared):
