@@ -86,13 +86,6 @@ CREATE INDEX ON facts.fct_transactions (client_id, transacted_at);
 CREATE INDEX ON facts.fct_transactions (card_id, transacted_at);
 CREATE INDEX ON facts.fct_transactions (mcc, transacted_at);
 CREATE INDEX ON facts.fct_transactions (transacted_on);
-CREATE TABLE dimensions.dim_merchants AS
-SELECT
-    merchant_id, min(mcc) AS mcc, min(mcc) <> max(mcc) AS has_several_mccs, min(transacted_on) AS first_seen_on,
-    max(transacted_on) AS last_seen_on
-FROM facts.fct_transactions GROUP BY merchant_id;
-ALTER TABLE dimensions.dim_merchants ADD PRIMARY KEY (merchant_id);
-CREATE INDEX ON dimensions.dim_merchants (mcc);
 
 -- == indexes and view: served ==
 CREATE MATERIALIZED VIEW serving.enriched_transactions AS

@@ -35,8 +35,8 @@ KILLS_A_ROUND = 3
 VERSIONS = ("first", "second", "third")
 TABLES = (
     *(f"raw.{name}" for name in ("transactions", "users", "cards", "mcc_codes", "fraud_labels", "superseded_rows")),
-    *(f"dimensions.dim_{name}" for name in ("users", "cards", "mcc", "merchants")),
-    *("facts.fct_transactions", "facts.fct_fraud_labels"),
+    *(f"dimensions.dim_{name}" for name in ("users", "cards", "mcc")),
+    *("facts.fct_transactions", "facts.fct_fraud_labels", "facts.fct_outcomes"),
     *("quality.quarantined_transactions", "quality.quarantined_records", "serving.enriched_transactions"),
 )
 _LEFT_OVER = {
