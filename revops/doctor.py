@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loaders.errors import DatabaseUnavailable
-from revops import database, server, tuning
+from revops import database, envfile, server, tuning
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
@@ -59,7 +58,7 @@ def _machine(settings: Settings) -> Iterator[Finding]:
 def _env_file(settings: Settings) -> Iterator[Finding]:
     if not settings.env_file.exists():
         return
-    is_open = bool(settings.env_file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+    is_open = envfile.is_open(settings.env_file)
     detail = f"{settings.env_file} can be read by others: chmod 600" if is_open else str(settings.env_file)
     yield Finding(".env", not is_open, detail)
 

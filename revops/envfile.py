@@ -36,7 +36,7 @@ def read(path: Path) -> dict[str, str]:
     from dotenv import dotenv_values
 
     found = {name: value for name, value in dotenv_values(path).items() if value is not None}
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if is_open(path):
         secrets = sorted(name for name, value in found.items() if value and name.endswith(_SECRETS))
         if secrets:
             raise UsageError(
@@ -46,6 +46,11 @@ def read(path: Path) -> dict[str, str]:
             _warned.add(path)
             _log.warning("%s can be read by other users: run  chmod 600 %s", path, path)
     return found
+
+
+def is_open(path: Path) -> bool:
+    """Whether the group or others may read or write a file."""
+    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 def keep_embedded_url(path: Path, url: str | None) -> None:

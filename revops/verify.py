@@ -247,10 +247,16 @@ def _card_data(cursor: Cursor) -> Iterator[Result]:
     found: list[str] = []
     relations = cursor.fetchall()
     for schema, table, columns in relations:
-        identifiers = [sql.Identifier(column) for column in columns]
-        suspicious = sql.SQL(" OR ").join(_LONG_DIGITS.format(identifier) for identifier in identifiers)
-        texts = sql.SQL(", ").join(sql.SQL("{}::text").format(identifier) for identifier in identifiers)
-        cursor.execute(sql.SQL("SELECT {} FROM {} WHERE {}").format(texts, sql.Identifier(schema, table), suspicious))
+        suspicious = {column: _LONG_DIGITS.format(sql.Identifier(column)) for column in columns}
+        shown = sql.SQL(", ").join(
+            sql.SQL("CASE WHEN {} THEN {}::text END").format(condition, sql.Identifier(column))
+            for column, condition in suspicious.items()
+        )
+        cursor.execute(
+            sql.SQL("SELECT {} FROM {} WHERE {}").format(
+                shown, sql.Identifier(schema, table), sql.SQL(" OR ").join(suspicious.values())
+            )
+        )
         hits = Counter(
             column
             for row in cursor
