@@ -63,7 +63,16 @@ def make(wanted: str) -> None:
         "--no-deps",
     ]
     run([*pip, "--requirement", str(bootstrap)])
-    uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(PYTHON), "--no-deps"]
+    uv = [
+        str(VENV / "bin" / "uv"),
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        str(PYTHON),
+        "--no-deps",
+        "--compile-bytecode",
+    ]
     environ = uv_environment(pip_options(), os.environ)
     try:
         run([*uv, "--require-hashes", "--requirement", str(LOCK)], environ)

@@ -80,12 +80,28 @@ ALTER TABLE dimensions.dim_mcc ADD PRIMARY KEY (mcc);
 ALTER TABLE dimensions.dim_dates ADD PRIMARY KEY (date_day);
 ANALYZE facts.fct_fraud_labels, dimensions.dim_users, dimensions.dim_cards, dimensions.dim_mcc, dimensions.dim_dates;
 
+-- == outcomes ==
+CREATE TABLE facts.fct_outcomes AS
+SELECT
+    f.transaction_id, f.transacted_at, f.transacted_on, date_trunc('month', f.transacted_at)::date AS month_start,
+    (extract(epoch FROM f.transacted_at) / 60)::int AS minute_number, f.client_id, f.card_id, f.merchant_id, f.mcc, f.channel,
+    f.merchant_state, coalesce(f.merchant_country, 'United States') <> 'United States' AS is_foreign, f.is_approved,
+    f.has_bad_card_number OR f.has_bad_cvv OR f.has_bad_expiration AS has_bad_card_data,
+    (f.amount * 100)::bigint AS amount_cents,
+    CASE WHEN f.is_approved AND f.amount > 0 THEN (f.amount * 100)::bigint ELSE 0 END AS purchase_cents,
+    CASE WHEN f.is_approved AND f.amount < 0 THEN (f.amount * -100)::bigint ELSE 0 END AS refund_cents, l.is_fraud
+FROM facts.fct_transactions AS f LEFT JOIN facts.fct_fraud_labels AS l ON l.transaction_id = f.transaction_id;
+
 -- == indexes and view: facts ==
 CREATE UNIQUE INDEX fct_transactions_pk ON facts.fct_transactions (transaction_id);
 CREATE INDEX ON facts.fct_transactions (client_id, transacted_at);
 CREATE INDEX ON facts.fct_transactions (card_id, transacted_at);
 CREATE INDEX ON facts.fct_transactions (mcc, transacted_at);
 CREATE INDEX ON facts.fct_transactions (transacted_on);
+
+ALTER TABLE facts.fct_outcomes ADD PRIMARY KEY (transaction_id);
+CREATE INDEX ON facts.fct_outcomes (transacted_on);
+ANALYZE facts.fct_outcomes;
 
 -- == indexes and view: served ==
 CREATE MATERIALIZED VIEW serving.enriched_transactions AS
@@ -114,3 +130,13 @@ ALTER TABLE facts.fct_transactions ADD FOREIGN KEY (mcc) REFERENCES dimensions.d
 ALTER TABLE facts.fct_transactions VALIDATE CONSTRAINT fct_transactions_client_id_fkey;
 ALTER TABLE facts.fct_transactions VALIDATE CONSTRAINT fct_transactions_card_id_fkey;
 ALTER TABLE facts.fct_transactions VALIDATE CONSTRAINT fct_transactions_mcc_fkey;
+
+-- == verify: raw ==
+SELECT count(*), sum(substr(amount, 2)::numeric) FROM raw.transactions;
+SELECT count(*), sum(amount) FROM facts.fct_transactions;
+
+-- == verify: served ==
+SELECT count(*), sum(amount), count(*) FILTER (WHERE is_fraud), count(*) FILTER (WHERE NOT is_fraud)
+FROM serving.enriched_transactions;
+SELECT count(*) FILTER (WHERE l.is_fraud), count(*) FILTER (WHERE NOT l.is_fraud)
+FROM facts.fct_transactions AS f JOIN raw.fraud_labels AS l ON l.transaction_id = f.transaction_id;

@@ -122,7 +122,7 @@ def by_hand(url: str, data: Path) -> dict[str, float]:
 
             step("prepare", lambda: statements(url, steps["prepare"]))
             step("copy", stream, small_files_and_stream)
-        for name in ("tables", "indexes and view", "keys"):
+        for name in ("tables", "outcomes", "indexes and view", "keys", "verify"):
             lanes = [text for heading, text in steps.items() if heading.partition(":")[0] == name]
             step(name, *(lambda text=text: statements(url, text) for text in lanes))
     return seconds

@@ -14,6 +14,7 @@ NOWHERE = {"card_number", "cvv", "address", "birth_month"}  # not even in stagin
 STAGING_ONLY = {"card_token"}
 PLACES = {"latitude", "longitude"}
 DECIMALS = 1  # about 11 km
+MASK = "coarse_degrees"
 ANALYST = "revops_analyst"
 
 
@@ -37,8 +38,8 @@ class SensitiveColumnsStayAbove(Rule):
 
 
 class PlacesAreRounded(Rule):
-    """A home is known to one decimal of a degree: staging reads a coordinate inside ROUND(..., 1), and every model shows
-    it as DECIMAL(4, 1).
+    """A home is known to one decimal of a degree: staging reads a coordinate inside @coarse_degrees(...), and every model
+    shows it as DECIMAL(4, 1).
     """
 
     def check_model(self, model: Model) -> RuleViolation | None:
@@ -95,7 +96,5 @@ def _read_from_raw(query: Any) -> list[Any]:
 
 
 def _is_rounded(column: Any) -> bool:
-    rounded = column.find_ancestor(exp.Round)
-    if rounded is None or rounded.args.get("decimals") is None:
-        return False
-    return int(rounded.args["decimals"].name) <= DECIMALS
+    call = column.find_ancestor(exp.Anonymous)
+    return call is not None and call.name.lower() == MASK

@@ -374,7 +374,7 @@ def _function(module: str, name: str) -> Callable[..., Any]:
 
 
 def _sqlmesh(settings: Settings, arguments: Sequence[str]) -> list[str]:
-    program = [sys.executable, "-c", "from sqlmesh.cli.main import cli; cli(prog_name='sqlmesh')"]
+    program = [sys.executable, "-c", "from revops.sqlmesh_project import cli; cli()"]
     options = ["--log-file-dir", str(settings.logs)] if "--log-file-dir" not in arguments else []
     if Path.cwd() != settings.root and not {"-p", "--paths"} & set(arguments):
         options += ["--paths", str(settings.root)]

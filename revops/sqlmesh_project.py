@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import warnings
 from collections.abc import Iterable
@@ -17,11 +18,24 @@ if TYPE_CHECKING:
 
     from revops.settings import Settings
 
+# SQLMesh makes millions of small objects that nearly all stay: to look through them for garbage as often as Python does
+# unless told is a third of the time that a plan takes to start. Now and then is enough, and no more memory.
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
+
 _log = logging.getLogger(__name__)
+
+
+def cli() -> None:
+    """SQLMesh's own command line, started as fast."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    from sqlmesh.cli.main import cli as commands
+
+    commands(prog_name="sqlmesh")
 
 
 def context(settings: Settings, with_tests: bool = False) -> Context:
     """The project's context, on the selected database; says what it does in log lines."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     # Told to SQLMesh's developers by the libraries it uses; whoever builds can do nothing about it.
     warnings.filterwarnings("ignore", category=FutureWarning, module="sqlmesh")
     warnings.filterwarnings("ignore", category=UserWarning, module="sqlmesh")

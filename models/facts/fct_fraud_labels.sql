@@ -16,8 +16,6 @@ SELECT
   is_fraud::BOOLEAN /* Whether it was fraud */
 FROM staging.stg_fraud_labels
 WHERE
-  @is_sound(row_fault)
-ORDER BY
-  transaction_id;
+  @is_sound(row_fault);
 
 @primary_key(transaction_id)

@@ -7,7 +7,7 @@ made and filled in one statement, and two rules make SQLMesh's own DELETE and IN
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 _RULES = {"DELETE": "revops_is_filled_delete", "INSERT": "revops_is_filled_insert"}
 
 
-def fill(cursor: Cursor, table: Relation, query: str, time_column: str, first: Any, last: Any) -> bool:
+def fill(cursor: Cursor, table: Relation, query: str) -> bool:
     """Fills the table, where it is empty and nothing hangs on it, with what SQLMesh is about to insert.
+
+    SQLMesh would also cut the rows off at the range. A model of ours selects its days itself; to ask once more of each row
+    would make PostgreSQL compute its time twice, and expect one row in two hundred.
 
     Args:
         cursor: in the transaction of the evaluation.
         table: the physical table.
         query: the model's query on physical tables, for the days that are evaluated.
-        time_column: the model's time column.
-        first: first moment of these days.
-        last: last moment of these days.
 
     Returns:
         Whether the table was filled; `finish` must then be called in the same transaction.
@@ -40,10 +40,7 @@ def fill(cursor: Cursor, table: Relation, query: str, time_column: str, first: A
     columns = catalog.columns(cursor, table)
     selected = sql.SQL(", ").join(map(sql.Identifier, columns))
     statement = sql.SQL("CREATE TABLE {} AS SELECT {} FROM (").format(new.identifier, selected)
-    statement += sql.SQL(query.replace("%", "%%")) + sql.SQL(") AS contents WHERE {} BETWEEN {} AND {}").format(
-        sql.Identifier(time_column), sql.Placeholder(), sql.Placeholder()
-    )
-    cursor.execute(statement, (first, last))
+    cursor.execute(statement + sql.SQL(query) + sql.SQL(") AS contents"))
     _copy_comments(cursor, table, new, columns)
     cursor.execute(sql.SQL("DROP TABLE {}").format(table.identifier))
     cursor.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(new.identifier, sql.Identifier(table.name)))

@@ -13,7 +13,7 @@ import psycopg2.errors
 from psycopg2 import sql
 
 from revops import lock
-from revops.hooks import catalog, declarations, dependents, keys, materialized_views, roles, schema
+from revops.hooks import catalog, declarations, dependents, keys, materialized_views, roles, schema, sessions
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
     """
     session = _sessions.get(os.getpid())
     if session is None or not _is_alive(session):
-        session = _connect(adapter)
+        session = sessions.beside(adapter.connection)
         with session.cursor() as cursor:
             lock.acquire(cursor)
         _sessions[os.getpid()] = session
@@ -60,7 +60,7 @@ def end(adapter: Any, environment: str, snapshots: list[Any]) -> None:
     """Brings prod's tables to what is declared, serves what is not served yet, drops what nobody uses, frees the lock."""
     session = _sessions.pop(os.getpid(), None)
     if session is None or not _is_alive(session):
-        session = _connect(adapter)
+        session = sessions.beside(adapter.connection)
     try:
         with session.cursor() as cursor:
             if environment == PROD:
@@ -84,20 +84,6 @@ def set_aside_foreign_keys(cursor: Cursor) -> None:
         table = Relation.parse(name)
         for key in catalog.foreign_keys(cursor, table):
             keys.drop_foreign_key(cursor, table, key.name)
-
-
-def _connect(adapter: Any) -> connection:
-    """A connection of our own to the server SQLMesh works on, committing by itself."""
-    theirs = adapter.connection
-    ours: connection = psycopg2.connect(
-        **{
-            **theirs.get_dsn_parameters(),
-            "password": theirs.info.password,
-            "application_name": f"sqlmesh [{os.getpid()}]",
-        }
-    )
-    ours.autocommit = True
-    return ours
 
 
 def _is_alive(session: connection) -> bool:

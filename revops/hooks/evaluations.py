@@ -19,17 +19,33 @@ _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 def record(cursor: Cursor, table: Relation, model: Any, days: tuple[str, str]) -> None:
-    """Notes an evaluation, in its transaction: the days for an incremental model, else a fingerprint of all rows."""
-    if not catalog.is_table(cursor, table):
-        return
-    values: tuple[str, str | None, str | None, str | None]
-    if model.kind.is_incremental_by_time_range:
-        values = (str(table), *days, None)
-    else:
-        values = (str(table), None, None, _fingerprint(cursor, table))
+    """Notes an evaluation, in its transaction, and for an incremental model the days."""
+    if catalog.is_table(cursor, table):
+        starts_on, ends_on = days if model.kind.is_incremental_by_time_range else (None, None)
+        cursor.execute(
+            "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)",
+            (str(table), starts_on, ends_on),
+        )
+
+
+def take_fingerprints(cursor: Cursor, tables: Iterable[Relation]) -> None:
+    """Notes what the tables hold that were rewritten whole, with the last evaluation of each.
+
+    For whoever is about to show them, and will ask `whole_changes` whether they hold something else. Tables that nobody
+    shows are not read for it.
+    """
     cursor.execute(
-        "INSERT INTO ops.evaluations (relation, starts_on, ends_on, fingerprint) VALUES (%s, %s, %s, %s)", values
+        """
+        SELECT e.relation, max(e.evaluation_id) FROM ops.evaluations AS e WHERE e.relation = ANY (%s) GROUP BY e.relation
+        HAVING (array_agg(e.starts_on IS NULL AND e.fingerprint IS NULL ORDER BY e.evaluation_id DESC))[1]
+        """,
+        ([str(t) for t in tables],),
     )
+    for name, evaluation in cursor.fetchall():
+        cursor.execute(
+            "UPDATE ops.evaluations SET fingerprint = %s WHERE evaluation_id = %s",
+            (_fingerprint(cursor, Relation.parse(name)), evaluation),
+        )
 
 
 def latest(cursor: Cursor, tables: Iterable[Relation]) -> int:

@@ -28,9 +28,6 @@ def before_evaluation(evaluator: MacroEvaluator) -> None:
         evaluator.engine_adapter.cursor,
         Relation.of(evaluator.locals["this_model"]),
         query.sql(dialect="postgres", comments=False),
-        model.time_column.column.name,
-        span["start_ts"],
-        span["end_ts"],
     )
 
 

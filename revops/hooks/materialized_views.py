@@ -15,15 +15,16 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg2.errors
 from psycopg2 import sql
 
 from loaders.errors import UsageError
-from revops.hooks import catalog, evaluations, keys, locks, roles
+from revops.hooks import catalog, evaluations, keys, locks, roles, sessions
 from revops.hooks.catalog import Relation
 from revops.hooks.declarations import Declarations, Index, MaterializedView
 
@@ -108,18 +109,27 @@ def refresh(
     if _deferring and catalog.exists(cursor, served):
         return []
     standing = {part.period.label: part for part in _parts(cursor, served)}
+    evaluations.take_fingerprints(cursor, inputs)
     latest = evaluations.latest(cursor, inputs)
-    refreshed: list[Part] = []
     current: list[Part] = []
+    stale: list[tuple[Period, Part | None, str]] = []
     for period in _periods(cursor, query, wanted):
         part = standing.get(period.label)
         why = reason if part is None else _change(cursor, inputs, part, wanted, reason)
         if part is not None and why is None:
             current.append(part)
-            continue
-        part = _bring_up_to_date(cursor, served, query, period, part, declared, latest, mode, why or reason)
-        refreshed.append(part)
-        current.append(part)
+        else:
+            stale.append((period, part, why or reason))
+    mode = _cheaper_mode(cursor, served) if mode == "auto" else mode
+    in_place = [task for task in stale if mode == "concurrently" and task[1] is not None]
+    anew = [task for task in stale if task not in in_place]
+    # What is refreshed in its place is seen at the end of the cursor's transaction, all at once; what is built beside, when
+    # it is composed.
+    refreshed = [_refresh_in_place(cursor, served, part, latest, why) for _, part, why in in_place if part is not None]
+    refreshed += sessions.side_by_side(
+        cursor, [partial(_build, served, query, period, part, declared, latest, why) for period, part, why in anew]
+    )
+    current = sorted([*current, *refreshed], key=lambda part: part.period.label)
     if (
         refreshed
         or {p.relation for p in current} != {p.relation for p in standing.values()}
@@ -268,47 +278,81 @@ def _label(start: date, every: str) -> str:
 
 def _change(cursor: Cursor, inputs: list[Relation], part: Part, wanted: MaterializedView, reason: str) -> str | None:
     """What changed below a part since it was refreshed; None for nothing."""
-    by_days = [t for t in inputs if wanted.period is not None and wanted.period in catalog.columns(cursor, t)]
-    whole = [t for t in inputs if t not in by_days]
     since = part.last_evaluation_id
     if reason == "forced":
         return reason
-    changed = evaluations.whole_changes(cursor, whole, since)
+    changed = evaluations.whole_changes(cursor, inputs, since)
     if changed:
         return f"{reason}: changed {', '.join(changed)}"
-    if evaluations.days_changed(cursor, by_days, since, part.period.starts_on, part.period.ends_before):
+    # Of a table that does not have the period's days, any change may be of any part.
+    by_days = [t for t in inputs if wanted.period is not None and wanted.period in catalog.columns(cursor, t)]
+    others = [t for t in inputs if t not in by_days]
+    if evaluations.days_changed(
+        cursor, by_days, since, part.period.starts_on, part.period.ends_before
+    ) or evaluations.days_changed(cursor, others, since, None, None):
         return f"{reason}: changed days"
     return None
 
 
-def _bring_up_to_date(
-    cursor: Cursor,
+def _refresh_in_place(cursor: Cursor, served: Relation, part: Part, latest: int, reason: str) -> Part:
+    began = time.monotonic()
+    cursor.execute(sql.SQL("REFRESH MATERIALIZED VIEW CONCURRENTLY {}").format(part.relation.identifier))
+    cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(part.relation.identifier))
+    row = cursor.fetchone()
+    now = replace(part, row_count=int(row[0]) if row else 0, last_evaluation_id=latest)
+    _tell(cursor, served, now, "concurrently", reason, part, began)
+    return now
+
+
+def _build(
     served: Relation,
     query: str,
     period: Period,
     part: Part | None,
     declared: Declarations,
     latest: int,
-    mode: str,
     reason: str,
+    cursor: Cursor,
 ) -> Part:
+    """Builds a part beside the one that stands, if any."""
     began = time.monotonic()
-    if part is not None and (mode if mode != "auto" else _cheaper_mode(cursor, served)) == "concurrently":
-        cursor.execute(sql.SQL("REFRESH MATERIALIZED VIEW CONCURRENTLY {}").format(part.relation.identifier))
-        cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(part.relation.identifier))
-        row = cursor.fetchone()
-        rows, relation, used = (int(row[0]) if row else 0), part.relation, "concurrently"
-    else:
-        relation = _free_name(cursor, served, period, part)
-        rows, used = _build(cursor, relation, query, period, declared), ("swap" if part is not None else "build")
-        # Who reads the composing view reads its parts in the name of its owner.
-        roles.share_owner(cursor, relation, served)
+    wanted = declared.materialized_view
+    assert wanted is not None
+    relation = _free_name(cursor, served, period, part)
+    statement = sql.SQL("CREATE MATERIALIZED VIEW {} AS SELECT * FROM (").format(relation.identifier)
+    statement += sql.SQL(query) + sql.SQL(") AS contents") + _bounds(wanted, period)
+    if wanted.sorted_by:
+        statement += sql.SQL(" ORDER BY ") + sql.SQL(", ").join(map(sql.Identifier, wanted.sorted_by))
+    cursor.execute(statement)
+    now = Part(relation, period, cursor.rowcount, latest)
+    for index in indexes_of(declared):
+        cursor.execute(keys.create_index(relation, index))
+    # Many wide columns of like parts: a smaller sample says as much about them, in a fraction of the time.
+    cursor.execute("SELECT set_config('default_statistics_target', '25', false)")
+    cursor.execute(sql.SQL("ANALYZE {}").format(relation.identifier))
+    cursor.execute("RESET default_statistics_target")
+    # Who reads the composing view reads its parts in the name of its owner.
+    roles.share_owner(cursor, relation, served)
+    _tell(cursor, served, now, "swap" if part is not None else "build", reason, part, began)
+    return now
+
+
+def _tell(
+    cursor: Cursor, served: Relation, now: Part, mode: str, reason: str, before: Part | None, began: float
+) -> None:
     cursor.execute(
         "INSERT INTO ops.refresh_history (relation, part, mode, reason, rows_before, rows_after, seconds)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (str(served), period.label, used, reason, part.row_count if part else None, rows, time.monotonic() - began),
+        (
+            str(served),
+            now.period.label,
+            mode,
+            reason,
+            before.row_count if before else None,
+            now.row_count,
+            time.monotonic() - began,
+        ),
     )
-    return Part(relation, period, rows, latest)
 
 
 def _cheaper_mode(cursor: Cursor, served: Relation) -> str:
@@ -326,24 +370,6 @@ def _cheaper_mode(cursor: Cursor, served: Relation) -> str:
     )
     modes = [mode for (mode,) in cursor.fetchall()]
     return modes[0] if len(modes) == 2 else "swap"
-
-
-def _build(cursor: Cursor, relation: Relation, query: str, period: Period, declared: Declarations) -> int:
-    wanted = declared.materialized_view
-    assert wanted is not None
-    statement = sql.SQL("CREATE MATERIALIZED VIEW {} AS SELECT * FROM (").format(relation.identifier)
-    statement += sql.SQL(query) + sql.SQL(") AS contents") + _bounds(wanted, period)
-    if wanted.sorted_by:
-        statement += sql.SQL(" ORDER BY ") + sql.SQL(", ").join(map(sql.Identifier, wanted.sorted_by))
-    cursor.execute(statement)
-    rows = cursor.rowcount
-    for index in indexes_of(declared):
-        cursor.execute(keys.create_index(relation, index))
-    # Many wide columns of like parts: a smaller sample says as much about them, in a fraction of the time.
-    cursor.execute("SELECT set_config('default_statistics_target', '25', false)")
-    cursor.execute(sql.SQL("ANALYZE {}").format(relation.identifier))
-    cursor.execute("RESET default_statistics_target")
-    return int(rows)
 
 
 def _free_name(cursor: Cursor, served: Relation, period: Period, part: Part | None) -> Relation:

@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS ops.evaluations (
 );
 CREATE INDEX IF NOT EXISTS evaluations_by_relation ON ops.evaluations (relation, evaluation_id);
 COMMENT ON TABLE ops.evaluations IS
-    'One row per evaluation of a physical table: the days it rewrote, or a fingerprint of one that was rewritten whole';
+    'One row per evaluation of a physical table: the days it rewrote, or, once it is shown, a fingerprint of one rewritten whole';
 
 CREATE TABLE IF NOT EXISTS ops.materialized_parts (
     served text NOT NULL,

@@ -347,9 +347,10 @@ ROUNDED = "WITH typed AS (SELECT {} AS latitude FROM raw.users) SELECT latitude:
 @pytest.mark.parametrize(
     ("name", "query", "fires"),
     [
-        ("staging.stg_users", ROUNDED.format("ROUND(@cast_or_null(latitude, 'decimal(9, 6)'), 1)"), False),
+        ("staging.stg_users", ROUNDED.format("@coarse_degrees(latitude)"), False),
         ("staging.stg_users", ROUNDED.format("@cast_or_null(latitude, 'decimal(9, 6)')"), True),
         ("staging.stg_users", ROUNDED.format("ROUND(@cast_or_null(latitude, 'decimal(9, 6)'), 2)"), True),
+        ("staging.stg_users", ROUNDED.format("@blank_to_null(latitude)"), True),
         ("staging.stg_users", "SELECT latitude::TEXT AS whereabouts FROM raw.users", True),
         ("serving.clients", "SELECT latitude::DECIMAL(4, 1) AS client_latitude FROM dimensions.dim_users", False),
         ("serving.clients", "SELECT latitude::DECIMAL(9, 6) AS client_latitude FROM dimensions.dim_users", True),

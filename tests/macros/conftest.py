@@ -10,7 +10,7 @@ import pytest
 import sqlglot
 from sqlmesh.core.macros import MacroEvaluator
 
-from macros import casting, incremental  # noqa: F401  registers the macros
+from macros import casting, incremental, masking  # noqa: F401  registers the macros
 
 Evaluate = Callable[[str, Sequence[Any]], list[Any]]
 

@@ -1,0 +1,75 @@
+"""Connections of our own beside SQLMesh's, and independent work done on several of them at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, TypeVar
+
+import psycopg2
+from psycopg2.extensions import make_dsn
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+    from psycopg2.extensions import cursor as Cursor
+
+MOST = 4
+
+T = TypeVar("T")
+
+
+def beside(connection: Connection, autocommit: bool = True) -> Connection:
+    """Another connection to the same database, as the same user."""
+    parameters = {
+        **connection.get_dsn_parameters(),
+        "password": connection.info.password,
+        "application_name": f"sqlmesh [{os.getpid()}]",
+    }
+    ours: Connection = psycopg2.connect(make_dsn(**parameters))
+    ours.autocommit = autocommit
+    return ours
+
+
+def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list[T]:
+    """Does each task in a transaction of its own, as many at once as the server has workers; returns what each returned.
+
+    Tasks see what is committed, not what the cursor's transaction did, and must not wait for a lock that it holds. When one
+    fails, those that run are cancelled and the others are not begun; what was committed stays. Where there is one task, or
+    one worker, all is done in the cursor's own transaction.
+    """
+    count = min(len(tasks), _workers(cursor))
+    if count < 2:
+        return [task(cursor) for task in tasks]
+    with ExitStack() as opened:
+        sessions = [opened.enter_context(closing(beside(cursor.connection, autocommit=False))) for _ in range(count)]
+        free: SimpleQueue[Connection] = SimpleQueue()
+        for session in sessions:
+            free.put(session)
+
+        def run(task: Callable[[Cursor], T]) -> T:
+            session = free.get()
+            try:
+                with session, session.cursor() as own:
+                    return task(own)
+            finally:
+                free.put(session)
+
+        with ThreadPoolExecutor(count) as pool:
+            running = [pool.submit(run, task) for task in tasks]
+            try:
+                return [each.result() for each in running]
+            except BaseException:
+                for each in running:
+                    each.cancel()
+                for session in sessions:
+                    session.cancel()
+                raise
+
+
+def _workers(cursor: Cursor) -> int:
+    cursor.execute("SELECT least(%s, current_setting('max_parallel_workers_per_gather')::int)", (MOST,))
+    row = cursor.fetchone()
+    return int(row[0]) if row else 1
