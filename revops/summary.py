@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from revops import database, display
@@ -23,7 +23,7 @@ def of(dsn: str, results: Sequence[Any], synthetic: bool) -> str:
 
     Args:
         dsn: the warehouse.
-        results: what `revops verify` found: objects with `name`, `passed` and `detail`.
+        results: what `revops verify` found: objects with `name`, `passed`, `detail` and the `rows` it counted.
         synthetic: whether the rows are demo data.
     """
     failed = [result for result in results if not result.passed]
@@ -34,7 +34,8 @@ def of(dsn: str, results: Sequence[Any], synthetic: bool) -> str:
             "  make run DATA=/path/to/files",
             "",
         ]
-    lines += ["Rows", *("  " + line for line in display.table(rows_per_relation(dsn))), ""]
+    counted = {relation: rows for result in results for relation, rows in result.rows.items()}
+    lines += ["Rows", *("  " + line for line in display.table(rows_per_relation(dsn, counted))), ""]
     lines.append(f"Reconciliation: {len(results) - len(failed)} of {len(results)} checks hold")
     lines += ["  " + line for line in display.check_lines(failed).splitlines()]
     name = display.program()
@@ -49,8 +50,8 @@ def of(dsn: str, results: Sequence[Any], synthetic: bool) -> str:
     return "\n".join(lines)
 
 
-def rows_per_relation(dsn: str) -> list[dict[str, object]]:
-    """Exact row counts of the layers' relations, in the order of the layers."""
+def rows_per_relation(dsn: str, counted: Mapping[str, int] | None = None) -> list[dict[str, object]]:
+    """Exact row counts of the layers' relations, in the order of the layers; those `counted` already are not counted again."""
     from psycopg2 import sql
 
     connection = database.connect(dsn, "revops summary", autocommit=True)
@@ -60,6 +61,9 @@ def rows_per_relation(dsn: str) -> list[dict[str, object]]:
             found = cursor.fetchall()
             counts: list[dict[str, object]] = []
             for schema, name in found:
+                if (known := (counted or {}).get(f"{schema}.{name}")) is not None:
+                    counts.append({"relation": f"{schema}.{name}", "rows": known})
+                    continue
                 cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, name)))
                 row = cursor.fetchone()
                 counts.append({"relation": f"{schema}.{name}", "rows": row[0] if row else None})

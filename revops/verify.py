@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -58,11 +58,12 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attname ~* '(^|_)(cvv|cvc|card_n
 
 @dataclass(frozen=True)
 class Result:
-    """One checked invariant: its name, whether it holds, and the figures."""
+    """One checked invariant: its name, whether it holds, the figures, and the rows of relations that were counted for it."""
 
     name: str
     passed: bool
     detail: str
+    rows: Mapping[str, int] = field(default_factory=dict)
 
 
 def verify(settings: Settings) -> list[Result]:
@@ -82,9 +83,14 @@ def verify(settings: Settings) -> list[Result]:
 
 def _accounted(cursor: Cursor) -> Iterator[Result]:
     landed = _landed(cursor)
-    yield _files(cursor, landed)
-    cursor.execute("SELECT file_id FROM ops.load_files WHERE relation = 'transactions'")
-    transactions = [landed.get(file_id, (0, Decimal(0))) for (file_id,) in cursor.fetchall()]
+    cursor.execute("SELECT relation, file_id FROM ops.load_files")
+    of_relation: dict[str, list[tuple[int, Decimal]]] = {}
+    for relation, file_id in cursor.fetchall():
+        of_relation.setdefault(relation, []).append(landed.get(file_id, (0, Decimal(0))))
+    files = _files(cursor, landed)
+    counted = {f"raw.{relation}": sum(rows for rows, _ in found) for relation, found in of_relation.items()}
+    yield replace(files, rows=counted if files.passed else {})
+    transactions = of_relation.get("transactions", [])
     raw = (sum(rows for rows, _ in transactions), sum((amount for _, amount in transactions), Decimal(0)))
     facts = _rows_and_dollars(cursor, "facts.fct_transactions")
     quarantined = _rows_and_dollars(cursor, "quality.quarantined_transactions")
@@ -92,6 +98,7 @@ def _accounted(cursor: Cursor) -> Iterator[Result]:
         "raw = facts + quarantine",
         raw[0] == facts[0] + quarantined[0] and raw[1] == facts[1] + quarantined[1],
         f"{raw[0]:,} rows = {facts[0]:,} + {quarantined[0]:,}; ${raw[1]:,} = ${facts[1]:,} + ${quarantined[1]:,}",
+        {"facts.fct_transactions": facts[0], "quality.quarantined_transactions": quarantined[0]},
     )
     cursor.execute(
         """
@@ -103,7 +110,10 @@ def _accounted(cursor: Cursor) -> Iterator[Result]:
     rows, dollars, *shown = cursor.fetchone() or (0, Decimal(0), 0, 0, 0)
     served = (rows, dollars)
     yield Result(
-        "facts = served", facts == served, f"{facts[0]:,} rows = {served[0]:,}; ${facts[1]:,} = ${served[1]:,}"
+        "facts = served",
+        facts == served,
+        f"{facts[0]:,} rows = {served[0]:,}; ${facts[1]:,} = ${served[1]:,}",
+        {"serving.enriched_transactions": served[0]},
     )
     cursor.execute(
         """

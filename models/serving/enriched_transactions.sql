@@ -82,6 +82,6 @@ LEFT JOIN dimensions.dim_mcc AS categories
 
 @index(card_id, transacted_at);
 
-@index(mcc, transacted_at);
+@index(mcc, transacted_at, include := (transacted_on, amount));
 
 @index(transacted_on)

@@ -140,11 +140,14 @@ def _remember(cursor: Cursor, table: Relation, name: str) -> None:
 def _settle_keys(cursor: Cursor, snapshots: list[Any]) -> None:
     tables = _physical(snapshots)
     for snapshot in snapshots:
-        if snapshot.model.kind.is_view or snapshot.is_symbolic:
+        if snapshot.is_symbolic:
             continue
         declared = declarations.of(snapshot.model)
         table = tables[f"{snapshot.model.schema_name}.{snapshot.model.view_name}"]
-        keys.reconcile(cursor, table, declared)
+        if declared.materialized_view is not None:
+            materialized_views.reconcile_indexes(cursor, table, declared)
+        elif not snapshot.model.kind.is_view:
+            keys.reconcile(cursor, table, declared)
     for snapshot in snapshots:
         declared = declarations.of(snapshot.model)
         if declared.foreign_keys:

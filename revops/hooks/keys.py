@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
@@ -15,6 +15,9 @@ from revops.hooks.declarations import Declarations, ForeignKey, Index
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
+
+_DIGITS = 6
+_LONGEST_BEFORE_DIGEST = catalog.LONGEST_NAME - len("_ix_") - _DIGITS
 
 _log = logging.getLogger(__name__)
 
@@ -41,9 +44,17 @@ def reconcile(cursor: Cursor, table: Relation, declared: Declarations) -> None:
 
     The cursor's connection commits by itself: indexes are built and dropped CONCURRENTLY.
     """
-    if not catalog.is_table(cursor, table):
-        return
-    wanted = {index_name(table, index): index for index in declared.indexes}
+    if catalog.is_table(cursor, table):
+        reconcile_indexes(cursor, table, declared.indexes)
+        _reconcile_primary_key(cursor, table, declared.primary_key)
+
+
+def reconcile_indexes(cursor: Cursor, table: Relation, declared: Iterable[Index]) -> None:
+    """Makes the indexes of a table or materialized view in use exactly the declared ones, while it is read.
+
+    The cursor's connection commits by itself: indexes are built and dropped CONCURRENTLY.
+    """
+    wanted = {index_name(table, index): index for index in declared}
     for found in catalog.indexes(cursor, table):
         if found.backs_constraint or not found.name.startswith(_prefix(table)):
             continue
@@ -55,7 +66,6 @@ def reconcile(cursor: Cursor, table: Relation, declared: Declarations) -> None:
         if name not in standing:
             _log.info("building index %s", name)
             cursor.execute(create_index(table, index, concurrently=True))
-    _reconcile_primary_key(cursor, table, declared.primary_key)
 
 
 def relax_foreign_keys(
@@ -137,9 +147,9 @@ def drop_foreign_key(cursor: Cursor, table: Relation, name: str) -> None:
 
 def index_name(table: Relation, index: Index) -> str:
     """The index's name: the table's, with its version, then the columns, then a hash of table and declaration."""
-    digest = hashlib.sha256(f"{table.name} {index!r}".encode()).hexdigest()[:6]
-    name = _prefix(table) + "_".join(index.columns)
-    return f"{name[: catalog.LONGEST_NAME - len(digest) - 4]}_ix_{digest}"
+    digest = hashlib.sha256(f"{table.name} {index!r}".encode()).hexdigest()[:_DIGITS]
+    name = f"{table.name}__{'_'.join(index.columns)}"
+    return f"{name[:_LONGEST_BEFORE_DIGEST]}_ix_{digest}"
 
 
 def foreign_key_name(table: Relation, key: ForeignKey) -> str:
@@ -184,4 +194,5 @@ def _reconcile_primary_key(cursor: Cursor, table: Relation, columns: tuple[str, 
 
 
 def _prefix(table: Relation) -> str:
-    return f"{table.name}__"
+    """What the names of our indexes on the table begin with."""
+    return f"{table.name}__"[:_LONGEST_BEFORE_DIGEST]

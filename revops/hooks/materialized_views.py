@@ -157,6 +157,16 @@ def serve(cursor: Cursor, view: Relation) -> bool:
     return True
 
 
+def reconcile_indexes(cursor: Cursor, view: Relation, declared: Declarations) -> None:
+    """Makes the indexes of the parts behind a physical view exactly the declared ones, while they are read.
+
+    The cursor's connection commits by itself.
+    """
+    definition = catalog.view_definition(cursor, view)
+    for part in catalog.relations_read_by(cursor, served_relation(view, definition)) if definition else ():
+        keys.reconcile_indexes(cursor, part, indexes_of(declared))
+
+
 def reap(cursor: Cursor) -> list[Relation]:
     """Drops parts and composing views that no environment uses any more; never with CASCADE.
 

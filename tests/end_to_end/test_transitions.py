@@ -132,6 +132,20 @@ def test_a_new_index_is_built_without_rebuilding_the_table_and_an_old_one_goes(w
     warehouse.assert_sound()
 
 
+def test_a_new_index_on_what_is_served_is_built_on_every_part_and_an_old_one_goes(warehouse: Warehouse) -> None:
+    before = warehouse.served()
+    parts = warehouse.query("SELECT matviewname FROM pg_matviews ORDER BY 1")
+    warehouse.edit(ENRICHED, "@index(card_id, transacted_at)", "@index(merchant_id, include := (amount))")
+    with Reader(warehouse.url) as reader:
+        warehouse.plan()
+    reader.assert_undisturbed(before)
+    assert warehouse.query("SELECT matviewname FROM pg_matviews ORDER BY 1") == parts
+    count = "SELECT count(*) FROM pg_indexes WHERE tablename ~ '__mv_' AND indexdef ~ %s"
+    assert warehouse.query(count, (r"\(merchant_id\) INCLUDE \(amount\)",)) == [(len(parts),)]
+    assert warehouse.query(count, (r"\(card_id, transacted_at\)",)) == [(0,)]
+    warehouse.assert_sound()
+
+
 def test_a_dev_environment_gets_its_own_view_and_its_promotion_is_served(warehouse: Warehouse) -> None:
     before = warehouse.served()
     warehouse.edit(DIM_CARDS, "card_brand::TEXT, /*", "LOWER(card_brand)::TEXT AS card_brand, /*")

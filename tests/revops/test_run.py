@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,14 +14,8 @@ from loaders.errors import CheckFailed, UsageError
 from loaders.sources import SOURCES
 from revops import display, run, summary
 from revops.settings import Settings
+from revops.verify import Result
 from tests.revops.processes import ask
-
-
-@dataclass(frozen=True)
-class Check:
-    name: str
-    passed: bool
-    detail: str
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +145,7 @@ def test_a_killed_generator_leaves_no_half_set(
 def test_what_does_not_reconcile_is_an_error_after_the_summary(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, database_url: str, tmp_path: Path
 ) -> None:
-    results = [Check("rows", True, "5 = 5"), Check("dollars", False, "1.00 <> 2.00")]
+    results = [Result("rows", True, "5 = 5"), Result("dollars", False, "1.00 <> 2.00")]
     steps = {
         "revops.build": SimpleNamespace(build=lambda settings, environment: None),
         "revops.verify": SimpleNamespace(verify=lambda settings: results),
@@ -173,9 +166,12 @@ def test_the_summary_counts_each_layer_and_hides_the_password(database_url: str)
     ):
         ask(database_url, statement)
     ask(database_url, "CREATE TABLE raw.users AS SELECT generate_series(1, 1234) AS id")
-    text = summary.of(database_url, [Check("rows", True, "")], synthetic=True)
+    ask(database_url, "CREATE TABLE raw.cards AS SELECT 1 AS id")
+    results = [Result("rows", True, "", {"raw.cards": 4321})]  # as counted by a check: not counted again
+    text = summary.of(database_url, results, synthetic=True)
     lines = [line.split() for line in text.splitlines()]
     assert ["raw.users", "1,234"] in lines
+    assert ["raw.cards", "4,321"] in lines
     assert lines.index(["raw.users", "1,234"]) < lines.index(["serving.odd", '"name', "1"])
     assert "SYNTHETIC" in text
     assert "1 of 1 checks hold" in text

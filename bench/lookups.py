@@ -1,0 +1,89 @@
+"""Owns the measurement of reading what is served: how long the questions take that people ask of serving.enriched_transactions.
+
+    python -m bench.lookups [--times 400] [--seed 1]
+
+Works on the built warehouse that revops selects. Each question is asked of values drawn from what is there (of a category by
+how often it occurs), once to warm up and once measured; printed are the median and the 99th percentile, in milliseconds, as a
+client sees them. Then every report is read whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import time
+from contextlib import closing
+from datetime import date
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from revops import database, server, settings
+
+_SUMS = "SELECT count(*), sum(amount) FROM serving.enriched_transactions"
+QUESTIONS = {
+    "a transaction": ("SELECT * FROM serving.enriched_transactions WHERE transaction_id = %(transaction_id)s"),
+    "a client, all time": f"{_SUMS} WHERE client_id = %(client_id)s",
+    "the last 100 of a client": (
+        "SELECT * FROM serving.enriched_transactions WHERE client_id = %(client_id)s ORDER BY transacted_at DESC LIMIT 100"
+    ),
+    "a card, all time": f"{_SUMS} WHERE card_id = %(card_id)s",
+    "a day": f"{_SUMS} WHERE transacted_on = %(transacted_on)s",
+    "a category in a month": f"{_SUMS} WHERE mcc = %(mcc)s AND transacted_at >= %(month)s AND transacted_at < %(month_after)s",
+}
+
+
+def main() -> None:
+    """Asks and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    dsn = server.up(settings.load())
+    with closing(database.connect(dsn, "bench lookups", autocommit=True)) as connection, connection.cursor() as cursor:
+        asked = drawn(cursor, chosen.times, random.Random(chosen.seed))
+        print(f"{'question':<28}{'median ms':>12}{'p99 ms':>10}{'longest ms':>12}")
+        for name, question in QUESTIONS.items():
+            for values in asked:
+                cursor.execute(question, values)
+            taken = sorted(milliseconds(cursor, question, values) for values in asked)
+            p99 = statistics.quantiles(taken, n=100)[98]
+            print(f"{name:<28}{statistics.median(taken):>12.2f}{p99:>10.2f}{taken[-1]:>12.2f}")
+        print(f"\n{'report, all rows':<40}{'rows':>12}{'ms':>10}")
+        cursor.execute("SELECT viewname FROM pg_views WHERE schemaname = 'serving' ORDER BY viewname")
+        for report in [name for (name,) in cursor.fetchall() if name != "enriched_transactions"]:
+            question = sql.SQL("SELECT * FROM serving.{}").format(sql.Identifier(report)).as_string(cursor)
+            milliseconds(cursor, question, {})
+            print(f"{report:<40}{cursor.rowcount:>12,}{milliseconds(cursor, question, {}):>10.1f}")
+
+
+def drawn(cursor: Cursor, times: int, chance: random.Random) -> list[dict[str, Any]]:
+    """Rows that are there, by which to ask: any of the first ones with a drawn id or after it."""
+    cursor.execute("SELECT min(transaction_id), max(transaction_id) FROM serving.enriched_transactions")
+    lowest, highest = cursor.fetchone() or (0, 0)
+    found = []
+    for _ in range(times):
+        cursor.execute(
+            "SELECT transaction_id, client_id, card_id, transacted_on, mcc, date_trunc('month', transacted_on)::date AS month"
+            " FROM facts.fct_transactions WHERE transaction_id >= %s ORDER BY transaction_id LIMIT 1",
+            (chance.randint(lowest, highest),),
+        )
+        names = [column.name for column in cursor.description or ()]
+        row = dict(zip(names, cursor.fetchone() or (), strict=True))
+        month: date = row["month"]
+        found.append({**row, "month_after": date(month.year + month.month // 12, month.month % 12 + 1, 1)})
+    return found
+
+
+def milliseconds(cursor: Cursor, question: str, values: dict[str, Any]) -> float:
+    """How long one question takes, its answer read."""
+    began = time.perf_counter()
+    cursor.execute(question, values)
+    cursor.fetchall()
+    return 1000 * (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main()
