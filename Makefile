@@ -8,6 +8,9 @@ DATA ?=
 SCALE ?=
 TESTS ?=
 ARGS ?=
+# Each worker has servers of its own; the tests of a file share what is built for them, and the long files come first.
+WORKERS ?= logical
+SIDE_BY_SIDE := --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PYTHON
 export SCALE
 
@@ -22,7 +25,7 @@ run: .venv/stamp ## From raw files to a served, verified warehouse: installs, st
 	@$(BIN)/revops run $(if $(DATA),--data "$(DATA)")
 
 test: lint ## Everything: lint, types, format, and all tests, on real servers
-	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(TESTS) $(ARGS)
 
 check: lint ## What needs no database: lint, types, format, unit tests
 	$(BIN)/python -m pytest -m unit $(ARGS)
