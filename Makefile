@@ -8,8 +8,8 @@ DATA ?=
 SCALE ?=
 TESTS ?=
 ARGS ?=
-# Each worker has servers of its own; the tests of a file share what is built for them, and the long files come first.
-WORKERS ?= logical
+# Each worker has servers of its own, unless all are told to use one; the tests of a file share what is built for them.
+WORKERS ?= $(if $(REVOPS_TEST_URL),0,logical)
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PYTHON
 export SCALE
