@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg2.errors
 from psycopg2 import sql
+from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from loaders.errors import DatabaseUnavailable
 
@@ -15,6 +18,25 @@ if TYPE_CHECKING:
 
 TIMEOUT = "200ms"
 ATTEMPTS = 300
+# A vacuum of the server's own gives way to whoever has waited for this long, a second unless told: longer than we may wait.
+VACUUM_GIVES_WAY = "50ms"
+_SET = """
+SELECT set_config('lock_timeout', %s, false),
+       CASE WHEN has_parameter_privilege('deadlock_timeout', 'SET') THEN set_config('deadlock_timeout', %s, false) END
+"""
+
+
+@contextmanager
+def briefly(cursor: Cursor) -> Iterator[None]:
+    """Statements inside wait for a lock for `TIMEOUT` at most; where the account may say so, a vacuum gives way before."""
+    cursor.execute("SELECT current_setting('lock_timeout'), current_setting('deadlock_timeout')")
+    before = cursor.fetchone()
+    cursor.execute(_SET, (TIMEOUT, VACUUM_GIVES_WAY))
+    try:
+        yield
+    finally:
+        if cursor.connection.info.transaction_status != TRANSACTION_STATUS_INERROR:  # whose end takes them back
+            cursor.execute(_SET, before)
 
 
 def patiently(cursor: Cursor, statement: sql.Composable) -> float:
@@ -27,9 +49,8 @@ def patiently(cursor: Cursor, statement: sql.Composable) -> float:
         DatabaseUnavailable: a reader did not let go for all attempts.
     """
     in_transaction = not cursor.connection.autocommit
-    cursor.execute("SELECT set_config('lock_timeout', %s, false)", (TIMEOUT,))
     longest = 0.0
-    try:
+    with briefly(cursor):
         for _ in range(ATTEMPTS):
             if in_transaction:
                 cursor.execute("SAVEPOINT patiently")
@@ -43,8 +64,6 @@ def patiently(cursor: Cursor, statement: sql.Composable) -> float:
                 time.sleep(0.1)
                 continue
             return max(longest, time.monotonic() - began)
-    finally:
-        cursor.execute("SELECT set_config('lock_timeout', '0', false)")
     raise DatabaseUnavailable(
         "A reader kept its lock for too long, so the new contents could not be put in place; the old ones are served.\n"
         "  End the long query (pg_stat_activity), then:  revops refresh"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2.errors
 from psycopg2 import sql
 
-from revops.hooks import catalog, declarations
+from revops.hooks import catalog, declarations, locks
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ RIGHTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 # REFRESH MATERIALIZED VIEW CONCURRENTLY makes a temporary table in the name of the view's owner.
 DATABASE_RIGHTS = ((LOADER, "CONNECT"), (TRANSFORMER, "CONNECT, TEMPORARY"), (ANALYST, "CONNECT"))
-
-LOCK_TIMEOUT = "200ms"
 
 _CLOSED_SCHEMA = """
 SELECT FROM pg_namespace
@@ -231,14 +229,12 @@ def _give_to_transformer(cursor: Cursor, schemas: list[str]) -> None:
     statements += [
         sql.SQL("ALTER TABLE {} OWNER TO {}").format(Relation(*row).identifier, owner) for row in cursor.fetchall()
     ]
-    cursor.execute("SELECT set_config('lock_timeout', %s, false)", (LOCK_TIMEOUT,))
     try:
-        for statement in statements:
-            cursor.execute(statement)
+        with locks.briefly(cursor):
+            for statement in statements:
+                cursor.execute(statement)
     except psycopg2.errors.LockNotAvailable as error:
         _log.info("%s: the next plan gives the rest to %s", str(error).splitlines()[0], TRANSFORMER)
-    finally:
-        cursor.execute("SELECT set_config('lock_timeout', '0', false)")
 
 
 def _answer(cursor: Cursor, question: str, *values: str) -> bool:
