@@ -9,11 +9,13 @@ from revops.hooks import roles, schema
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
+    from psycopg2.extensions import cursor as Cursor
 
 # PostgreSQL 16 brought the function; here is the same for 15, slower, for a cast that fails raises.
 _INPUT_IS_VALID = """
 CREATE OR REPLACE FUNCTION public.pg_input_is_valid(value text, type_name text) RETURNS boolean LANGUAGE plpgsql STABLE STRICT AS
-$$ BEGIN EXECUTE format('SELECT %L::%s', value, type_name::regtype || substring(type_name FROM '\\(.*\\)')); RETURN true;
+$$ BEGIN EXECUTE format('SELECT %L::%s', value, type_name::regtype || coalesce(substring(type_name FROM '\\(.*\\)'), ''));
+RETURN true;
 EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation THEN RETURN false; END $$
 """
 
@@ -24,10 +26,15 @@ def prepare(connection: Connection) -> None:
     with connection.cursor() as cursor:
         cursor.execute(duplicates.DDL)
         schema.create(cursor)
-        if connection.server_version < 160000:
-            cursor.execute(_INPUT_IS_VALID)
+        complete(cursor)
     connection.commit()
     connection.autocommit = True  # a role that another warehouse makes at the same moment is no error
     with connection.cursor() as cursor:
         roles.create(cursor)
     connection.autocommit = False
+
+
+def complete(cursor: Cursor) -> None:
+    """Creates what the models ask of a server and an older one lacks."""
+    if cursor.connection.server_version < 160000:
+        cursor.execute(_INPUT_IS_VALID)

@@ -9,12 +9,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from revops import server as revops_server
 from revops import settings as revops_settings
 from revops.server import Server
 
@@ -33,6 +34,12 @@ os.environ["REVOPS_HOME"] = str(RUN / "home")
 os.environ["REVOPS_ENV_FILE"] = str(RUN / "test.env")
 
 
+# No wheel carries PostgreSQL 15, which is supported as a server of somebody's: tests take the machine's, where there is one.
+PROGRAMS_15 = Path("/usr/lib/postgresql/15/bin")
+_of_the_wheel = revops_server.programs
+revops_server.programs = lambda version: PROGRAMS_15 if version == 15 else _of_the_wheel(version)
+
+
 @dataclass(frozen=True)
 class RunningServer:
     """A server for tests: `url` names its first database, `server` is None for one that is not ours."""
@@ -49,13 +56,8 @@ class RunningServer:
 def new_server(version: int = 18, home: Path | None = None, **variables: str) -> Server:
     """A server not yet started, with a home of its own under the tests' folder."""
     home = home or RUN / f"server-{version}-{secrets.token_hex(4)}"
-    environ = {
-        "REVOPS_HOME": str(home),
-        "REVOPS_ENV_FILE": str(home) + ".env",
-        "REVOPS_POSTGRES_VERSION": str(version),
-        **variables,
-    }
-    return Server(revops_settings.load(environ, ROOT))
+    environ = {"REVOPS_HOME": str(home), "REVOPS_ENV_FILE": str(home) + ".env", **variables}
+    return Server(replace(revops_settings.load(environ, ROOT), postgres_version=version))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -72,8 +74,7 @@ def _own_folder() -> Iterator[None]:
 
 def _clear(folder: Path) -> None:
     for data in folder.rglob("postmaster.pid"):
-        environ = {"REVOPS_HOME": str(data.parents[1]), "REVOPS_POSTGRES_VERSION": data.parent.name.rpartition("-")[2]}
-        Server(revops_settings.load(environ, ROOT)).down()
+        new_server(int(data.parent.name.rpartition("-")[2]), data.parents[1]).down()
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -11,6 +11,7 @@ import sqlglot
 from sqlmesh.core.macros import MacroEvaluator
 
 from macros import casting, incremental, masking  # noqa: F401  registers the macros
+from revops import bootstrap
 
 Evaluate = Callable[[str, Sequence[Any]], list[Any]]
 
@@ -30,6 +31,8 @@ def evaluate(module_database_url: str) -> Iterator[Evaluate]:
     """A function from a macro call on `landed`, a text column, and texts to what PostgreSQL makes of each."""
     connection = psycopg2.connect(module_database_url)
     connection.autocommit = True
+    with connection.cursor() as cursor:
+        bootstrap.complete(cursor)
 
     def on_server(call: str, texts: Sequence[Any]) -> list[Any]:
         with connection.cursor() as cursor:

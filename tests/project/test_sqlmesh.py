@@ -6,6 +6,7 @@ import io
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +17,8 @@ import pytest
 from sqlmesh.core.test.definition import ModelTest
 from sqlmesh.utils import Verbosity
 
+from revops import bootstrap, database, sqlmesh_project
 from revops import settings as revops_settings
-from revops import sqlmesh_project
 from tests.conftest import ROOT
 from tests.project import strict
 
@@ -34,6 +35,8 @@ def context(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) 
         "REVOPS_ENV_FILE": str(home / ".env"),
     }
     settings = revops_settings.load(environ, ROOT)
+    with closing(database.connect(module_database_url)) as connection, connection, connection.cursor() as cursor:
+        bootstrap.complete(cursor)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.child_environment(module_database_url, environ).items():
             patch.setenv(name, value)
