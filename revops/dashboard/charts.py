@@ -153,7 +153,9 @@ def rules_by_era(rules: pd.DataFrame) -> Any:
         alt.Chart()
         .mark_bar()
         .encode(
-            y=alt.Y("measured_name:N", title=None, axis=alt.Axis(labelLimit=220)),
+            y=alt.Y(
+                "measured_name:N", title=None, sort=list(rules["measured_name"].unique()), axis=alt.Axis(labelLimit=220)
+            ),
             yOffset=alt.YOffset("measure:N"),
             x=alt.X("percent:Q", title="%"),
             color=alt.Color(

@@ -160,5 +160,5 @@ SELECT era, is_tuning, measured_kind, measured_name, SUM(alert_count) AS alert_c
        SUM(value_caught) AS value_caught, SUM(value_of_false_positives) AS value_of_false_positives
 FROM serving.rule_performance
 GROUP BY era, is_tuning, measured_kind, measured_name
-ORDER BY era, measured_kind, measured_name
+ORDER BY era, measured_kind, CASE measured_kind WHEN 'score' THEN LENGTH(measured_name) END, measured_name
 """

@@ -16,7 +16,15 @@ from tests.end_to_end.browser import Served, looking, served
 from tests.oracle import built
 from tests.oracle.built import Built
 
-PAGES = ("Overview", "Revenue", "Declines", "Fraud", "Alerts", "Rules")
+# Each page, and what else can be chosen on it.
+PAGES = {
+    "Overview": (),
+    "Revenue": ("Card type", "All"),
+    "Declines": ("1 year",),
+    "Fraud": ("By value", "All"),
+    "Alerts": ("Newest",),
+    "Rules": ("Score and cards",),
+}
 FAULTS = "[data-testid=stException], [data-testid=stAlertContentError], [data-testid=stAlertContentInfo]"
 DRAWN = "[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg, [data-testid=stDataFrame] canvas"
 KEY = "33" * 32
@@ -68,13 +76,19 @@ def test_the_headline_is_what_the_database_says_on_every_page_nothing_fails_and_
         )
         assert shown["Net volume"] == f"${expected['net_volume']:,}"
         assert shown["Active clients"] == f"{expected['active_clients']:,}"
-        for name in PAGES:
+        for name, choices in PAGES.items():
             page.get_by_role("link", name=name).click()
             page.get_by_role("heading", name=expected["month"] if name == "Overview" else name).first.wait_for()
             _wait(page)
             page.locator(DRAWN).first.wait_for()
             page.screenshot(path=str(tmp_path / f"{name}.png"))
             assert page.locator(FAULTS).all_inner_texts() == [], name
+            for choice in choices:
+                page.get_by_test_id("stBaseButton-segmented_control").filter(has_text=choice).click()
+                page.get_by_test_id("stBaseButton-segmented_controlActive").filter(has_text=choice).wait_for()
+                page.wait_for_timeout(500)  # the page is made anew
+                page.locator("[data-test-script-state=notRunning]").wait_for()
+                assert page.locator(FAULTS).all_inner_texts() == [], choice
         assert urlsplit(warehouse_of_all_models.url).password not in page.content()
     assert outside == set()
 

@@ -155,7 +155,11 @@ def test_a_port_that_is_taken_is_refused_before_anything_starts(command: str, tm
         done = subprocess.run(
             [*REVOPS, command, "--port", port],
             cwd=ROOT,
-            env={"REVOPS_HOME": str(home), "REVOPS_ENV_FILE": str(tmp_path / "env"), "PATH": "/usr/bin:/bin"},
+            env={
+                "REVOPS_HOME": str(home),
+                "REVOPS_ENV_FILE": str(tmp_path / "env"),
+                "DB_CONNECTION_STRING": "postgresql://u@127.0.0.1:1/d",
+            },
             capture_output=True,
             text=True,
             timeout=60,
@@ -170,7 +174,16 @@ def test_a_port_that_is_taken_is_refused_before_anything_starts(command: str, tm
 
 
 @pytest.mark.unit
-def test_it_tells_nobody_and_asks_nobody() -> None:
+def test_it_tells_nobody_and_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamlit import net_util
+    from streamlit.web import cli
+
+    def ask_outside() -> str:
+        raise AssertionError("asked a server outside")
+
+    monkeypatch.setattr(net_util, "get_external_ip", ask_outside)
+    monkeypatch.setattr(cli, "main", lambda prog_name: net_util.get_external_ip())
+    serve.main()
     options = serve.command("127.0.0.1", 8501)
     assert "--browser.gatherUsageStats=false" in options
     assert "--server.headless=true" in options
