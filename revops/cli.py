@@ -274,9 +274,29 @@ def sqlmesh(arguments: Sequence[str]) -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 def ui(host: str, port: int) -> None:
     """Open SQLMesh's user interface in a browser: lineage, models, plans."""
+    _function("revops.ports", "check")(host, port)
     settings, dsn = _start()
     click.echo(f"SQLMesh UI: http://{host}:{port}  (Ctrl-C ends it)")
     _execute(_sqlmesh(settings, ["ui", "--host", host, "--port", str(port)]), settings.child_environment(dsn))
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65535))
+def dashboard(host: str, port: int) -> None:
+    """Open the analysts' dashboard in a browser: revenue, declines, fraud, alerts; reads serving only.
+
+    It has no login of its own: whoever reaches the port reads what an analyst reads.
+    """
+    from revops import ports
+    from revops.dashboard import serve
+
+    ports.check(host, port)
+    settings, dsn = _start()
+    if host not in serve.LOOPBACK:
+        logging.getLogger(__name__).warning("There is no login: whoever reaches %s reads what an analyst reads.", host)
+    click.echo(f"Dashboard: http://{host}:{port}  (Ctrl-C ends it)")
+    _execute(serve.command(host, port), serve.environment(settings.child_environment(dsn)))
 
 
 @cli.command()

@@ -31,6 +31,7 @@ CHOICES = (
     Choice("7", "Status", ("status",)),
     Choice("8", "SQLMesh UI: lineage in the browser", ("ui",)),
     Choice("9", "psql", ("psql",)),
+    Choice("d", "Dashboard: revenue, declines, fraud and alerts in the browser", ("dashboard",)),
     Choice("u", "Show the database's URL (with its password)", ("url",)),
     Choice("g", "Generate demo files into data/demo_files", ("generate", "--out", "data/demo_files")),
 )

@@ -18,6 +18,7 @@ RAW = Path("data/raw")
 DEMO = Path("data/demo")
 DEMO_SCALE = 0.05
 SYNTHETIC = "Synthetic demo data, made by revops generate: no row of it is real."
+MARK = "SELECT obj_description(to_regnamespace('raw'), 'pg_namespace')"
 
 _log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ def generate_files(out: Path, scale: float, seed: int) -> None:
 
 def is_synthetic(dsn: str) -> bool:
     """Whether the warehouse says of itself that it holds demo data: a comment on its schema raw, for all to see."""
-    return _ask(dsn, "SELECT obj_description(to_regnamespace('raw'), 'pg_namespace')") == SYNTHETIC
+    return _ask(dsn, MARK) == SYNTHETIC
 
 
 def mark_synthetic(dsn: str, synthetic: bool) -> None:

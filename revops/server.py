@@ -14,7 +14,7 @@ from pathlib import Path
 
 from loaders.errors import DatabaseUnavailable
 from revops import account as accounts
-from revops import envfile, postmaster
+from revops import envfile, ports, postmaster
 from revops.cluster import HOST, ROLE, Cluster, last_line
 from revops.postmaster import Postmaster
 from revops.settings import Settings
@@ -86,14 +86,14 @@ class Server:
     def _start(self, account: accounts.Account) -> Postmaster:
         failure = "no free port"
         for port in self._ports():
-            if not _free(port):
+            if ports.refusal(HOST, port):
                 failure = f"port {port} of {HOST} is taken"
                 continue
             self.cluster.configure(account, port)
             try:
                 running = self._wait_ready(self._launch(account))
             except DatabaseUnavailable as error:
-                if _free(port):
+                if not ports.refusal(HOST, port):
                     raise
                 failure = str(error)  # somebody took the port in between
                 continue
@@ -247,16 +247,3 @@ def _refusal(url: str) -> str:
     except psycopg2.OperationalError as error:
         return str(error)
     return ""
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-            probe.listen(1)
-        except OSError:
-            return False
-    with socket.socket() as probe:  # macOS lets us bind beside a server that listens on all addresses
-        probe.settimeout(1)
-        return probe.connect_ex((HOST, port)) != 0

@@ -45,7 +45,7 @@ def of(dsn: str, results: Sequence[Any], synthetic: bool) -> str:
         f"         {name} url    prints it with its password",
         f"         CREATE ROLE alice LOGIN PASSWORD '...' IN ROLE {ANALYST};   lets in an analyst, who reads serving only",
         "Next     SELECT * FROM serving.enriched_transactions LIMIT 10;",
-        f"         {name} verify | status | ui | sqlmesh plan dev",
+        f"         {name} verify | status | dashboard | ui | sqlmesh plan dev",
     ]
     return "\n".join(lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from psycopg2 import sql
 
 from tests.conftest import RunningServer
+from tests.end_to_end import browser
 from tests.end_to_end.warehouse import Warehouse, copy_of_project
 
 # SQLMesh's state names the database, so that every copy has to have the same name: one at a time.
@@ -83,3 +85,13 @@ def empty_warehouse(built: Built, tmp_path: Path) -> Warehouse:
 def warehouse_url(warehouse: Warehouse) -> str:
     """The database of a built warehouse that the test may do anything to."""
     return warehouse.url
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    found = next((path for name in browser.NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no Chromium: .ci/run installs it")
+        pytest.skip("no Chromium on this machine: install it to look at pages")
+    return found

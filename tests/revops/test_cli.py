@@ -57,7 +57,7 @@ def test_every_command_of_the_contract_is_there(project: Project) -> None:
     commands = set(cli.cli.commands)
     assert commands >= {
         *("run", "load", "replay", "rotate-key", "build", "refresh", "verify", "status", "generate"),
-        *("up", "down", "url", "psql", "sqlmesh", "ui", "doctor"),
+        *("up", "down", "url", "psql", "sqlmesh", "ui", "dashboard", "doctor"),
     }
     assert "--data" in project.run("run", "--help").stdout
 

@@ -16,6 +16,7 @@ from tests.conftest import ROOT
 def test_option_6_is_the_full_run_and_every_choice_is_a_command() -> None:
     by_key = {choice.key: choice.command for choice in menu.CHOICES}
     assert by_key["6"] == ("run",)
+    assert by_key["d"] == ("dashboard",)
     assert [by_key[key][0] for key in "1245"] == ["load", "build", "refresh", "verify"]
     assert {command[0] for command in by_key.values()} <= set(cli.cli.commands)
     assert len(by_key) == len(menu.CHOICES)

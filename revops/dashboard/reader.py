@@ -1,0 +1,95 @@
+"""Reads the warehouse for one page: read only, one snapshot, in the analyst's name where that can be. Owns no statement."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from psycopg2 import errors, extensions, sql
+
+from loaders.errors import UsageError
+from revops import database
+from revops.hooks.roles import ANALYST
+from revops.settings import CONNECTION, EMBEDDED_URL
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+# A page that is left open must neither keep the server busy nor hold up a refresh that waits for its locks.
+LIMITS = {"statement_timeout": "30s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "15s"}
+
+# Figures are drawn and shown, never added up to the cent here; charts know no decimals.
+_FLOATS = extensions.new_type(
+    extensions.DECIMAL.values, "FLOATS", lambda text, _: None if text is None else float(text)
+)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One transaction to read in.
+
+    Attributes:
+        cursor: where statements run.
+        reads_as: the role in whose name.
+    """
+
+    cursor: Cursor
+    reads_as: str
+
+    def rows(self, statement: str, values: Mapping[str, object] | None = None) -> pd.DataFrame:
+        """What a statement returns; money and rates as floats, of which no row is lost but some cents may be."""
+        self.cursor.execute(statement, values)
+        names = [column.name for column in self.cursor.description or ()]
+        found: pd.DataFrame = pd.DataFrame(self.cursor.fetchall(), columns=names)
+        return found
+
+    def value(self, statement: str) -> Any:
+        """The first value of the first row."""
+        self.cursor.execute(statement)
+        row = self.cursor.fetchone()
+        return row[0] if row else None
+
+
+def url(environ: Mapping[str, str] | None = None) -> str:
+    """The database's URL, password included, from where `revops dashboard` put it.
+
+    Raises:
+        UsageError: it is not there; the page was started by something else.
+    """
+    environ = os.environ if environ is None else environ
+    found = environ.get(EMBEDDED_URL) or environ.get(CONNECTION)
+    if not found:
+        raise UsageError("The dashboard does not know its database.\n  Start it with: revops dashboard")
+    return found
+
+
+@contextmanager
+def opened(dsn: str) -> Iterator[Reader]:
+    """A connection for as long as a page is made: what it shows is of one moment, whatever is built meanwhile.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached.
+    """
+    with closing(database.connect(dsn, "revops dashboard")) as connection:
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        extensions.register_type(_FLOATS, connection)
+        with connection.cursor() as cursor:
+            for name, limit in LIMITS.items():
+                cursor.execute("SELECT set_config(%s, %s, FALSE)", (name, limit))
+            yield Reader(cursor, _become_analyst(cursor))
+
+
+def _become_analyst(cursor: Cursor) -> str:
+    """Takes the analyst's role where there is one and the account may; returns the role that reads."""
+    cursor.execute("SAVEPOINT as_account")
+    try:
+        cursor.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(ANALYST)))
+    except (errors.InsufficientPrivilege, errors.InvalidParameterValue, errors.UndefinedObject):
+        cursor.execute("ROLLBACK TO SAVEPOINT as_account")
+    cursor.execute("SELECT current_user")
+    row = cursor.fetchone()
+    return str(row[0]) if row else ""
