@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 from sqlmesh import SQL, macro
 
 
@@ -11,9 +13,11 @@ def landed_in_range(evaluator, landed_date: SQL, transacted_at: SQL):
 
     A row's days are those its text begins with: comparing text lets PostgreSQL find a day by index. A row that no fact can
     be made of on its own day (no date, before 2000, of a day that is not over) belongs to 2000-01-01, and is only looked
-    for where that day is asked for.
+    for where that day is asked for. So all rows belong to a range from there to the last day that is over.
     """
-    start, end, execution = (evaluator.locals[name] for name in ("start_ds", "end_ds", "execution_ds"))
+    start, end, execution = (str(evaluator.locals[name]) for name in ("start_ds", "end_ds", "execution_ds"))
+    if start <= "2000-01-01" and date.fromisoformat(execution) - date.fromisoformat(end) <= timedelta(days=1):
+        return "TRUE"
     return f"""
     (
       {landed_date} BETWEEN '{start}' AND '{end} 24'

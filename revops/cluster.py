@@ -96,7 +96,7 @@ class Cluster:
 
     def configure(self, account: Account, port: int) -> None:
         """Writes the settings anew, for this machine as it is now."""
-        settings = tuning.server_settings(tuning.Machine.measure(self.home)) | {
+        settings = tuning.server_settings(tuning.Machine.measure(self.home), self.version) | {
             **FIXED,
             "port": str(port),
             "log_directory": str(self.log_folder),

@@ -39,8 +39,8 @@ class Machine:
         )
 
 
-def server_settings(machine: Machine) -> dict[str, str]:
-    """PostgreSQL settings for one warehouse server that shares the machine with its loaders."""
+def server_settings(machine: Machine, version: int = 18) -> dict[str, str]:
+    """PostgreSQL settings for one warehouse server of a major version that shares the machine with its loaders."""
     work_mem = _clamp(machine.memory // 24, 16 * MIB, GIB)
     settings = {
         # Bulk loads: CTAS and COPY into a new table write no WAL; nothing replicates from here.
@@ -70,6 +70,10 @@ def server_settings(machine: Machine) -> dict[str, str]:
         "max_locks_per_transaction": "256",  # one lock per partition and index touched
         "autovacuum": "on",
     }
+    if version >= 18:
+        settings["io_method"] = (
+            "sync"  # what is read lies in the system's cache: to pass it between processes costs a tenth
+        )
     # Parallel hash joins live in /dev/shm; containers often give it 64 MB, and a query then dies on "No space left".
     if machine.shm is not None and machine.shm < 3 * work_mem:
         settings["dynamic_shared_memory_type"] = "mmap"

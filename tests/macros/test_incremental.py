@@ -66,6 +66,18 @@ def test_the_first_day_of_2000_has_all_rows_without_a_usable_day(
     assert _is_in_range(connection, landed, at, "2000-01-01", "2000-01-01", "2019-10-03") is expected
 
 
+@pytest.mark.parametrize(
+    ("landed", "at"), [("2019-10-02 23:59:59",) * 2, ("2019-10-03 00:00:00",) * 2, ("x", None), (None, None)]
+)
+def test_every_row_belongs_to_all_days(landed: str | None, at: str | None, connection: Connection) -> None:
+    assert (
+        expand("@landed_in_range(landed, at)", start_ds="2000-01-01", end_ds="2019-10-02", execution_ds="2019-10-03")
+        == "TRUE"
+    )
+    parts = (("2000-01-01", "2010-12-31"), ("2011-01-01", "2019-10-02"))  # as the parts of all days say, too
+    assert any(_is_in_range(connection, landed, at, *part, "2019-10-03") for part in parts)
+
+
 @pytest.mark.parametrize(("fault", "expected"), [(None, True), ("", False), ("date is before 2000", False)])
 def test_a_row_is_sound_that_has_no_fault(fault: str | None, expected: bool, connection: Connection) -> None:
     with connection.cursor() as cursor:

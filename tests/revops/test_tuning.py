@@ -33,6 +33,12 @@ def test_the_measured_machine_gets_the_measured_settings() -> None:
     assert settings["max_parallel_maintenance_workers"] == "1"
 
 
+def test_a_server_is_told_only_what_its_version_knows() -> None:
+    machine = Machine(24 * GIB, cores=2, disk=100 * GIB)
+    assert server_settings(machine, 18)["io_method"] == "sync"
+    assert "io_method" not in server_settings(machine, 16)
+
+
 def test_the_log_of_changes_never_fills_a_small_disk() -> None:
     assert _mb(server_settings(Machine(24 * GIB, 2, disk=8 * GIB))["max_wal_size"]) == 2048
 
