@@ -43,7 +43,7 @@ lock: .venv/stamp ## Make requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header --extra dev pyproject.toml -o requirements.lock
 
-audit: .venv/stamp ## Look up known vulnerabilities of the locked dependencies; needs pypi.org
+audit: .venv/stamp ## Look up known vulnerabilities of the locked dependencies; needs the network
 	$(BIN)/uv tool run --from 'pip-audit>=2.10,<3' pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
 clean: ## Remove .venv, caches and demo files; the warehouse in .warehouse stays

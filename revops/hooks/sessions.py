@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
@@ -48,25 +48,35 @@ def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list
         free: SimpleQueue[Connection] = SimpleQueue()
         for session in sessions:
             free.put(session)
+        errors: list[BaseException] = []
 
-        def run(task: Callable[[Cursor], T]) -> T:
+        def run(task: Callable[[Cursor], T]) -> T | None:
             session = free.get()
             try:
+                if errors:
+                    return None
                 with session, session.cursor() as own:
                     return task(own)
+            except BaseException as error:
+                errors.append(error)
+                raise
             finally:
                 free.put(session)
 
         with ThreadPoolExecutor(count) as pool:
             running = [pool.submit(run, task) for task in tasks]
             try:
-                return [each.result() for each in running]
-            except BaseException:
-                for each in running:
-                    each.cancel()
-                for session in sessions:
-                    session.cancel()
+                wait(running, return_when=FIRST_EXCEPTION)
+            except BaseException as interrupt:
+                errors.append(interrupt)
                 raise
+            finally:
+                while wait(running, timeout=0.1).not_done:
+                    for session in sessions:
+                        session.cancel()  # the statement that runs; none where it is between two
+        if errors:
+            raise errors[0]
+        return [each.result() for each in running]  # type: ignore[misc]  # None only beside an error
 
 
 def _workers(cursor: Cursor) -> int:
