@@ -25,15 +25,16 @@ class CsvReader:
     rows. A quoted field may hold line ends; the row then has the number of its first line.
     """
 
-    def __init__(self, stream: ByteStream, name: str, encoder: RowEncoder, file_id: int) -> None:
+    def __init__(self, stream: ByteStream, name: str, encoder: RowEncoder) -> None:
         self._stream = stream
         self._name = name
         self._encoder = encoder
-        self._prefix = f"{file_id},"
         self._source = encoder.source
         self._line = 1
         self._checker = (
-            None if self._source.is_sensitive else BlockChecker(self._source, file_id, self._odd_line, encoder.keys)
+            None
+            if self._source.is_sensitive
+            else BlockChecker(self._source, encoder.prefix, self._odd_line, encoder.keys)
         )
 
     def chunks(self) -> Iterator[Chunk]:
@@ -136,7 +137,7 @@ class CsvReader:
             landed = self._landed(chunk, record, self._line)
             if landed is not None:
                 chunk.rows += 1
-                out.append(f"{self._prefix}{self._line},{landed}")
+                out.append(f"{self._encoder.prefix}{self._line},{landed}")
             used += len(record)
             place += span or 1
             self._line += span or 1

@@ -266,14 +266,14 @@ def _copy(cur: cursor, job: Job, stream: ByteStream, file_id: int) -> tuple[Tall
     large = file_id >= manifest.FIRST_LARGE_FILE_ID
     if large:
         postgres.create_partition(cur, job.source, file_id)
-    encoder = RowEncoder(job.source, file_id, job.tokenizer)
-    reader = _reader(job, encoder, stream, file_id)
+    encoder = RowEncoder(job.source, None if large else file_id, job.tokenizer)
+    reader = _reader(job, encoder, stream)
     taken = 0
     with read_ahead(reader.chunks()) as chunks:
         feed = _Feed(chunks, job, stream)
         while not feed.at_end:
             taken += postgres.copy_rows(
-                cur, job.source, file_id, feed.read, freeze=large and not feed.tally.rows_loaded
+                cur, job.source, file_id, feed.read, names_file=not large, freeze=large and not feed.tally.rows_loaded
             )
             feed.raise_failure()
             manifest.write_rejects(cur, file_id, job.file.name, feed.take_rejects())
@@ -299,14 +299,14 @@ def _check_rejects(job: Job, tally: Tally) -> None:
         )
 
 
-def _reader(job: Job, encoder: RowEncoder, stream: ByteStream, file_id: int) -> RowReader:
+def _reader(job: Job, encoder: RowEncoder, stream: ByteStream) -> RowReader:
     if job.file.is_parquet:
-        return CsvReader(stream, job.file.name, encoder, file_id)
+        return CsvReader(stream, job.file.name, encoder)
     if job.source.format == "labels_json":
-        return LabelsReader(stream, job.file.name, encoder, file_id)
+        return LabelsReader(stream, job.file.name, encoder)
     if job.source.format == "codes_json":
         return CodesReader(stream, job.file.name, encoder)
-    return CsvReader(stream, job.file.name, encoder, file_id)
+    return CsvReader(stream, job.file.name, encoder)
 
 
 class _Feed:

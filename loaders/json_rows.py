@@ -30,11 +30,11 @@ _CODES_CURE = 'It must be {"<code>": "<description>", ...}; get the file again.'
 class LabelsReader:
     """Streams `{"target": {"<id>": "Yes", ...}}` in constant memory. Rows are numbered by entry, from 1."""
 
-    def __init__(self, stream: ByteStream, name: str, encoder: RowEncoder, file_id: int) -> None:
+    def __init__(self, stream: ByteStream, name: str, encoder: RowEncoder) -> None:
         self._stream = stream
         self._name = name
         self._encoder = encoder
-        self._prefix = b"%d," % file_id
+        self._prefix = encoder.prefix.encode("ascii")
         self._entry = 1
 
     def chunks(self) -> Iterator[Chunk]:

@@ -136,16 +136,16 @@ def partition_of(source: Source, file_id: int) -> str:
 def create_partition(cur: cursor, source: Source, file_id: int) -> None:
     """Create the table that will hold a large file's rows; nobody sees it before it is attached.
 
-    Its columns are spelled out, not copied by LIKE: that would hold a lock on the parent as long as the file loads.
+    Its columns are spelled out, not copied by LIKE: that would hold a lock on the parent as long as the file loads. It
+    knows its file, so that no row has to say it.
     """
+    partition = sql.Identifier("raw", partition_of(source, file_id))
     cur.execute(
         sql.SQL("CREATE TABLE {} ({}, CHECK (_file_id >= {} AND _file_id < {}))").format(
-            sql.Identifier("raw", partition_of(source, file_id)),
-            _column_definitions(source),
-            sql.Literal(file_id),
-            sql.Literal(file_id + 1),
+            partition, _column_definitions(source), sql.Literal(file_id), sql.Literal(file_id + 1)
         )
     )
+    cur.execute(sql.SQL("ALTER TABLE {} ALTER _file_id SET DEFAULT {}").format(partition, sql.Literal(file_id)))
 
 
 def index_days(cur: cursor, source: Source, file_id: int) -> None:
@@ -215,7 +215,14 @@ def lock_patiently(cur: cursor, source: Source) -> None:
     cur.execute("SELECT set_config('lock_timeout', '0', true)")
 
 
-def copy_rows(cur: cursor, source: Source, file_id: int, read: Callable[..., bytes], freeze: bool) -> int:
+def copy_rows(
+    cur: cursor,
+    source: Source,
+    file_id: int,
+    read: Callable[..., bytes],
+    names_file: bool = True,
+    freeze: bool = False,
+) -> int:
     """COPY rows in the form of rows.Chunk into the partition of a file.
 
     Args:
@@ -223,13 +230,14 @@ def copy_rows(cur: cursor, source: Source, file_id: int, read: Callable[..., byt
         source: the relation.
         file_id: the file.
         read: returns the next rows, empty at the end; must not raise.
+        names_file: each row begins with the file's id; else the partition puts it there.
         freeze: the partition was created in this transaction and nothing has been copied into it yet.
 
     Returns:
         How many rows the server took.
     """
     flag = [REGULAR_COLUMN[0]] if source.shapes else []
-    columns = ["_file_id", "_line_number", *flag, *source.landed_columns]
+    columns = [*["_file_id"] * names_file, "_line_number", *flag, *source.landed_columns]
     options = sql.SQL("FORMAT text, DELIMITER ',', NULL '', ENCODING 'UTF8', FREEZE {}").format(sql.Literal(freeze))
     statement = sql.SQL("COPY {} ({}) FROM STDIN WITH ({})").format(
         sql.Identifier("raw", partition_of(source, file_id)), sql.SQL(", ").join(map(sql.Identifier, columns)), options

@@ -178,7 +178,7 @@ def _encoded(
 
 def _land(cur: cursor, source: Source, landed: LandedFile, rows: Sequence[_Correction], chunk: Chunk) -> None:
     blocks = iter([chunk.copy])
-    postgres.copy_rows(cur, source, landed.file_id, lambda _: next(blocks, b""), freeze=False)
+    postgres.copy_rows(cur, source, landed.file_id, lambda _: next(blocks, b""))
     tally = Tally()
     tally.add(chunk)
     manifest.replayed(cur, landed.file_id, tally, [row.line_number for row in rows], source.amount_column is not None)

@@ -56,8 +56,8 @@ class Chunk:
     """Some rows ready for COPY, and what to count of them.
 
     Attributes:
-        copy: rows in COPY's text format, fields separated by commas, empty = NULL; first _file_id, _line_number and,
-            where the relation has it, _is_regular.
+        copy: rows in COPY's text format, fields separated by commas, empty = NULL; first _file_id, unless the
+            table knows it, _line_number and, where the relation has it, _is_regular.
         rows: how many rows `copy` holds.
         rejects: the rows beside them that cannot be landed.
         cents: the sum of their amounts, in cents.
@@ -183,12 +183,13 @@ class RowEncoder:
 
     Attributes:
         source: the relation.
+        prefix: what each row for COPY begins with: the file's id, nothing where all rows of the table are of the file.
         keys: what is known of the keys of all rows of the file, those included that went the quick way.
     """
 
-    def __init__(self, source: Source, file_id: int, tokenizer: Tokenizer | None) -> None:
+    def __init__(self, source: Source, file_id: int | None, tokenizer: Tokenizer | None) -> None:
         self.source = source
-        self._prefix = f"{file_id},"
+        self.prefix = "" if file_id is None else f"{file_id},"
         self._tokenizer = tokenizer
         columns = source.columns
         self._keys = [(columns.index(name), name) for name in source.key_columns]
@@ -215,7 +216,7 @@ class RowEncoder:
         landed = self.landed(chunk, fields, line_number, raw)
         if landed is not None:
             chunk.rows += 1
-            lines.append(f"{self._prefix}{line_number},{landed}")
+            lines.append(f"{self.prefix}{line_number},{landed}")
 
     def landed(self, chunk: Chunk, fields: Sequence[str], line_number: int, raw: str) -> str | None:
         """Check one row and count it; return its fields in COPY's form, None when it went into the rejects.

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.unit
 
 def read(data: bytes, block: int = 1 << 20, quick: bool = True, source: Any = TRANSACTIONS) -> Any:
     tokenizer = Tokenizer(b"k" * 32) if source.pan_column else None
-    reader = CsvReader(Bytes(data, block), "made.csv", RowEncoder(source, 9, tokenizer), 9)  # type: ignore[arg-type]
+    reader = CsvReader(Bytes(data, block), "made.csv", RowEncoder(source, 9, tokenizer))  # type: ignore[arg-type]
     if not quick:
         reader._checker = None
     return gathered(reader.chunks())

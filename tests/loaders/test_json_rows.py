@@ -21,7 +21,7 @@ pytestmark = pytest.mark.unit
 
 def labels(data: bytes, block: int = 1 << 20) -> Any:
     encoder = RowEncoder(SOURCES["fraud_labels"], 9, None)
-    return gathered(LabelsReader(Bytes(data, block), "labels.json", encoder, 9).chunks())  # type: ignore[arg-type]
+    return gathered(LabelsReader(Bytes(data, block), "labels.json", encoder).chunks())  # type: ignore[arg-type]
 
 
 def codes(data: bytes) -> Any:

@@ -61,7 +61,7 @@ def _row(draw: st.DrawFn) -> str:
 
 
 def _read(data: bytes, quick: bool) -> list[list[str]]:
-    reader = CsvReader(Bytes(data), "made.csv", RowEncoder(TRANSACTIONS, 9, None), 9)  # type: ignore[arg-type]
+    reader = CsvReader(Bytes(data), "made.csv", RowEncoder(TRANSACTIONS, 9, None))  # type: ignore[arg-type]
     if not quick:
         reader._checker = None
     return [line.split(",", 3) for line in gathered(reader.chunks())[0]]
