@@ -36,5 +36,8 @@ def prepare(connection: Connection) -> None:
 
 def complete(cursor: Cursor) -> None:
     """Creates what the models ask of a server and an older one lacks."""
-    if cursor.connection.server_version < 160000:
+    if cursor.connection.server_version >= 160000:
+        return
+    cursor.execute("SELECT prosrc FROM pg_proc WHERE oid = to_regprocedure('public.pg_input_is_valid(text, text)')")
+    if (cursor.fetchone() or (None,))[0] != _INPUT_IS_VALID.split("$$")[1]:  # another account may have made it
         cursor.execute(_INPUT_IS_VALID)

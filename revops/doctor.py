@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WANTED = (
     ("jit", ("off",), "compiling costs more than it saves here"),
     ("synchronous_commit", ("off", "local"), "many small commits wait for the disk"),
-    ("parallel_tuple_cost", ("0.01",), "at the default a join of millions of rows stays on one core"),
+    ("parallel_tuple_cost", ("0.01", "0.001", "0"), "at the default a join of millions of rows stays on one core"),
     ("wal_level", ("minimal",), "bulk loads write all rows to the log too; needed where a replica exists"),
     ("fsync", ("on",), "a power cut can destroy the database"),
 )

@@ -33,6 +33,7 @@ def refresh(settings: Settings, mode: str = "auto") -> None:
         found = _materialized(cursor)
         if not found:
             raise UsageError("There is nothing to refresh: nothing is built yet.\n  revops run")
+        materialized_views.reap(cursor)  # what a refresh that failed had built and nobody was shown
         for model, view, declared in found:
             query = catalog.view_definition(cursor, view)
             assert query is not None

@@ -92,7 +92,7 @@ def _plain_logging() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server_of(_own_folder: None) -> Callable[[int], RunningServer]:
-    """A function from a major version (18 or 16) to a running server of it, one per session."""
+    """A function from a major version (18, 16, or an installed 15) to a running server of it, one per session."""
     running: dict[int, RunningServer] = {}
 
     def start(version: int) -> RunningServer:

@@ -1,7 +1,8 @@
-"""Reads the warehouse for one page: read only, one snapshot, in the analyst's name where that can be. Owns no statement."""
+"""Reads the warehouse for one page: read only, in the analyst's name where that can be. Owns no statement."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
 # A page that is left open must neither keep the server busy nor hold up a refresh that waits for its locks.
-LIMITS = {"statement_timeout": "30s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "15s"}
+LIMITS = {"statement_timeout": "30s", "lock_timeout": "10s"}
 
 # Figures are drawn and shown, never added up to the cent here; charts know no decimals.
 _FLOATS = extensions.new_type(
@@ -28,9 +29,12 @@ _FLOATS = extensions.new_type(
 )
 
 
+_log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class Reader:
-    """One transaction to read in.
+    """One connection to read on.
 
     Attributes:
         cursor: where statements run.
@@ -69,13 +73,16 @@ def url(environ: Mapping[str, str] | None = None) -> str:
 
 @contextmanager
 def opened(dsn: str) -> Iterator[Reader]:
-    """A connection for as long as a page is made: what it shows is of one moment, whatever is built meanwhile.
+    """A connection for as long as a page is made.
+
+    Each statement sees what is served at its moment. One snapshot for the whole page would not do: a view that a promotion
+    points at a table younger than the snapshot shows no row.
 
     Raises:
         DatabaseUnavailable: the database cannot be reached.
     """
     with closing(database.connect(dsn, "revops dashboard")) as connection:
-        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        connection.set_session(readonly=True, autocommit=True)
         extensions.register_type(_FLOATS, connection)
         with connection.cursor() as cursor:
             for name, limit in LIMITS.items():
@@ -85,11 +92,10 @@ def opened(dsn: str) -> Iterator[Reader]:
 
 def _become_analyst(cursor: Cursor) -> str:
     """Takes the analyst's role where there is one and the account may; returns the role that reads."""
-    cursor.execute("SAVEPOINT as_account")
     try:
         cursor.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(ANALYST)))
-    except (errors.InsufficientPrivilege, errors.InvalidParameterValue, errors.UndefinedObject):
-        cursor.execute("ROLLBACK TO SAVEPOINT as_account")
+    except (errors.InsufficientPrivilege, errors.InvalidParameterValue, errors.UndefinedObject) as error:
+        _log.debug("reading as the account: %s", error)
     cursor.execute("SELECT current_user")
     row = cursor.fetchone()
     return str(row[0]) if row else ""

@@ -50,6 +50,7 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
                 "%s hangs on a view of %s: where that is made anew, it is dropped and restored", other, environment
             )
         _relax(cursor, environment, snapshots)
+        materialized_views.reap(cursor)  # what a plan that failed had built and nobody was shown
         for view, query, declared in _materialized(adapter, snapshots):
             if catalog.exists(cursor, view) and not _is_materialized(cursor, view):
                 # A version that is coming back: built before it is promoted, so that its readers find it materialized.

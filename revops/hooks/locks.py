@@ -35,7 +35,10 @@ def briefly(cursor: Cursor) -> Iterator[None]:
     try:
         yield
     finally:
-        if cursor.connection.info.transaction_status != TRANSACTION_STATUS_INERROR:  # whose end takes them back
+        lost = cursor.connection.closed
+        if (
+            not lost and cursor.connection.info.transaction_status != TRANSACTION_STATUS_INERROR
+        ):  # its end takes them back
             cursor.execute(_SET, before)
 
 

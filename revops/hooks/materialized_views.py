@@ -123,12 +123,9 @@ def refresh(
     mode = _cheaper_mode(cursor, served) if mode == "auto" else mode
     in_place = [task for task in stale if mode == "concurrently" and task[1] is not None]
     anew = [task for task in stale if task not in in_place]
-    # What is refreshed in its place is seen at the end of the cursor's transaction, all at once; what is built beside, when
-    # it is composed.
+    # What is refreshed in its place is seen when the cursor's transaction ends; what is built beside, when it is composed.
     refreshed = [_refresh_in_place(cursor, served, part, latest, why) for _, part, why in in_place if part is not None]
-    refreshed += sessions.side_by_side(
-        cursor, [partial(_build, served, query, period, part, declared, latest, why) for period, part, why in anew]
-    )
+    refreshed += _build_all(cursor, served, query, declared, latest, anew)
     current = sorted([*current, *refreshed], key=lambda part: part.period.label)
     if (
         refreshed
@@ -310,8 +307,27 @@ def _refresh_in_place(cursor: Cursor, served: Relation, part: Part, latest: int,
     cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(part.relation.identifier))
     row = cursor.fetchone()
     now = replace(part, row_count=int(row[0]) if row else 0, last_evaluation_id=latest)
-    _tell(cursor, served, now, "concurrently", reason, part, began)
+    _tell(cursor, served, now, "concurrently", reason, part, time.monotonic() - began)
     return now
+
+
+def _build_all(
+    cursor: Cursor,
+    served: Relation,
+    query: str,
+    declared: Declarations,
+    latest: int,
+    anew: list[tuple[Period, Part | None, str]],
+) -> list[Part]:
+    """Builds parts side by side, and tells of each its share of the time that all took."""
+    began = time.monotonic()
+    built = sessions.side_by_side(
+        cursor, [partial(_build, served, query, period, part, declared, latest) for period, part, _ in anew]
+    )
+    share = (time.monotonic() - began) / (sum(seconds for _, seconds in built) or 1)
+    for (now, seconds), (_, part, reason) in zip(built, anew, strict=True):
+        _tell(cursor, served, now, "swap" if part is not None else "build", reason, part, seconds * share)
+    return [now for now, _ in built]
 
 
 def _build(
@@ -321,10 +337,9 @@ def _build(
     part: Part | None,
     declared: Declarations,
     latest: int,
-    reason: str,
     cursor: Cursor,
-) -> Part:
-    """Builds a part beside the one that stands, if any."""
+) -> tuple[Part, float]:
+    """Builds a part beside the one that stands, if any; returns it and the seconds that it took."""
     began = time.monotonic()
     wanted = declared.materialized_view
     assert wanted is not None
@@ -343,12 +358,11 @@ def _build(
     cursor.execute("RESET default_statistics_target")
     # Who reads the composing view reads its parts in the name of its owner.
     roles.share_owner(cursor, relation, served)
-    _tell(cursor, served, now, "swap" if part is not None else "build", reason, part, began)
-    return now
+    return now, time.monotonic() - began
 
 
 def _tell(
-    cursor: Cursor, served: Relation, now: Part, mode: str, reason: str, before: Part | None, began: float
+    cursor: Cursor, served: Relation, now: Part, mode: str, reason: str, before: Part | None, seconds: float
 ) -> None:
     cursor.execute(
         "INSERT INTO ops.refresh_history (relation, part, mode, reason, rows_before, rows_after, seconds)"
@@ -360,7 +374,7 @@ def _tell(
             reason,
             before.row_count if before else None,
             now.row_count,
-            time.monotonic() - began,
+            seconds,
         ),
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 MOST = 4
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 def beside(connection: Connection, autocommit: bool = True) -> Connection:
@@ -44,7 +47,11 @@ def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list
     if count < 2:
         return [task(cursor) for task in tasks]
     with ExitStack() as opened:
-        sessions = [opened.enter_context(closing(beside(cursor.connection, autocommit=False))) for _ in range(count)]
+        sessions = list(_opened(cursor.connection, count, opened))
+        if len(sessions) < 2:
+            return [task(cursor) for task in tasks]
+        # Who asks waits in a transaction that does nothing meanwhile.
+        cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
         free: SimpleQueue[Connection] = SimpleQueue()
         for session in sessions:
             free.put(session)
@@ -73,10 +80,22 @@ def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list
             finally:
                 while wait(running, timeout=0.1).not_done:
                     for session in sessions:
-                        session.cancel()  # the statement that runs; none where it is between two
+                        if not session.closed:
+                            with suppress(psycopg2.Error):  # lost meanwhile: the first error says more
+                                session.cancel()  # the statement that runs; none where it is between two
         if errors:
             raise errors[0]
         return [each.result() for each in running]  # type: ignore[misc]  # None only beside an error
+
+
+def _opened(connection: Connection, count: int, opened: ExitStack) -> Iterator[Connection]:
+    """As many connections as there may be, up to a count."""
+    for _ in range(count):
+        try:
+            yield opened.enter_context(closing(beside(connection, autocommit=False)))
+        except psycopg2.OperationalError as error:
+            _log.info("one connection fewer: %s", str(error).strip().splitlines()[0])
+            return
 
 
 def _workers(cursor: Cursor) -> int:

@@ -45,6 +45,7 @@ def dashboard(warehouse_of_all_models: Built, tmp_path_factory: pytest.TempPathF
 
 def _wait(page: Any) -> None:
     """Until the page has been made to its end."""
+    page.locator("[data-test-script-state=notRunning]").wait_for(state="attached", timeout=60_000)
     page.get_by_text("Read from serving as revops_analyst, read only.").wait_for(timeout=60_000)
 
 

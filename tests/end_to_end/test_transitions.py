@@ -241,6 +241,34 @@ def test_a_plan_that_failed_half_way_and_was_run_again(warehouse: Warehouse) -> 
     warehouse.assert_sound()
 
 
+def test_parts_that_a_failed_plan_had_built_make_way_for_the_next_one(warehouse: Warehouse) -> None:
+    from sqlmesh.utils.errors import SQLMeshError
+
+    def parts() -> int:
+        return int(warehouse.query("SELECT count(*) FROM pg_matviews")[0][0])
+
+    before, served = parts(), warehouse.served()
+    shown = "cards.card_brand::TEXT, /*"
+    fails_in_2019 = (
+        "(cards.card_brand || (1 / (EXTRACT(YEAR FROM facts.transacted_on) - 2019))::TEXT)::TEXT AS card_brand, /*"
+    )
+    warehouse.edit(ENRICHED, shown, fails_in_2019)
+    left = []
+    for _ in range(2):
+        with pytest.raises(SQLMeshError):
+            warehouse.plan()
+        left.append(parts())
+        assert warehouse.served() == served
+    assert before < left[0] < 2 * before, "some were to be built before one failed"
+    assert left[1] < 2 * before, "what the first had left is still there"
+    warehouse.edit(
+        ENRICHED, fails_in_2019, shown.replace("cards.card_brand::TEXT", "LOWER(cards.card_brand)::TEXT AS card_brand")
+    )
+    warehouse.plan()
+    assert parts() == before
+    warehouse.assert_sound()
+
+
 def test_nothing_materialized_is_left_over(warehouse: Warehouse) -> None:
     def parts() -> int:
         return int(warehouse.query("SELECT count(*) FROM pg_matviews")[0][0])
