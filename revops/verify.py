@@ -42,11 +42,16 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND n.nspname NOT IN ('pg_catalog', 'i
 GROUP BY 1, 2
 ORDER BY 1, 2
 """
-# Dates and hashes are passed over before the costly pattern: no run of digits in a date is long, and a hash is no card.
+# What is passed over before the costly pattern: values that were looked at here because they are common, and dates, in which
+# no run of digits is long. A hash is no card.
 _LONG_DIGITS = sql.SQL(
-    "octet_length({0}::text) >= 13 AND {0}::text NOT LIKE '____-__-__ __:__:__'"
+    "octet_length({0}::text) >= 13 AND {0}::text <> ALL ({1}::text[]) AND {0}::text NOT LIKE '____-__-__ __:__:__'"
     " AND {0}::text ~ '[0-9]([ -]?[0-9]){{12}}' AND {0}::text !~ '^[0-9a-f]{{32,64}}$'"
 )
+_COMMON = """
+SELECT attname, most_common_vals::text::text[] FROM pg_stats
+WHERE schemaname = %s AND tablename = %s AND most_common_vals IS NOT NULL AND attname = ANY (%s)
+"""
 _TIMES_AND_IDENTIFIERS = re.compile(r"\b1[0-9]{12}\b|\b(?=[0-9-]*[a-f])[0-9a-f-]{32,36}\b")
 _CARD_COLUMNS = """
 SELECT n.nspname, c.relname, a.attname
@@ -257,7 +262,11 @@ def _card_data(cursor: Cursor) -> Iterator[Result]:
     found: list[str] = []
     relations = cursor.fetchall()
     for schema, table, columns in relations:
-        suspicious = {column: _LONG_DIGITS.format(sql.Identifier(column)) for column in columns}
+        harmless = _harmless(cursor, schema, table, columns)
+        suspicious = {
+            column: _LONG_DIGITS.format(sql.Identifier(column), sql.Literal(harmless.get(column, [])))
+            for column in columns
+        }
         shown = sql.SQL(", ").join(
             sql.SQL("CASE WHEN {} THEN {}::text END").format(condition, sql.Identifier(column))
             for column, condition in suspicious.items()
@@ -282,6 +291,15 @@ def _card_data(cursor: Cursor) -> Iterator[Result]:
         "; ".join([*found, *named][:3])
         or f"{sum(len(columns) for _, _, columns in relations)} text columns searched for card numbers, no column for a CVV",
     )
+
+
+def _harmless(cursor: Cursor, schema: str, table: str, columns: list[str]) -> dict[str, list[str]]:
+    """Values that PostgreSQL noted as common, and that hold no long run of digits: the same text elsewhere holds none either."""
+    cursor.execute(_COMMON, (schema, table, columns))
+    return {
+        column: [text for text in values if len(text) >= 13 and not re.search("[0-9]([ -]?[0-9]){12}", text)]
+        for column, values in cursor.fetchall()
+    }
 
 
 def _access(cursor: Cursor) -> Iterator[Result]:
