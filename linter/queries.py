@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlglot import exp
+from sqlmesh.core.dialect import MacroFunc, MacroVar
 from sqlmesh.core.linter.rule import Rule, RuleViolation
 from sqlmesh.core.model import Model
 
@@ -32,6 +33,21 @@ OPERATORS: dict[type[Any], str] = {
 }
 PARTS = {"epoch", "isodow", "isoyear", "dow", "dayofweek", "dayofweekiso"}
 SIZED = {exp.DataType.Type.VARCHAR, exp.DataType.Type.CHAR, exp.DataType.Type.NCHAR, exp.DataType.Type.BPCHAR}
+
+
+class DaysAreSelected(Rule):
+    """A model of days selects them itself, by @in_range, @start_ds or the like: its first fill takes all it returns."""
+
+    def check_model(self, model: Model) -> RuleViolation | None:
+        """One violation where nothing in the query asks for the range."""
+        query = query_as_written(model)
+        if query is None or not model.kind.is_incremental_by_time_range:
+            return None
+        asked = {call.this.name.lower() for call in query.find_all(MacroFunc)}
+        asked |= {variable.name.lower() for variable in query.find_all(MacroVar)}
+        if any(name.endswith("_range") or name.startswith(("start_", "end_")) for name in asked):
+            return None
+        return self.violation(f"{model.name}: {self.summary}")
 
 
 class NoStarInAnyStep(Rule):

@@ -23,8 +23,8 @@ _RULES = {"DELETE": "revops_is_filled_delete", "INSERT": "revops_is_filled_inser
 def fill(cursor: Cursor, table: Relation, query: str) -> bool:
     """Fills the table, where it is empty and nothing hangs on it, with what SQLMesh is about to insert.
 
-    SQLMesh would also cut the rows off at the range. A model of ours selects its days itself; to ask once more of each row
-    would make PostgreSQL compute its time twice, and expect one row in two hundred.
+    SQLMesh would also cut the rows off at the range. A model selects its days itself, to which a lint rule sees; to ask once
+    more of each row would make PostgreSQL compute its time twice, and expect one row in two hundred.
 
     Args:
         cursor: in the transaction of the evaluation.

@@ -235,6 +235,27 @@ def test_no_step_selects_a_star(query: str, fires: bool, model_of: Make, message
     assert bool(messages_of(queries.NoStarInAnyStep, model_of(query=query))) is fires
 
 
+OF_DAYS = "kind INCREMENTAL_BY_TIME_RANGE (time_column seen_on), description 'One row per thing.', grain thing_id"
+
+
+@pytest.mark.parametrize(
+    ("header", "condition", "fires"),
+    [
+        (OF_DAYS, "TRUE", True),
+        (OF_DAYS, "@blank_to_null(thing_name) = 'a'", True),
+        (OF_DAYS, "@in_range(seen_on)", False),
+        (OF_DAYS, "@landed_in_range(landed_date, seen_at)", False),
+        (OF_DAYS, "seen_on BETWEEN @start_ds AND @end_ds", False),
+        (OF_DAYS.replace("INCREMENTAL_BY_TIME_RANGE (time_column seen_on)", "FULL"), "TRUE", False),
+    ],
+)
+def test_a_model_of_days_selects_them(
+    header: str, condition: str, fires: bool, model_of: Make, messages_of: Check
+) -> None:
+    query = f"SELECT thing_id::INT, seen_on::DATE FROM staging.stg_things WHERE {condition}"
+    assert bool(messages_of(queries.DaysAreSelected, model_of(header=header, query=query))) is fires
+
+
 @pytest.mark.parametrize(
     ("query", "poor"),
     [
