@@ -274,7 +274,9 @@ def sqlmesh(arguments: Sequence[str]) -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 def ui(host: str, port: int) -> None:
     """Open SQLMesh's user interface in a browser: lineage, models, plans."""
-    _function("revops.ports", "check")(host, port)
+    from revops import ports
+
+    ports.check(host, port)
     settings, dsn = _start()
     click.echo(f"SQLMesh UI: http://{host}:{port}  (Ctrl-C ends it)")
     _execute(_sqlmesh(settings, ["ui", "--host", host, "--port", str(port)]), settings.child_environment(dsn))

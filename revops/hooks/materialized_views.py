@@ -113,9 +113,11 @@ def refresh(
     latest = evaluations.latest(cursor, inputs)
     current: list[Part] = []
     stale: list[tuple[Period, Part | None, str]] = []
+    # Of a table that does not have the period's days, any change may be of any part.
+    by_days = [t for t in inputs if wanted.period is not None and wanted.period in catalog.columns(cursor, t)]
     for period in _periods(cursor, query, wanted):
         part = standing.get(period.label)
-        why = reason if part is None else _change(cursor, inputs, part, wanted, reason)
+        why = reason if part is None else _change(cursor, inputs, by_days, part, reason)
         if part is not None and why is None:
             current.append(part)
         else:
@@ -283,7 +285,7 @@ def _label(start: date, every: str) -> str:
     return f"{start:%Y}q{(start.month + 2) // 3}" if every == "quarter" else f"{start:%Y%m}"
 
 
-def _change(cursor: Cursor, inputs: list[Relation], part: Part, wanted: MaterializedView, reason: str) -> str | None:
+def _change(cursor: Cursor, inputs: list[Relation], by_days: list[Relation], part: Part, reason: str) -> str | None:
     """What changed below a part since it was refreshed; None for nothing."""
     since = part.last_evaluation_id
     if reason == "forced":
@@ -291,8 +293,6 @@ def _change(cursor: Cursor, inputs: list[Relation], part: Part, wanted: Material
     changed = evaluations.whole_changes(cursor, inputs, since)
     if changed:
         return f"{reason}: changed {', '.join(changed)}"
-    # Of a table that does not have the period's days, any change may be of any part.
-    by_days = [t for t in inputs if wanted.period is not None and wanted.period in catalog.columns(cursor, t)]
     others = [t for t in inputs if t not in by_days]
     if evaluations.days_changed(
         cursor, by_days, since, part.period.starts_on, part.period.ends_before
