@@ -1,6 +1,6 @@
 """Keys, indexes and materialized views, declared in the model that has them.
 
-A declaration says what is to be; it does nothing where it stands. `@apply_declarations` and `@serve_declarations`, which
+A declaration says what is to be; it does nothing where it stands. `@apply_declarations`, `@serve_declarations` and others, which
 config.yaml adds to each model, and `@begin_change` and `@end_change`, which it puts around each plan and run, bring the
 database to what is declared: see revops/hooks. All are metadata: to add an index rebuilds no table.
 """
@@ -57,6 +57,16 @@ def apply_declarations(evaluator):
         from revops.hooks.events import after_evaluation
 
         after_evaluation(evaluator)
+    return None
+
+
+@macro(metadata_only=True)
+def prepare_promotion(evaluator):
+    """First in the transaction of a promotion: the view that is to be made anew is dropped when no reader is held up by it."""
+    if evaluator.runtime_stage == "promoting":
+        from revops.hooks.events import before_promotion
+
+        before_promotion(evaluator)
     return None
 
 

@@ -64,6 +64,7 @@ SELECT
 FROM facts.fct_transactions AS facts
 LEFT JOIN facts.fct_outcomes AS outcomes
   ON outcomes.transaction_id = facts.transaction_id
+  AND outcomes.transacted_on = facts.transacted_on
 LEFT JOIN dimensions.dim_users AS clients
   ON clients.client_id = facts.client_id
 LEFT JOIN dimensions.dim_cards AS cards

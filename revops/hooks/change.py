@@ -13,7 +13,7 @@ import psycopg2.errors
 from psycopg2 import sql
 
 from revops import lock
-from revops.hooks import catalog, declarations, dependents, keys, materialized_views, roles, schema, sessions
+from revops.hooks import catalog, declarations, dependents, keys, locks, materialized_views, roles, schema, sessions
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def set_aside_foreign_keys(cursor: Cursor) -> None:
     for _, name in cursor.fetchall():
         table = Relation.parse(name)
         for key in catalog.foreign_keys(cursor, table):
-            keys.drop_foreign_key(cursor, table, key.name)
+            keys.drop_constraint(cursor, table, key.name)
 
 
 def _is_alive(session: connection) -> bool:
@@ -190,9 +190,10 @@ def _restore_relaxed(cursor: Cursor, environment: str) -> None:
         try:
             if catalog.is_table(cursor, table) and name not in {k.name for k in catalog.foreign_keys(cursor, table)}:
                 definition = definition.removesuffix(" NOT VALID") + " NOT VALID"
-                cursor.execute(
+                locks.patiently(
+                    cursor,
                     sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} ").format(table.identifier, sql.Identifier(name))
-                    + sql.SQL(definition)
+                    + sql.SQL(definition),
                 )
                 cursor.execute(
                     sql.SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(table.identifier, sql.Identifier(name))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from revops.hooks import bulk, change, declarations, dependents, evaluations, keys, materialized_views
+from psycopg2 import sql
+
+from revops.hooks import bulk, change, declarations, dependents, evaluations, keys, locks, materialized_views
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
@@ -49,6 +51,16 @@ def after_evaluation(evaluator: MacroEvaluator) -> None:
             bulk.finish(cursor, relation)
         keys.build(cursor, relation, declared)
         evaluations.record(cursor, relation, model, _days(evaluator))
+
+
+def before_promotion(evaluator: MacroEvaluator) -> None:
+    """Drops the environment's view, as SQLMesh is about to, but without making others queue behind a long reader of it.
+
+    SQLMesh would wait for that reader for as long as it takes, and whoever asks for the view meanwhile would wait with it.
+    """
+    view = Relation.of(evaluator.locals["this_model"])
+    statement = sql.SQL("DROP VIEW IF EXISTS {} CASCADE").format(view.identifier)
+    locks.patiently(evaluator.engine_adapter.cursor, statement)
 
 
 def after_promotion(evaluator: MacroEvaluator) -> None:

@@ -82,11 +82,7 @@ def relax_foreign_keys(
     for key in catalog.foreign_keys(cursor, table):
         if expected.get(key.columns[0]) != key.parent:
             _log.info("dropping foreign key %s of %s: it points at %s", key.name, table, key.parent)
-            cursor.execute(
-                sql.SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}").format(
-                    table.identifier, sql.Identifier(key.name)
-                )
-            )
+            drop_constraint(cursor, table, key.name)
 
 
 def point_foreign_keys(
@@ -107,9 +103,7 @@ def point_foreign_keys(
     names = {foreign_key_name(table, key) for key in declared.foreign_keys}
     for column, key in standing.items():
         if key.name not in names and column not in {wanted.column for wanted in declared.foreign_keys}:
-            cursor.execute(
-                sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table.identifier, sql.Identifier(key.name))
-            )
+            drop_constraint(cursor, table, key.name)
     for wanted in declared.foreign_keys:
         parent = parents.get(wanted.parent)
         if parent is None or not catalog.is_table(cursor, parent):
@@ -118,7 +112,8 @@ def point_foreign_keys(
         found = standing.get(wanted.column)
         if found is None:
             _log.info("pointing foreign key %s at %s", name, parent)
-            cursor.execute(
+            locks.patiently(
+                cursor,
                 sql.SQL(
                     "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({})"
                     " DEFERRABLE INITIALLY DEFERRED NOT VALID"
@@ -128,7 +123,7 @@ def point_foreign_keys(
                     sql.Identifier(wanted.column),
                     parent.identifier,
                     sql.Identifier(wanted.parent_column),
-                )
+                ),
             )
         if found is None or not found.is_validated:
             cursor.execute(
@@ -138,8 +133,8 @@ def point_foreign_keys(
             )
 
 
-def drop_foreign_key(cursor: Cursor, table: Relation, name: str) -> None:
-    """Drops a foreign key, which takes a short exclusive lock on both tables."""
+def drop_constraint(cursor: Cursor, table: Relation, name: str) -> None:
+    """Drops a key, which takes a short exclusive lock on the table, and of a foreign key on both."""
     locks.patiently(
         cursor, sql.SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}").format(table.identifier, sql.Identifier(name))
     )
@@ -187,10 +182,34 @@ def _add_primary_key(cursor: Cursor, table: Relation, columns: tuple[str, ...]) 
 def _reconcile_primary_key(cursor: Cursor, table: Relation, columns: tuple[str, ...]) -> None:
     found = catalog.has_primary_key(cursor, table)
     if found is not None and found[1] != columns:
-        cursor.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table.identifier, sql.Identifier(found[0])))
+        drop_constraint(cursor, table, found[0])
         found = None
     if found is None and columns:
-        _add_primary_key(cursor, table, columns)
+        _add_primary_key_while_read(cursor, table, columns)
+
+
+def _add_primary_key_while_read(cursor: Cursor, table: Relation, columns: tuple[str, ...]) -> None:
+    """Adds a primary key to a table in use: what takes long is done first, under locks that let others read and write."""
+    unique = Index(columns, is_unique=True)
+    cursor.execute(create_index(table, unique, concurrently=True))
+    change = sql.SQL("ALTER TABLE {} ").format(table.identifier)
+    checks = {column: bounded_name(table.name, column, "known") for column in columns}
+    for column, check in checks.items():
+        drop_constraint(cursor, table, check)  # of one that was killed half way
+        locks.patiently(
+            cursor,
+            change
+            + sql.SQL("ADD CONSTRAINT {} CHECK ({} IS NOT NULL) NOT VALID").format(
+                sql.Identifier(check), sql.Identifier(column)
+            ),
+        )
+        cursor.execute(change + sql.SQL("VALIDATE CONSTRAINT {}").format(sql.Identifier(check)))
+    key = sql.SQL("ADD CONSTRAINT {} PRIMARY KEY USING INDEX {}").format(
+        sql.Identifier(bounded_name(table.name, "pk")), sql.Identifier(index_name(table, unique))
+    )
+    locks.patiently(cursor, change + key)
+    for check in checks.values():
+        drop_constraint(cursor, table, check)
 
 
 def _prefix(table: Relation) -> str:

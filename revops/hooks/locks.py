@@ -68,6 +68,6 @@ def patiently(cursor: Cursor, statement: sql.Composable) -> float:
                 continue
             return max(longest, time.monotonic() - began)
     raise DatabaseUnavailable(
-        "A reader kept its lock for too long, so the new contents could not be put in place; the old ones are served.\n"
-        "  End the long query (pg_stat_activity), then:  revops refresh"
+        "A reader kept its lock for too long, so what is new could not be put in place; what was served is served still.\n"
+        "  End the long query (pg_stat_activity), and do it again."
     )

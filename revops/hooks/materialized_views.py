@@ -16,17 +16,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg2.errors
 from psycopg2 import sql
 
-from loaders.errors import UsageError
-from revops.hooks import catalog, evaluations, keys, locks, roles, sessions
+from revops.hooks import catalog, evaluations, keys, locks, periods, roles, sessions
 from revops.hooks.catalog import Relation
-from revops.hooks.declarations import Declarations, Index, MaterializedView
+from revops.hooks.declarations import Declarations, Index
+from revops.hooks.periods import Period
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -59,15 +58,6 @@ def deferred() -> Iterator[None]:
         yield
     finally:
         _deferring = False
-
-
-@dataclass(frozen=True)
-class Period:
-    """Days from `starts_on` to before `ends_before`; all rows where both are None."""
-
-    label: str
-    starts_on: date | None = None
-    ends_before: date | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +105,7 @@ def refresh(
     stale: list[tuple[Period, Part | None, str]] = []
     # Of a table that does not have the period's days, any change may be of any part.
     by_days = [t for t in inputs if wanted.period is not None and wanted.period in catalog.columns(cursor, t)]
-    for period in _periods(cursor, query, wanted):
+    for period in periods.holding_rows(cursor, query, wanted):
         part = standing.get(period.label)
         why = reason if part is None else _change(cursor, inputs, by_days, part, reason)
         if part is not None and why is None:
@@ -238,53 +228,6 @@ def _parts(cursor: Cursor, served: Relation) -> list[Part]:
     ]
 
 
-def _periods(cursor: Cursor, query: str, wanted: MaterializedView) -> Iterator[Period]:
-    """The periods that hold rows, oldest first; found by looking up the next day after each, not by reading all.
-
-    Where there is no row, or no column for periods, one period of all rows.
-    """
-    if wanted.period is None:
-        yield Period("all")
-        return
-    column = sql.Identifier(wanted.period)
-    contents = sql.SQL("SELECT {} FROM (").format(column) + sql.SQL(query) + sql.SQL(") AS contents")
-    cursor.execute(contents + sql.SQL(" WHERE {} IS NULL LIMIT 1").format(column))
-    if cursor.fetchone() is not None:
-        raise UsageError(
-            f"@materialized_view: a row has no {wanted.period}, so it belongs to no period.\n"
-            "  Declare a column that is never NULL, or no period."
-        )
-    after = None
-    while True:
-        cursor.execute(
-            sql.SQL(
-                "SELECT date_trunc(%(every)s, day)::date, (date_trunc(%(every)s, day) + %(step)s::interval)::date FROM ("
-            )
-            + contents
-            + sql.SQL(
-                " WHERE {column} >= coalesce(%(after)s::date, '-infinity') ORDER BY {column} LIMIT 1) AS next (day)"
-            ).format(column=column),
-            {
-                "every": wanted.every,
-                "step": "3 months" if wanted.every == "quarter" else f"1 {wanted.every}",
-                "after": after,
-            },
-        )
-        row = cursor.fetchone()
-        if row is None:
-            if after is None:
-                yield Period("all")
-            return
-        start, after = row
-        yield Period(_label(start, wanted.every), start, after)
-
-
-def _label(start: date, every: str) -> str:
-    if every == "year":
-        return f"{start:%Y}"
-    return f"{start:%Y}q{(start.month + 2) // 3}" if every == "quarter" else f"{start:%Y%m}"
-
-
 def _change(cursor: Cursor, inputs: list[Relation], by_days: list[Relation], part: Part, reason: str) -> str | None:
     """What changed below a part since it was refreshed; None for nothing."""
     since = part.last_evaluation_id
@@ -344,11 +287,8 @@ def _build(
     wanted = declared.materialized_view
     assert wanted is not None
     relation = _free_name(cursor, served, period, part)
-    statement = sql.SQL("CREATE MATERIALIZED VIEW {} AS SELECT * FROM (").format(relation.identifier)
-    statement += sql.SQL(query) + sql.SQL(") AS contents") + _bounds(wanted, period)
-    if wanted.sorted_by:
-        statement += sql.SQL(" ORDER BY ") + sql.SQL(", ").join(map(sql.Identifier, wanted.sorted_by))
-    cursor.execute(statement)
+    statement = sql.SQL("CREATE MATERIALIZED VIEW {} AS ").format(relation.identifier)
+    cursor.execute(statement + periods.query_of(query, wanted, period))
     now = Part(relation, period, cursor.rowcount, latest)
     for index in indexes_of(declared):
         cursor.execute(keys.create_index(relation, index))
@@ -403,14 +343,6 @@ def _free_name(cursor: Cursor, served: Relation, period: Period, part: Part | No
         relation = served.sibling(f"{served.name}_{period.label}_{number}")
         if not catalog.exists(cursor, relation):
             return relation
-
-
-def _bounds(wanted: MaterializedView, period: Period) -> sql.Composable:
-    if wanted.period is None or period.starts_on is None:
-        return sql.SQL("")
-    return sql.SQL(" WHERE {0} >= {1} AND {0} < {2}").format(
-        sql.Identifier(wanted.period), sql.Literal(period.starts_on), sql.Literal(period.ends_before)
-    )
 
 
 def _compose(cursor: Cursor, served: Relation, parts: list[Part]) -> None:

@@ -43,7 +43,8 @@ def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list
     fails, those that run are cancelled and the others are not begun; what was committed stays. Where there is one task, or
     one worker, all is done in the cursor's own transaction.
     """
-    count = min(len(tasks), _workers(cursor))
+    workers = _workers(cursor)
+    count = min(len(tasks), workers)
     if count < 2:
         return [task(cursor) for task in tasks]
     with ExitStack() as opened:
@@ -54,6 +55,7 @@ def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list
         cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
         free: SimpleQueue[Connection] = SimpleQueue()
         for session in sessions:
+            _share_workers(session, workers // len(sessions))
             free.put(session)
         errors: list[BaseException] = []
 
@@ -96,6 +98,13 @@ def _opened(connection: Connection, count: int, opened: ExitStack) -> Iterator[C
         except psycopg2.OperationalError as error:
             _log.info("one connection fewer: %s", str(error).strip().splitlines()[0])
             return
+
+
+def _share_workers(session: Connection, share: int) -> None:
+    """Leaves a session its share of the workers: what runs side by side need not run in parallel, which costs more in all."""
+    with session, session.cursor() as cursor:
+        for setting in ("max_parallel_workers_per_gather", "max_parallel_maintenance_workers"):
+            cursor.execute("SELECT set_config(%s, %s, false)", (setting, str(share - 1)))
 
 
 def _workers(cursor: Cursor) -> int:
