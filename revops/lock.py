@@ -96,8 +96,8 @@ def acquire(cursor: Cursor, environ: MutableMapping[str, str] | None = None) -> 
 
 
 def release(cursor: Cursor) -> None:
-    """Frees the lock of the cursor's session, where `acquire` returned True."""
-    cursor.execute("SELECT pg_advisory_unlock(%s)", (KEY,))
+    """Frees the lock, if the cursor's session has it."""
+    cursor.execute("SELECT pg_advisory_unlock_all()")
 
 
 @contextmanager

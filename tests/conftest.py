@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import secrets
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 
@@ -22,6 +24,10 @@ from revops.server import Server
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = Path(tempfile.gettempdir()) / f"revops-tests-{os.geteuid()}"
 RUN = RUNS / str(os.getpid())
+
+# How long an example takes says nothing of the code while others run beside it.
+hypothesis.settings.register_profile("patient", deadline=None, parent=hypothesis.settings.get_profile("default"))
+hypothesis.settings.load_profile("patient")
 
 # No test, and no process that a test starts, may see the developer's own server, `.env` or database.
 for _name in [
@@ -64,9 +70,11 @@ def new_server(version: int = 18, home: Path | None = None, **variables: str) ->
 def _own_folder() -> Iterator[None]:
     """A folder for this run; servers and folders of runs that were killed are cleared away."""
     RUNS.mkdir(mode=0o755, exist_ok=True)
-    for left in RUNS.iterdir():
-        if left.name.isdigit() and not psutil.pid_exists(int(left.name)):
-            _clear(left)
+    with (RUNS / "clearing").open("w") as clearing:
+        fcntl.flock(clearing, fcntl.LOCK_EX)  # workers begin together, and one may take away what another looks at
+        for left in RUNS.iterdir():
+            if left.name.isdigit() and not psutil.pid_exists(int(left.name)):
+                _clear(left)
     RUN.mkdir(exist_ok=True)
     yield
     _clear(RUN)

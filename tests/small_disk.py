@@ -6,8 +6,9 @@ import os
 import secrets
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,21 @@ class SmallDisk:
     def leave(self, size: int) -> None:
         """Leaves so many bytes free."""
         self.clear()
+        self._settle()
         (self.folder / "ballast").write_bytes(bytes(shutil.disk_usage(self.folder).free - size))
+
+    def _settle(self) -> None:
+        """Waits until nobody is left who may still give back what he had taken."""
+        with closing(psycopg2.connect(self.url)) as connection, connection.cursor() as cursor:
+            for _ in range(400):
+                cursor.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                )
+                if cursor.fetchone() == (0,):
+                    return
+                connection.rollback()
+                time.sleep(0.05)
 
     def clear(self) -> None:
         """Leaves all free again."""

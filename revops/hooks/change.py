@@ -72,6 +72,7 @@ def end(adapter: Any, environment: str, snapshots: list[Any]) -> None:
             materialized_views.reap(cursor)
             built = [*_physical(snapshots).values(), *_views(environment, snapshots)]
             roles.settle(cursor, {relation.schema for relation in built})
+            lock.release(cursor)  # not when the server gets to know that the session is closed
     finally:
         session.close()
 

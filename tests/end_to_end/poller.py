@@ -15,7 +15,7 @@ def main(url: str, query: str, pause: float, reconnects: bool) -> None:
     seen: set[str] = set()
     polls, longest, error = 0, 0.0, ""
     cursor = connected(url)
-    while not told_to_end(pause):
+    while not (told_to_end(pause) and polls > 10):
         began = time.monotonic()
         try:
             cursor = cursor or connected(url)

@@ -177,22 +177,27 @@ def its_group(process: subprocess.Popen[bytes], disturbed: Disturbed, chance: ra
 
 def a_session(process: subprocess.Popen[bytes], disturbed: Disturbed, chance: random.Random) -> bool:
     """The server ends one of ours, as an administrator may: the others go on."""
-    return end_one_of_ours(disturbed, chance, signal.SIGTERM)
+    return end_one_of_ours(process, disturbed, chance, signal.SIGTERM)
 
 
 def a_backend(process: subprocess.Popen[bytes], disturbed: Disturbed, chance: random.Random) -> bool:
     """Whereupon the server ends all sessions, also the reader's, and recovers."""
-    return end_one_of_ours(disturbed, chance, signal.SIGKILL)
+    return end_one_of_ours(process, disturbed, chance, signal.SIGKILL)
 
 
-def end_one_of_ours(disturbed: Disturbed, chance: random.Random, number: signal.Signals) -> bool:
+def end_one_of_ours(
+    process: subprocess.Popen[bytes], disturbed: Disturbed, chance: random.Random, number: signal.Signals
+) -> bool:
+    """Ends a session of the command, once it has one."""
     ours = "SELECT pid FROM pg_stat_activity WHERE application_name ~ '^(revops|sqlmesh)' ORDER BY pid"
     disturbed.server.up()  # it may still recover from the last kill
-    found = [pid for (pid,) in disturbed.warehouse.query(ours)]
-    if found:
-        with suppress(ProcessLookupError):
-            os.kill(chance.choice(found), number)
-            return True
+    while process.poll() is None:
+        found = [pid for (pid,) in disturbed.warehouse.query(ours)]
+        if found:
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(found), number)
+                return True
+        time.sleep(0.05)
     return False
 
 

@@ -60,7 +60,7 @@ class Warehouse:
         os.environ.update(self.settings.child_environment(self.url, {}))
         os.environ["REVOPS_PAN_KEY"] = "11" * 32
         try:
-            with lock.hold(self.url, "test"):
+            with lock.hold(self.url, "test", wait=20):
                 yield
         finally:
             os.environ.clear()

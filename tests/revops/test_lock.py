@@ -76,7 +76,7 @@ def test_it_is_free_again_afterwards_also_after_an_error(database_url: str) -> N
     with pytest.raises(ZeroDivisionError), lock.hold(database_url, "build"):
         raise ZeroDivisionError
     assert lock.HOLDER not in os.environ
-    with lock.hold(database_url, "build") as taken:
+    with lock.hold(database_url, "build", wait=20) as taken:  # the server has yet to see that the connection is gone
         assert taken
     assert ask(database_url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = "
                "(SELECT oid FROM pg_database WHERE datname = current_database())") == 0  # fmt: skip

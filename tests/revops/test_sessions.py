@@ -63,7 +63,9 @@ def test_one_that_fails_ends_the_others_at_once_and_takes_back_only_what_was_not
 ) -> None:
     def fail(cursor: Cursor) -> None:
         cursor.execute("INSERT INTO done VALUES (2)")
-        time.sleep(0.5)
+        deadline = time.monotonic() + 20
+        while not ask(database_url, "SELECT count(*) FROM done") and time.monotonic() < deadline:
+            time.sleep(0.05)
         cursor.execute("SELECT 1 / 0")
 
     def last_long(cursor: Cursor) -> None:
