@@ -125,7 +125,6 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
         tally.rows_read, tally.rows_loaded, tally.rows_rejected,
     )  # fmt: skip
     if landed.is_large:
-        postgres.index_days(cur, source, file_id)
         postgres.attach_partition(cur, source, file_id)
     has_amounts, has_dates = source.amount_column is not None, source.date_column is not None
     manifest.record(cur, "landed", landed, tally, started_at, has_amounts, has_dates, keys)

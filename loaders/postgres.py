@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _COPY_BUFFER = 1 << 20
 _PAGES_PER_RANGE = 16  # of 8 KiB: about 900 transactions, a quarter of a day
+_WITHOUT_AN_INDEX = """
+SELECT relname FROM pg_partition_tree(to_regclass(%s)) JOIN pg_class ON oid = relid
+WHERE isleaf AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relid)
+"""
 _LOCK_ATTEMPT_MS = 300
 _LOCK_PATIENCE_SECONDS = 60.0
 _SCHEMA_LOCK = 7_305_301  # any constant: keeps two first landings from creating the same tables
@@ -148,18 +152,19 @@ def create_partition(cur: cursor, source: Source, file_id: int) -> None:
     cur.execute(sql.SQL("ALTER TABLE {} ALTER _file_id SET DEFAULT {}").format(partition, sql.Literal(file_id)))
 
 
-def index_days(cur: cursor, source: Source, file_id: int) -> None:
-    """Let a day of a large file be found without reading all of it.
+def index_days(cur: cursor, source: Source) -> None:
+    """Let a day be found without reading all of the large files that landed since this was last called.
 
     The published files are in order of time, so it is enough to note the first and last date of every few pages. It is
     done when all rows are there: one more pass over them, where noting as they come would cost each row.
     """
-    if source.date_column is not None:
+    if source.date_column is None:
+        return
+    cur.execute(_WITHOUT_AN_INDEX, (f"raw.{source.relation}",))
+    for (partition,) in cur.fetchall():
         cur.execute(
             sql.SQL("CREATE INDEX ON {} USING brin ({}) WITH (pages_per_range = {})").format(
-                sql.Identifier("raw", partition_of(source, file_id)),
-                sql.Identifier(source.date_column),
-                sql.Literal(_PAGES_PER_RANGE),
+                sql.Identifier("raw", partition), sql.Identifier(source.date_column), sql.Literal(_PAGES_PER_RANGE)
             )
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -74,15 +75,17 @@ def build(settings: Settings, environment: str = PROD) -> None:
     began = time.monotonic()
     with closing(database.connect(dsn, "revops build")) as connection:
         bootstrap.prepare(connection)
-        pending = find(connection)
         _log.info("planning %s", environment)
-        with closing(sqlmesh_project.context(settings)) as context:
-            try:
-                sqlmesh_project.apply(context, environment)
-                if environment == PROD and pending.anything and not pending.first_build:
-                    _restate(context, connection, pending)
-            finally:
-                sqlmesh_project.note_audits(connection, environment)
+        with ThreadPoolExecutor(1, "pending") as beside:
+            finding = beside.submit(find, connection)  # the server's work, while Python reads the project
+            with closing(sqlmesh_project.context(settings)) as context:
+                pending = finding.result()
+                try:
+                    sqlmesh_project.apply(context, environment)
+                    if environment == PROD and pending.anything and not pending.first_build:
+                        _restate(context, connection, pending)
+                finally:
+                    sqlmesh_project.note_audits(connection, environment)
         if environment == PROD:
             mark_built(connection, pending)
     _log.info("built %s in %.1f s", environment, time.monotonic() - began)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from loaders import duplicates
+from loaders import duplicates, postgres
+from loaders.sources import SOURCES
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -118,6 +119,7 @@ def find(connection: Connection) -> Pending:
         pending.relations = {row[0] for row in cursor.fetchall()}
         moved: set[str] = set()
         for relation in sorted(pending.relations):
+            postgres.index_days(cursor, SOURCES[relation])
             cursor.execute(_MUCH_IS_NEW, (relation,))
             if (cursor.fetchone() or (False,))[0]:
                 cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier("raw", relation)))

@@ -6,12 +6,16 @@ from contextlib import closing
 from pathlib import Path
 
 import psycopg2
+import pytest
 
+from loaders import file_landing
 from loaders.landing import land
+from loaders.manifest import FIRST_LARGE_FILE_ID
 from loaders.protect import KeyStore
 from loaders.replay import replay
 from revops import bootstrap, pending
-from tests.loaders.made import CARDS_HEADER, card, csv_file
+from tests.loaders.made import CARDS_HEADER, card, csv_file, transaction
+from tests.revops.processes import ask
 
 
 def test_a_replayed_row_makes_its_relation_pending_once(database_url: str, tmp_path: Path) -> None:
@@ -29,3 +33,23 @@ def test_a_replayed_row_makes_its_relation_pending_once(database_url: str, tmp_p
             pending.mark_built(connection, found)
             assert pending.find(connection).relations == set()
             connection.commit()
+
+
+def test_the_days_of_large_files_are_indexed_once(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexes = "SELECT array_agg(tablename::text ORDER BY tablename) FROM pg_indexes WHERE indexdef ~ 'brin'"
+    monkeypatch.setattr(file_landing, "LARGE_FILE_BYTES", 0)
+    known: list[str] = []
+    with closing(psycopg2.connect(database_url)) as connection:
+        for month in range(1, 4):
+            name = f"transactions_{month}.csv"
+            csv_file(tmp_path / "data", name, [transaction(month)])
+            land(database_url, tmp_path / "data")
+            bootstrap.prepare(connection)
+            connection.commit()
+            assert ask(database_url, indexes) == (known or None), "landing takes no time for it"
+            known.append(f"transactions_f{FIRST_LARGE_FILE_ID + month - 1}")
+            for _ in range(2):
+                pending.find(connection)
+                assert ask(database_url, indexes) == known
