@@ -1,26 +1,33 @@
 """Fills a table of days for the first time on all cores.
 
 SQLMesh creates such a table empty and fills it by DELETE and INSERT ... SELECT, of which PostgreSQL runs the query on one core;
-that of CREATE TABLE ... AS it runs on all. So an empty table is replaced, inside the transaction of the evaluation, by one
-made and filled in one statement, and two rules make SQLMesh's own DELETE and INSERT do nothing until that transaction's end.
+that of CREATE TABLE ... AS it runs on all, and of a table that is committed several indexes are built at once. So another
+table is made, filled and indexed on connections of our own, under a name that nobody knows; in the transaction of the
+evaluation it takes the place of the empty one, and two rules make SQLMesh's own DELETE and INSERT do nothing until its end.
 """
 
 from __future__ import annotations
 
+import logging
+import secrets
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from revops.hooks import catalog
+from loaders.errors import DatabaseUnavailable
+from revops.hooks import catalog, keys, locks, sessions
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
+    from revops.hooks.declarations import Declarations
+
+_log = logging.getLogger(__name__)
 _RULES = {"DELETE": "revops_is_filled_delete", "INSERT": "revops_is_filled_insert"}
 
 
-def fill(cursor: Cursor, table: Relation, query: str) -> bool:
+def fill(cursor: Cursor, table: Relation, query: str, declared: Declarations) -> bool:
     """Fills the table, where it is empty and nothing hangs on it, with what SQLMesh is about to insert.
 
     SQLMesh would also cut the rows off at the range. A model selects its days itself, to which a lint rule sees; to ask once
@@ -30,20 +37,26 @@ def fill(cursor: Cursor, table: Relation, query: str) -> bool:
         cursor: in the transaction of the evaluation.
         table: the physical table.
         query: the model's query on physical tables, for the days that are evaluated.
+        declared: the keys and indexes that the table is to have.
 
     Returns:
         Whether the table was filled; `finish` must then be called in the same transaction.
     """
     if not catalog.is_table(cursor, table) or catalog.readers_of(cursor, table) or _has_rows(cursor, table):
         return False
-    new = table.sibling(catalog.bounded_name(table.name, "new"))
+    new = table.sibling(catalog.bounded_name(f"new_{secrets.token_hex(4)}", table.name))
     columns = catalog.columns(cursor, table)
-    selected = sql.SQL(", ").join(map(sql.Identifier, columns))
-    statement = sql.SQL("CREATE TABLE {} AS SELECT {} FROM (").format(new.identifier, selected)
-    cursor.execute(statement + sql.SQL(query) + sql.SQL(") AS contents"))
+    with sessions.aside(cursor) as own:
+        try:
+            _make(own, new, columns, query)
+            keys.build_indexes(cursor, new, declared)
+        except BaseException:
+            _drop(own, new)
+            raise
     _copy_comments(cursor, table, new, columns)
     cursor.execute(sql.SQL("DROP TABLE {}").format(table.identifier))
     cursor.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(new.identifier, sql.Identifier(table.name)))
+    keys.rename_indexes(cursor, new, table, declared)
     for event, rule in _RULES.items():
         cursor.execute(
             sql.SQL("CREATE RULE {} AS ON {} TO {} DO INSTEAD NOTHING").format(
@@ -57,6 +70,29 @@ def finish(cursor: Cursor, table: Relation) -> None:
     """Lets the table be written to again."""
     for rule in _RULES.values():
         cursor.execute(sql.SQL("DROP RULE IF EXISTS {} ON {}").format(sql.Identifier(rule), table.identifier))
+
+
+def clear(cursor: Cursor) -> None:
+    """Drops tables that were made and never took their place, because their plan was killed or failed."""
+    cursor.execute(
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname ~ '^sqlmesh__' AND tablename ~ '^new_[0-9a-f]{8}__'"
+    )
+    for place in cursor.fetchall():
+        try:
+            locks.patiently(cursor, sql.SQL("DROP TABLE IF EXISTS {}").format(Relation(*place).identifier), attempts=10)
+        except DatabaseUnavailable as error:
+            _log.info("keeping %s for now: %s", ".".join(place), str(error).splitlines()[0])
+
+
+def _make(cursor: Cursor, table: Relation, columns: list[str], query: str) -> None:
+    selected = sql.SQL(", ").join(map(sql.Identifier, columns))
+    statement = sql.SQL("CREATE TABLE {} AS SELECT {} FROM (").format(table.identifier, selected)
+    cursor.execute(statement + sql.SQL(query) + sql.SQL(") AS contents"))
+
+
+def _drop(cursor: Cursor, table: Relation) -> None:
+    if not cursor.connection.closed:  # else the next plan clears it away
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table.identifier))
 
 
 def _has_rows(cursor: Cursor, table: Relation) -> bool:

@@ -13,7 +13,18 @@ import psycopg2.errors
 from psycopg2 import sql
 
 from revops import lock
-from revops.hooks import catalog, declarations, dependents, keys, locks, materialized_views, roles, schema, sessions
+from revops.hooks import (
+    bulk,
+    catalog,
+    declarations,
+    dependents,
+    keys,
+    locks,
+    materialized_views,
+    roles,
+    schema,
+    sessions,
+)
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
@@ -50,7 +61,8 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
                 "%s hangs on a view of %s: where that is made anew, it is dropped and restored", other, environment
             )
         _relax(cursor, environment, snapshots)
-        materialized_views.reap(cursor)  # what a plan that failed had built and nobody was shown
+        bulk.clear(cursor)  # what a plan that failed had built and nobody was shown
+        materialized_views.reap(cursor)
         for view, query, declared in _materialized(adapter, snapshots):
             if catalog.exists(cursor, view) and not _is_materialized(cursor, view):
                 # A version that is coming back: built before it is promoted, so that its readers find it materialized.

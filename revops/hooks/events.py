@@ -30,6 +30,7 @@ def before_evaluation(evaluator: MacroEvaluator) -> None:
         evaluator.engine_adapter.cursor,
         Relation.of(evaluator.locals["this_model"]),
         query.sql(dialect="postgres", comments=False),
+        declarations.of(model),
     )
 
 

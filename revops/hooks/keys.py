@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from revops.hooks import catalog, locks
+from revops.hooks import catalog, locks, sessions
 from revops.hooks.catalog import Relation, bounded_name
 from revops.hooks.declarations import Declarations, ForeignKey, Index
 
@@ -37,6 +38,25 @@ def build(cursor: Cursor, table: Relation, declared: Declarations) -> None:
     for wanted in declared.indexes:
         if index_name(table, wanted) not in standing:
             cursor.execute(create_index(table, wanted))
+
+
+def build_indexes(cursor: Cursor, table: Relation, declared: Declarations) -> None:
+    """Builds all indexes of a table that nobody reads yet side by side, the one of the primary key among them."""
+    by_length = sorted(_all_indexes(declared), key=lambda index: -len(index.columns))  # no long one last, and alone
+    sessions.side_by_side(cursor, [partial(_build_index, table, index) for index in by_length])
+
+
+def rename_indexes(cursor: Cursor, old: Relation, table: Relation, declared: Declarations) -> None:
+    """Gives the indexes of a table that was renamed the names that they have in it, and makes the first its primary key."""
+    for index in _all_indexes(declared):
+        was = table.sibling(index_name(old, index))
+        statement = sql.SQL("ALTER INDEX {} RENAME TO {}").format(
+            was.identifier, sql.Identifier(index_name(table, index))
+        )
+        cursor.execute(statement)
+    if declared.primary_key:
+        cursor.execute(_primary_key_of(table, declared.primary_key))
+    cursor.execute(sql.SQL("ANALYZE {}").format(table.identifier))
 
 
 def reconcile(cursor: Cursor, table: Relation, declared: Declarations) -> None:
@@ -190,8 +210,7 @@ def _reconcile_primary_key(cursor: Cursor, table: Relation, columns: tuple[str, 
 
 def _add_primary_key_while_read(cursor: Cursor, table: Relation, columns: tuple[str, ...]) -> None:
     """Adds a primary key to a table in use: what takes long is done first, under locks that let others read and write."""
-    unique = Index(columns, is_unique=True)
-    cursor.execute(create_index(table, unique, concurrently=True))
+    cursor.execute(create_index(table, Index(columns, is_unique=True), concurrently=True))
     change = sql.SQL("ALTER TABLE {} ").format(table.identifier)
     checks = {column: bounded_name(table.name, column, "known") for column in columns}
     for column, check in checks.items():
@@ -204,12 +223,28 @@ def _add_primary_key_while_read(cursor: Cursor, table: Relation, columns: tuple[
             ),
         )
         cursor.execute(change + sql.SQL("VALIDATE CONSTRAINT {}").format(sql.Identifier(check)))
-    key = sql.SQL("ADD CONSTRAINT {} PRIMARY KEY USING INDEX {}").format(
-        sql.Identifier(bounded_name(table.name, "pk")), sql.Identifier(index_name(table, unique))
-    )
-    locks.patiently(cursor, change + key)
+    locks.patiently(cursor, _primary_key_of(table, columns))
     for check in checks.values():
         drop_constraint(cursor, table, check)
+
+
+def _primary_key_of(table: Relation, columns: tuple[str, ...]) -> sql.Composed:
+    """The statement that makes the unique index on the columns the primary key."""
+    return sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY USING INDEX {}").format(
+        table.identifier,
+        sql.Identifier(bounded_name(table.name, "pk")),
+        sql.Identifier(index_name(table, Index(columns, is_unique=True))),
+    )
+
+
+def _all_indexes(declared: Declarations) -> list[Index]:
+    """The declared indexes and, first, the one of the primary key."""
+    of_key = [Index(declared.primary_key, is_unique=True)] if declared.primary_key else []
+    return [*of_key, *declared.indexes]
+
+
+def _build_index(table: Relation, index: Index, cursor: Cursor) -> None:
+    cursor.execute(create_index(table, index))
 
 
 def _prefix(table: Relation) -> str:

@@ -42,7 +42,7 @@ def briefly(cursor: Cursor) -> Iterator[None]:
             cursor.execute(_SET, before)
 
 
-def patiently(cursor: Cursor, statement: sql.Composable) -> float:
+def patiently(cursor: Cursor, statement: sql.Composable, attempts: int = ATTEMPTS) -> float:
     """Runs a statement that needs a short exclusive lock: tries for `TIMEOUT`, lets readers pass, tries again.
 
     Returns:
@@ -54,7 +54,7 @@ def patiently(cursor: Cursor, statement: sql.Composable) -> float:
     in_transaction = not cursor.connection.autocommit
     longest = 0.0
     with briefly(cursor):
-        for _ in range(ATTEMPTS):
+        for _ in range(attempts):
             if in_transaction:
                 cursor.execute("SAVEPOINT patiently")
             began = time.monotonic()

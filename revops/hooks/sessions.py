@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
@@ -36,6 +36,14 @@ def beside(connection: Connection, autocommit: bool = True) -> Connection:
     return ours
 
 
+@contextmanager
+def aside(cursor: Cursor) -> Iterator[Cursor]:
+    """A cursor on another connection, which commits by itself, while the given one's transaction waits."""
+    _bear_waiting(cursor)
+    with closing(beside(cursor.connection)) as session, session.cursor() as own:
+        yield own
+
+
 def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list[T]:
     """Does each task in a transaction of its own, as many at once as the server has workers; returns what each returned.
 
@@ -51,8 +59,7 @@ def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list
         sessions = list(_opened(cursor.connection, count, opened))
         if len(sessions) < 2:
             return [task(cursor) for task in tasks]
-        # Who asks waits in a transaction that does nothing meanwhile.
-        cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
+        _bear_waiting(cursor)
         free: SimpleQueue[Connection] = SimpleQueue()
         for session in sessions:
             _share_workers(session, workers // len(sessions))
@@ -88,6 +95,11 @@ def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list
         if errors:
             raise errors[0]
         return [each.result() for each in running]  # type: ignore[misc]  # None only beside an error
+
+
+def _bear_waiting(cursor: Cursor) -> None:
+    """Lets a transaction last that does nothing while others work for it."""
+    cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
 
 
 def _opened(connection: Connection, count: int, opened: ExitStack) -> Iterator[Connection]:

@@ -43,6 +43,7 @@ _LEFT_OVER = {
     "indexes not valid": "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT (indisvalid AND indisready)",
     "keys not validated": "SELECT conname FROM pg_constraint WHERE NOT convalidated",
     "rules of a first fill": "SELECT rulename FROM pg_rules WHERE rulename LIKE 'revops_is_filled%'",
+    "tables of a first fill": "SELECT tablename FROM pg_tables WHERE tablename ~ '^new_'",
     "keys set aside": "SELECT constraint_name FROM ops.relaxed_foreign_keys",
     "partitions not attached": "SELECT relname FROM pg_class WHERE relnamespace = 'raw'::regnamespace AND relkind = 'r'"
     " AND NOT relispartition AND relname <> 'superseded_rows'",
