@@ -32,8 +32,8 @@ _IS_AMOUNT = (
     " AND translate(amount, '0123456789', '') = CASE WHEN amount LIKE '$-%%' THEN '$-.' ELSE '$.' END"
     " AND amount NOT LIKE '$-.%%' AND abs(substr(amount, 2)::numeric) < 10000000000)"
 )
-_DOLLARS = "coalesce(sum(CASE WHEN {} THEN substr(amount, 2)::numeric END), 0)"
-_SUMS = (sql.SQL(_DOLLARS.format("_is_regular OR " + _IS_AMOUNT)), sql.SQL(_DOLLARS.format(_IS_AMOUNT)))
+_DOLLARS = sql.SQL(f"CASE WHEN {_IS_AMOUNT} THEN substr(amount, 2)::numeric END")
+_QUICK_DOLLARS = sql.SQL(f"CASE WHEN _is_regular OR {_IS_AMOUNT} THEN substr(amount, 2)::numeric END")
 
 # Of labels, by value: how many, and a sum over their transactions, which is another where one has the label of another.
 _SERVED = """
@@ -160,8 +160,8 @@ def _landed(cursor: Cursor) -> dict[int, tuple[int, Decimal]]:
     cursor.execute("SELECT DISTINCT relation FROM ops.load_files ORDER BY relation")
     landed: dict[int, tuple[int, Decimal]] = {}
     for (relation,) in cursor.fetchall():
-        counted = sql.SQL("SELECT _file_id, count(*), {} FROM {} GROUP BY _file_id")
-        sums = _SUMS if relation == "transactions" else (sql.SQL("0::numeric"),)
+        counted = sql.SQL("SELECT _file_id, count(*), coalesce(sum({}), 0) FROM {} GROUP BY _file_id")
+        sums = (_QUICK_DOLLARS, _DOLLARS) if relation == "transactions" else (sql.SQL("0::numeric"),)
         _first_that_runs(cursor, [counted.format(each, sql.Identifier("raw", relation)) for each in sums])
         landed.update({file_id: (rows, dollars) for file_id, rows, dollars in cursor.fetchall()})
     return landed
