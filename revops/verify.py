@@ -32,8 +32,8 @@ _IS_AMOUNT = (
     " AND translate(amount, '0123456789', '') = CASE WHEN amount LIKE '$-%%' THEN '$-.' ELSE '$.' END"
     " AND amount NOT LIKE '$-.%%' AND abs(substr(amount, 2)::numeric) < 10000000000)"
 )
-_DOLLARS = sql.SQL(f"CASE WHEN {_IS_AMOUNT} THEN substr(amount, 2)::numeric END")
-_QUICK_DOLLARS = sql.SQL(f"CASE WHEN _is_regular OR {_IS_AMOUNT} THEN substr(amount, 2)::numeric END")
+_DOLLARS = sql.SQL("CASE WHEN " + _IS_AMOUNT + " THEN substr(amount, 2)::numeric END")
+_QUICK_DOLLARS = sql.SQL("CASE WHEN _is_regular OR " + _IS_AMOUNT + " THEN substr(amount, 2)::numeric END")
 
 # Of labels, by value: how many, and a sum over their transactions, which is another where one has the label of another.
 _SERVED = """
