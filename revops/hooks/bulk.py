@@ -56,7 +56,7 @@ def fill(cursor: Cursor, table: Relation, query: str, declared: Declarations) ->
     _copy_comments(cursor, table, new, columns)
     cursor.execute(sql.SQL("DROP TABLE {}").format(table.identifier))
     cursor.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(new.identifier, sql.Identifier(table.name)))
-    keys.rename_indexes(cursor, new, table, declared)
+    keys.adopt_indexes(cursor, new, table, declared)
     for event, rule in _RULES.items():
         cursor.execute(
             sql.SQL("CREATE RULE {} AS ON {} TO {} DO INSTEAD NOTHING").format(

@@ -46,8 +46,8 @@ def build_indexes(cursor: Cursor, table: Relation, declared: Declarations) -> No
     sessions.side_by_side(cursor, [partial(_build_index, table, index) for index in by_length])
 
 
-def rename_indexes(cursor: Cursor, old: Relation, table: Relation, declared: Declarations) -> None:
-    """Gives the indexes of a table that was renamed the names that they have in it, and makes the first its primary key."""
+def adopt_indexes(cursor: Cursor, old: Relation, table: Relation, declared: Declarations) -> None:
+    """After a table built by `build_indexes` was renamed: its indexes get their names, its primary key, the planner its rows."""
     for index in _all_indexes(declared):
         was = table.sibling(index_name(old, index))
         statement = sql.SQL("ALTER INDEX {} RENAME TO {}").format(

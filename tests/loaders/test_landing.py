@@ -6,13 +6,15 @@ import gzip
 import logging
 import shutil
 import zipfile
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
-from loaders import file_landing, manifest
+from loaders import file_landing, manifest, postgres
 from loaders.errors import DatabaseUnavailable, InputRefused, RevopsError, UsageError
 from loaders.landing import land
 from loaders.protect import KeyStore
@@ -231,13 +233,17 @@ def test_a_row_of_the_day_that_stands_for_no_day_and_a_row_without_one_land_toge
     assert query("SELECT undated_rows FROM ops.load_files") == [(1,)]
 
 
-def test_a_day_is_found_without_reading_the_other_days(load: Any, query: Query, tmp_path: Path, size: str) -> None:
+def test_a_day_is_found_without_reading_the_other_days(
+    load: Any, query: Query, database_url: str, tmp_path: Path, size: str
+) -> None:
     ten_years = [f"{2010 + year}-{month:02d}-15" for year in range(10) for month in range(1, 13)]
     rows = [
         transaction(place, date=f"{day} 10:00:00")
         for place, day in enumerate(day for day in ten_years for _ in range(100))
     ]
     load(csv_file(tmp_path, "transactions_data.csv", rows))
+    with closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
+        postgres.index_days(cursor, SOURCES["transactions"])
     query("ANALYZE raw.transactions")
     (pages,) = query(
         "SELECT sum(pg_relation_size(inhrelid) / 8192)::int FROM pg_inherits WHERE inhparent = 'raw.transactions'::regclass"
