@@ -77,17 +77,25 @@ CREATE TABLE IF NOT EXISTS ops.rejected_rows (
 COMMENT ON TABLE ops.rejected_rows IS
     'One row per row of a landed file that could not be landed; card data in raw_line is masked';
 
-CREATE TABLE IF NOT EXISTS ops.touched_days (
+CREATE SEQUENCE IF NOT EXISTS ops.ledger_ids;
+
+CREATE TABLE IF NOT EXISTS ops.changes (
+    change_id bigint PRIMARY KEY DEFAULT nextval('ops.ledger_ids'),
     relation text NOT NULL,
-    day date NOT NULL,
-    file_id bigint NOT NULL,
-    touched_at timestamptz NOT NULL DEFAULT now(),
-    built_at timestamptz,
-    PRIMARY KEY (relation, day, file_id)
+    starts_on date,
+    ends_before date,
+    columns text[],
+    cause text NOT NULL,
+    file_id bigint,
+    happened_at timestamptz NOT NULL DEFAULT now(),
+    CHECK ((starts_on IS NULL) = (ends_before IS NULL))
 );
-CREATE INDEX IF NOT EXISTS touched_days_to_build ON ops.touched_days (relation, day) WHERE built_at IS NULL;
-COMMENT ON TABLE ops.touched_days IS
-    'One row per day on which a landing added, changed or removed rows; built_at is set once a build has seen it';
+CREATE INDEX IF NOT EXISTS changes_by_relation ON ops.changes (relation, change_id);
+COMMENT ON TABLE ops.changes IS
+    'One row per change of a relation that tables below it have to follow: the days, half open, NULL where it has none';
+COMMENT ON COLUMN ops.changes.change_id IS
+    'In one order with ops.evaluations.evaluation_id: a table evaluated later has seen the change';
+COMMENT ON COLUMN ops.changes.columns IS 'The columns whose values changed; NULL: rows came, went or changed as a whole';
 
 CREATE TABLE IF NOT EXISTS ops.load_state (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -261,15 +269,26 @@ def write_rejects(cur: cursor, file_id: int, name: str, rejects: Sequence[Reject
     )
 
 
-def touch_days(cur: cursor, relation: str, file_id: int, days: Iterable[datetime.date]) -> None:
-    """Note the days on which a landing added, changed or removed rows."""
+def touch_days(cur: cursor, relation: str, file_id: int, days: Iterable[datetime.date], cause: str = "landed") -> None:
+    """Note that a landing changed a relation: on which days it added, changed or removed rows, where rows have days."""
     execute_values(
         cur,
-        "INSERT INTO ops.touched_days (relation, day, file_id) VALUES %s"
-        " ON CONFLICT (relation, day, file_id) DO UPDATE SET touched_at = excluded.touched_at, built_at = NULL",
-        [(relation, day, file_id) for day in days],
+        "INSERT INTO ops.changes (relation, starts_on, ends_before, cause, file_id) VALUES %s",
+        [(f"raw.{relation}", *span, cause, file_id) for span in spans(days) or ((None, None),)],
         page_size=1000,
     )
+
+
+def spans(days: Iterable[datetime.date]) -> list[tuple[datetime.date, datetime.date]]:
+    """Return runs of consecutive days, in order, as half-open ranges."""
+    day = datetime.timedelta(days=1)
+    found: list[tuple[datetime.date, datetime.date]] = []
+    for each in sorted({min(each, datetime.date.max - day) for each in days}):
+        if found and found[-1][1] == each:
+            found[-1] = (found[-1][0], each + day)
+        else:
+            found.append((each, each + day))
+    return found
 
 
 def make_durable(cur: cursor) -> None:

@@ -28,12 +28,16 @@ def refresh(settings: Settings, mode: str = "auto") -> None:
         UsageError: nothing is built yet.
         DatabaseUnavailable: the database cannot be reached, or a reader never let go.
     """
-    dsn = server.up(settings)
+    if not bring_up_to_date(server.up(settings), mode):
+        raise UsageError("There is nothing to refresh: nothing is built yet.\n  revops run")
+
+
+def bring_up_to_date(dsn: str, mode: str = "auto") -> bool:
+    """Refreshes as `refresh` does; returns whether prod has any materialized view."""
     with closing(database.connect(dsn, "revops refresh", autocommit=True)) as connection, connection.cursor() as cursor:
         found = _materialized(cursor)
-        if not found:
-            raise UsageError("There is nothing to refresh: nothing is built yet.\n  revops run")
-        materialized_views.reap(cursor)  # what a refresh that failed had built and nobody was shown
+        if found:
+            materialized_views.reap(cursor)  # what a refresh that failed had built and nobody was shown
         for model, view, declared in found:
             query = catalog.view_definition(cursor, view)
             assert query is not None
@@ -43,7 +47,9 @@ def refresh(settings: Settings, mode: str = "auto") -> None:
             _log.info("%s: %s", model, _told(parts))
             for part in parts:
                 _log.info("  %s: %d rows", part.period.label, part.row_count)
-        materialized_views.reap(cursor)
+        if found:
+            materialized_views.reap(cursor)
+    return bool(found)
 
 
 def _materialized(cursor: Cursor) -> list[tuple[str, Relation, declarations.Declarations]]:

@@ -30,10 +30,9 @@ _SECTIONS = {
         " FROM ops.refresh_history ORDER BY refresh_id DESC LIMIT 10",
     ),
     "freshness": (
-        "ops.built_files",
+        "ops.evaluations",
         "SELECT (SELECT max(max_date) FROM ops.load_files) AS last_day_landed,"
-        " (SELECT max(built_at) FROM ops.built_files) AS built_at,"
-        " (SELECT count(*) FROM ops.touched_days WHERE built_at IS NULL) AS days_not_built",
+        " (SELECT max(ended_at) FROM ops.load_files) AS landed_at, max(evaluated_at) AS built_at FROM ops.evaluations",
     ),
 }
 

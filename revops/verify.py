@@ -15,8 +15,8 @@ import psycopg2
 from psycopg2 import sql
 
 from loaders import protect
-from revops import access, database, server
-from revops.hooks import catalog, declarations, keys, materialized_views
+from revops import access, database, landings, server
+from revops.hooks import catalog, declarations, graph, keys, ledger, materialized_views
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
@@ -210,16 +210,16 @@ def _once(cursor: Cursor) -> Iterator[Result]:
 
 
 def _pending(cursor: Cursor) -> Iterator[Result]:
-    cursor.execute(
-        """
-        SELECT (SELECT count(*) FROM ops.touched_days WHERE built_at IS NULL),
-               (SELECT count(*) FROM ops.load_files AS f FULL JOIN ops.built_files AS b USING (file_id, relation, sha256)
-                WHERE f.name IS NULL OR b.built_at IS NULL)
-        """
-    )
-    days, files = cursor.fetchone() or (0, 0)
+    cursor.execute("SELECT node FROM ops.declarations WHERE node IS NOT NULL")
+    nodes = graph.in_order({node["model"]: graph.from_json(node) for (node,) in cursor.fetchall()})
+    found = ledger.read(cursor, nodes, landings.today())
+    days = {day for days in found.days.values() for day in days}
+    models = sorted([*found.whole, *found.days])
     yield Result(
-        "all that landed is built", days == 0 and files == 0, f"{days} days and {files} files wait for revops build"
+        "all that landed is built",
+        not found,
+        f"{len(days)} days and {len(found.whole)} whole tables wait for revops build"
+        + (f": {', '.join(models[:5])}" if models else ""),
     )
 
 
@@ -376,7 +376,7 @@ def _figures(cursor: Cursor) -> tuple[int, Decimal]:
 
 def _is_built(cursor: Cursor) -> bool:
     cursor.execute(
-        "SELECT to_regclass('ops.declarations') IS NOT NULL AND to_regclass('ops.built_files') IS NOT NULL"
+        "SELECT to_regclass('ops.declarations') IS NOT NULL AND to_regclass('ops.changes') IS NOT NULL"
         " AND to_regclass('serving.enriched_transactions') IS NOT NULL"
     )
     row = cursor.fetchone()

@@ -18,6 +18,7 @@ from revops.hooks import (
     catalog,
     declarations,
     dependents,
+    graph,
     keys,
     locks,
     materialized_views,
@@ -182,16 +183,17 @@ def _point(cursor: Cursor, table: Relation, tables: dict[str, Relation], declare
 
 
 def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
-    """Keeps what prod's models declare where `revops verify` and `revops refresh` find it without SQLMesh."""
+    """Keeps what prod's models declare and read where `revops verify` and `revops refresh` find it without SQLMesh."""
     tables = _physical(snapshots)
+    nodes = {node.model: node for node in graph.nodes_of(snapshots)}
     cursor.execute("DELETE FROM ops.declarations")
     for snapshot in snapshots:
         name = f"{snapshot.model.schema_name}.{snapshot.model.view_name}"
         if name in tables:
             declared = json.dumps(asdict(declarations.of(snapshot.model)))
             cursor.execute(
-                "INSERT INTO ops.declarations (model, relation, declared) VALUES (%s, %s, %s)",
-                (name, str(tables[name]), declared),
+                "INSERT INTO ops.declarations (model, relation, declared, node) VALUES (%s, %s, %s, %s)",
+                (name, str(tables[name]), declared, json.dumps(asdict(nodes[name]))),
             )
 
 

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
     from psycopg2.extensions import cursor as Cursor
 
+_NO_RANGE = "1970-01-01"
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 def record(cursor: Cursor, table: Relation, model: Any, days: tuple[str, str]) -> None:
-    """Notes an evaluation, in its transaction, and for an incremental model the days."""
-    if catalog.is_table(cursor, table):
+    """Notes an evaluation, in its transaction, and for an incremental model the days.
+
+    SQLMesh also runs a model's statements where it only creates the table, empty: with no range, which renders as 1970.
+    """
+    if days[0] > _NO_RANGE and catalog.is_table(cursor, table):
         starts_on, ends_on = days if model.kind.is_incremental_by_time_range else (None, None)
         cursor.execute(
             "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
-from revops.hooks import bulk, change, declarations, dependents, evaluations, keys, locks, materialized_views
+from revops.hooks import bulk, change, declarations, dependents, evaluations, keys, locks, materialized_views, parents
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
@@ -18,20 +18,14 @@ if TYPE_CHECKING:
 
 
 def before_evaluation(evaluator: MacroEvaluator) -> None:
-    """Fills a table of days that is still empty, in place of SQLMesh: see `bulk`."""
+    """Fills a table of days that is still empty, in place of SQLMesh; lets a table lose rows that foreign keys point at."""
     model = evaluator.locals["snapshot"].model
-    if not model.kind.is_incremental_by_time_range:
-        return
-    span = {name: evaluator.locals[name] for name in ("start_ts", "end_ts", "execution_ts")}
-    query = evaluator.resolve_tables(
-        model.render_query_or_raise(start=span["start_ts"], end=span["end_ts"], execution_time=span["execution_ts"])
-    )
-    bulk.fill(
-        evaluator.engine_adapter.cursor,
-        Relation.of(evaluator.locals["this_model"]),
-        query.sql(dialect="postgres", comments=False),
-        declarations.of(model),
-    )
+    table = Relation.of(evaluator.locals["this_model"])
+    cursor = evaluator.engine_adapter.cursor
+    if model.kind.is_incremental_by_time_range:
+        bulk.fill(cursor, table, _query(evaluator), declarations.of(model))
+    elif model.kind.is_full and model.is_sql:
+        parents.make_way(cursor, table, _query(evaluator))
 
 
 def after_evaluation(evaluator: MacroEvaluator) -> None:
@@ -86,6 +80,15 @@ def after_change(evaluator: MacroEvaluator) -> None:
 def _environment(evaluator: MacroEvaluator) -> tuple[Any, str, list[Any]]:
     snapshots = [snapshot for snapshot in evaluator._snapshots.values() if snapshot.is_model]
     return evaluator.engine_adapter, str(evaluator.locals["this_env"]), snapshots
+
+
+def _query(evaluator: MacroEvaluator) -> str:
+    """The model's query on physical tables, for the range that is evaluated."""
+    span = {name: evaluator.locals[f"{name}_ts"] for name in ("start", "end", "execution")}
+    query = evaluator.locals["snapshot"].model.render_query_or_raise(
+        start=span["start"], end=span["end"], execution_time=span["execution"]
+    )
+    return str(evaluator.resolve_tables(query).sql(dialect="postgres", comments=False))
 
 
 def _model(evaluator: MacroEvaluator) -> Any:

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
 
 DDL = """
 CREATE SCHEMA IF NOT EXISTS ops;
+CREATE SEQUENCE IF NOT EXISTS ops.ledger_ids;
 
 CREATE TABLE IF NOT EXISTS ops.evaluations (
-    evaluation_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    evaluation_id bigint PRIMARY KEY DEFAULT nextval('ops.ledger_ids'),
     relation text NOT NULL,
     starts_on date,
     ends_on date,
@@ -65,10 +66,11 @@ CREATE TABLE IF NOT EXISTS ops.declarations (
     model text PRIMARY KEY,
     relation text NOT NULL,
     declared jsonb NOT NULL,
+    node jsonb,
     noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE ops.declarations IS
-    'One row per model of prod: the physical relation behind it, and the keys, indexes and materialized view it declares';
+    'One row per model of prod: the physical relation behind it, what it declares (keys, indexes, materialized view) and reads';
 
 CREATE TABLE IF NOT EXISTS ops.dependents (
     view text NOT NULL,
@@ -94,9 +96,50 @@ CREATE TABLE IF NOT EXISTS ops.audit_history (
     audited_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE ops.audit_history IS 'One row per model that a build of revops evaluated and audited';
+
+CREATE TABLE IF NOT EXISTS ops.attributes (
+    relation text NOT NULL,
+    key text NOT NULL,
+    contents jsonb NOT NULL,
+    PRIMARY KEY (relation, key)
+);
+COMMENT ON TABLE ops.attributes IS
+    'One row per row of a dimension as it was last compared: what changed since is noted in ops.changes';
+
+CREATE TABLE IF NOT EXISTS ops.compared (
+    relation text PRIMARY KEY,
+    change_id bigint NOT NULL,
+    tables text NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE ops.compared IS
+    'One row per relation: up to which change its rows were compared with what is below it, and in which physical tables';
+"""
+
+# What an earlier version of this schema lacks. Evaluations had numbers apart from those of changes; what waited for a build
+# was in ops.touched_days and ops.built_files.
+_UPGRADE = """
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'ops.evaluations'::regclass AND attname = 'evaluation_id'
+               AND attidentity <> '') THEN
+        ALTER TABLE ops.evaluations ALTER COLUMN evaluation_id DROP IDENTITY;
+        ALTER TABLE ops.evaluations ALTER COLUMN evaluation_id SET DEFAULT nextval('ops.ledger_ids');
+        PERFORM setval('ops.ledger_ids', greatest((SELECT coalesce(max(evaluation_id), 1) FROM ops.evaluations),
+                                                  (SELECT last_value FROM ops.ledger_ids)));
+        ALTER TABLE ops.declarations ADD COLUMN IF NOT EXISTS node jsonb;
+    END IF;
+    IF to_regclass('ops.touched_days') IS NOT NULL AND to_regclass('ops.changes') IS NOT NULL THEN
+        INSERT INTO ops.changes (relation, starts_on, ends_before, cause, file_id)
+        SELECT 'raw.' || relation, day, day + 1, 'landed', file_id FROM ops.touched_days WHERE built_at IS NULL;
+        INSERT INTO ops.changes (relation, cause) SELECT DISTINCT 'raw.' || relation, 'landed' FROM ops.load_files;
+        DROP TABLE ops.touched_days;
+        DROP TABLE IF EXISTS ops.built_files;
+    END IF;
+END $$
 """
 
 
 def create(cursor: Cursor) -> None:
     """Creates what is missing."""
     cursor.execute(DDL)
+    cursor.execute(_UPGRADE)

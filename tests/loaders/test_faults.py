@@ -86,7 +86,7 @@ def state(dsn: str) -> dict[str, Any]:
         found["rejects"] = all_of(
             "SELECT file_name, line_number, reason, raw_line FROM ops.rejected_rows ORDER BY 1, 2"
         )
-        found["days"] = all_of("SELECT relation, day FROM ops.touched_days ORDER BY 1, 2")
+        found["days"] = all_of("SELECT DISTINCT relation, starts_on, ends_before FROM ops.changes ORDER BY 1, 2, 3")
         found["left over"] = all_of(
             "SELECT relname FROM pg_class WHERE relnamespace = 'raw'::regnamespace AND relkind = 'r'"
             " AND NOT relispartition AND relname <> 'superseded_rows'"

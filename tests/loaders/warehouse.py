@@ -15,7 +15,7 @@ JAN_1, JAN_2, JAN_3 = (datetime.date(2010, 1, day) for day in (1, 2, 3))
 def everything(query: Query) -> dict[str, list[tuple[Any, ...]]]:
     """All that a landing leaves behind."""
     tables = [f"raw.{relation}" for relation in SOURCES]
-    tables += ["ops.load_files", "ops.load_history", "ops.rejected_rows", "ops.touched_days", "ops.pan_key"]
+    tables += ["ops.load_files", "ops.load_history", "ops.rejected_rows", "ops.changes", "ops.pan_key"]
     return {table: query(f"SELECT t::text FROM {table} t ORDER BY 1") for table in tables}
 
 
@@ -39,7 +39,9 @@ def assert_reconciled(query: Query) -> None:
 
 
 def days(query: Query) -> list[datetime.date]:
-    """The days to build; they are marked as built."""
-    found = query("SELECT DISTINCT day FROM ops.touched_days WHERE built_at IS NULL ORDER BY 1")
-    query("UPDATE ops.touched_days SET built_at = now()")
+    """The days that changed since the last time they were asked for."""
+    found = query(
+        "SELECT DISTINCT day::date FROM ops.changes, generate_series(starts_on, ends_before - 1, '1 day') AS day ORDER BY 1"
+    )
+    query("DELETE FROM ops.changes")
     return [day for (day,) in found]

@@ -1,0 +1,93 @@
+"""What each model reads: parents, and of a relation without days the columns. Reads SQLMesh's models, touches no database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from revops.hooks import declarations
+from revops.hooks.catalog import Relation
+
+if TYPE_CHECKING:
+    from sqlmesh.core.model import Model
+
+
+@dataclass(frozen=True)
+class Node:
+    """A model in one environment.
+
+    Attributes:
+        model: its name.
+        relation: the physical table that holds its rows, None for a view.
+        by_days: whether it is evaluated by ranges of days; otherwise it is evaluated whole.
+        look_back: how many days before its own a row of it reads.
+        parents: the models and landed relations that it reads.
+        columns: of each parent that is a model, the columns that it reads.
+    """
+
+    model: str
+    relation: str | None
+    by_days: bool
+    look_back: int = 0
+    parents: tuple[str, ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def nodes_of(snapshots: Iterable[Any]) -> list[Node]:
+    """The nodes of the snapshots of an environment, parents first."""
+    nodes = {}
+    for snapshot in snapshots:
+        if snapshot.version and not snapshot.is_symbolic:
+            model = snapshot.model
+            parents = sorted(_name(parent) for parent in model.depends_on)
+            nodes[_name(model.fqn)] = Node(
+                model=_name(model.fqn),
+                relation=None if model.kind.is_view else str(Relation.of(snapshot.table_name())),
+                by_days=model.kind.is_incremental_by_time_range,
+                look_back=declarations.felt_for_days(model) if model.is_sql else 0,
+                parents=tuple(parents),
+                columns=_columns(model) if model.is_sql else {},
+            )
+    return in_order(nodes)
+
+
+def from_json(found: Mapping[str, Any]) -> Node:
+    """What `dataclasses.asdict` and JSON made of a node."""
+    columns = {parent: tuple(names) for parent, names in found["columns"].items()}
+    return Node(**{**found, "parents": tuple(found["parents"]), "columns": columns})
+
+
+def in_order(nodes: Mapping[str, Node]) -> list[Node]:
+    """The nodes by name, parents first."""
+    ordered: dict[str, Node] = {}
+
+    def add(node: Node) -> None:
+        for parent in node.parents:
+            if parent in nodes and parent not in ordered:
+                add(nodes[parent])
+        ordered[node.model] = node
+
+    for name in sorted(nodes):
+        if name not in ordered:
+            add(nodes[name])
+    return list(ordered.values())
+
+
+def _columns(model: Model) -> dict[str, tuple[str, ...]]:
+    """The columns that a model's query names of each table it reads; all of them are of one table where only one is read."""
+    from sqlglot import exp
+    from sqlglot.optimizer.scope import traverse_scope
+
+    found: dict[str, set[str]] = {}
+    for scope in traverse_scope(model.render_query_or_raise()):
+        tables = {alias: _name(source) for alias, source in scope.sources.items() if isinstance(source, exp.Table)}
+        for column in scope.columns:
+            of = [tables[column.table]] if column.table in tables else [] if column.table else list(tables.values())
+            for table in of:
+                found.setdefault(table, set()).add(column.name)
+    return {table: tuple(sorted(names)) for table, names in sorted(found.items())}
+
+
+def _name(relation: Any) -> str:
+    return str(Relation.of(relation))
