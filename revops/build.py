@@ -68,9 +68,16 @@ class Days:
 
 @dataclass(frozen=True)
 class Restatement:
-    """Models to evaluate again over ranges of days; SQLMesh evaluates with them all that reads them."""
+    """Models to evaluate again, with which SQLMesh evaluates all that reads them.
 
-    models: frozenset[str]
+    Attributes:
+        by_days: tables of days, over each of the ranges.
+        whole: tables made whole, once: with the first range.
+        ranges: in order.
+    """
+
+    by_days: frozenset[str]
+    whole: frozenset[str]
     ranges: tuple[Days, ...]
 
 
@@ -147,11 +154,11 @@ def next_restatement(nodes: Sequence[Node], out_of_date: OutOfDate) -> Restateme
             if not any(day in stale.get(parent, ()) for parent in above[node.model]):
                 highest.setdefault(day, []).append(node.model)
     if not highest:
-        return Restatement(frozenset(whole), (Days(FIRST_DAY, FIRST_DAY),))
+        return Restatement(frozenset(), frozenset(whole), (Days(FIRST_DAY, FIRST_DAY),))
     place = {node.model: at for at, node in enumerate(nodes)}
     first = min(highest.values(), key=lambda models: (place[models[0]], -len(models)))
     days = [day for day, models in highest.items() if models == first]
-    return Restatement(frozenset([*first, *whole]), tuple(ranges_of(days)))
+    return Restatement(frozenset(first), frozenset(whole), tuple(ranges_of(days)))
 
 
 def _ancestors(nodes: Sequence[Node]) -> dict[str, set[str]]:
@@ -221,17 +228,18 @@ def _restate(context: Context, connection: Connection, environment: str, restate
     if len(restatement.ranges) > 1 and environment == PROD:
         _clear_the_way(context, connection, restatement)
     for number, span in enumerate(restatement.ranges, start=1):
-        shown = ", ".join(sorted(restatement.models))
+        models = restatement.by_days | (restatement.whole if number == 1 else frozenset())
+        shown = ", ".join(sorted(models))
         _log.info("restating %s, %s to %s (%d of %d)", shown, span.first, span.last, number, len(restatement.ranges))
         with materialized_views.deferred():  # all are shown at once, at the end
-            sqlmesh_project.apply(context, environment, restatement.models, span.first, span.last)
+            sqlmesh_project.apply(context, environment, models, span.first, span.last)
 
 
 def _clear_the_way(context: Context, connection: Connection, restatement: Restatement) -> None:
     """Takes displaced facts away, and the rows made of them in all tables of days that know a transaction by its id."""
     from revops.hooks import declarations
 
-    if attributes.FACTS not in restatement.models:
+    if attributes.FACTS not in restatement.by_days:
         return
     days = [
         span.first + timedelta(days=i) for span in restatement.ranges for i in range((span.last - span.first).days + 1)

@@ -1,0 +1,126 @@
+"""What is out of date: made before something above it changed, on the days on which it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+import pytest
+
+from revops.build import Days, Restatement, next_restatement, ranges_of
+from revops.hooks.graph import Node
+from revops.hooks.ledger import FIRST_DAY, Change, find
+
+pytestmark = pytest.mark.unit
+
+TODAY = date(2010, 6, 1)
+RAW, STAGED, DIMENSION, FACTS, REPORT, LOOKS_BACK, SUMMARY = (
+    "raw.rows", "staging.rows", "dimensions.cards", "facts.rows", "serving.report", "features.windows", "serving.summary",
+)  # fmt: skip
+NODES = [
+    Node(STAGED, None, False, parents=(RAW,)),
+    Node(DIMENSION, "p.cards", False, parents=("raw.cards",)),
+    Node(FACTS, "p.facts", True, parents=(STAGED, DIMENSION), columns={DIMENSION: ("card_id",)}),
+    Node(REPORT, "p.report", True, parents=(FACTS, DIMENSION), columns={DIMENSION: ("card_id", "card_brand")}),
+    Node(LOOKS_BACK, "p.windows", True, 30, parents=(FACTS,)),
+    Node(SUMMARY, "p.summary", False, parents=(REPORT,)),
+]
+MADE = [
+    Change(n, table, FIRST_DAY, TODAY) for n, table in enumerate(("p.facts", "p.report", "p.windows"), start=10)
+] + [
+    Change(2, "p.cards"),
+    Change(20, "p.summary"),
+]
+
+
+def out_of_date(
+    changes: Iterable[Change], evaluations: Iterable[Change] = (), today: date = TODAY
+) -> dict[str, list[str]]:
+    """Model -> days, or `whole`."""
+    found = find(NODES, changes, [*MADE, *evaluations], today)
+    days = {model: [str(day) for day in days] for model, days in found.days.items()}
+    return {**days, **{model: ["whole"] for model in found.whole}}
+
+
+def on(number: int, relation: str, day: date, columns: tuple[str, ...] | None = None) -> Change:
+    return Change(number, relation, day, day + timedelta(days=1), columns)
+
+
+def test_nothing_is_where_all_was_made_after_what_it_reads() -> None:
+    assert out_of_date([Change(1, RAW, FIRST_DAY, TODAY), Change(1, "raw.cards")]) == {}
+
+
+def test_a_changed_day_is_felt_by_all_that_read_it() -> None:
+    day = date(2010, 5, 20)
+    found = out_of_date([on(30, RAW, day)])
+    assert found[FACTS] == found[REPORT] == ["2010-05-20"]
+    assert found[LOOKS_BACK] == [f"2010-05-{n}" for n in range(20, 32)]
+    assert found[SUMMARY] == ["whole"]
+    assert DIMENSION not in found
+
+
+def test_a_table_is_done_when_it_was_evaluated_after_its_parent_and_not_before() -> None:
+    day = date(2009, 3, 1)
+    facts = on(31, "p.facts", day)
+    assert REPORT in out_of_date([on(30, RAW, day)], [facts])
+    assert FACTS not in out_of_date([on(30, RAW, day)], [facts])
+    # Evaluated after the change was noted, but before the facts had it: as a kill in between leaves it.
+    assert REPORT in out_of_date([on(30, RAW, day)], [on(31, "p.report", day), on(32, "p.facts", day)])
+    done = [
+        facts,
+        on(32, "p.report", day),
+        Change(33, "p.windows", day, day + timedelta(days=31)),
+        Change(40, "p.summary"),
+    ]
+    assert out_of_date([on(30, RAW, day)], done) == {}
+
+
+def test_a_changed_attribute_is_felt_by_those_that_read_the_column() -> None:
+    brand = on(30, DIMENSION, date(2009, 3, 1), ("card_brand",))
+    assert set(out_of_date([brand])) == {REPORT, SUMMARY}
+    assert out_of_date([on(30, DIMENSION, date(2009, 3, 1), ("credit_limit",))]) == {}
+    assert set(out_of_date([on(30, DIMENSION, date(2009, 3, 1))])) == {FACTS, REPORT, LOOKS_BACK, SUMMARY}
+
+
+def test_a_whole_table_is_out_of_date_and_the_tables_of_days_that_read_it_are_not() -> None:
+    assert out_of_date([Change(30, "raw.cards")]) == {DIMENSION: ["whole"]}
+
+
+def test_a_version_that_was_never_evaluated_is_out_of_date_everywhere() -> None:
+    nodes = [Node(FACTS, "p.facts", True), Node(REPORT, "p.another", True, parents=(FACTS,))]
+    found = find(nodes, [], MADE, TODAY)
+    assert list(found.days) == [REPORT]
+    assert len(found.days[REPORT]) == (TODAY - FIRST_DAY).days
+
+
+def test_a_day_that_is_not_over_is_looked_at_under_the_first_day_until_it_is() -> None:
+    changes = [on(30, RAW, TODAY)]
+    assert out_of_date(changes)[FACTS] == [str(FIRST_DAY)]
+    assert str(TODAY) in out_of_date(changes, today=TODAY + timedelta(days=1))[FACTS]
+
+
+def test_tables_of_another_environment_are_taken_as_they_are() -> None:
+    found = find(NODES, [on(30, RAW, date(2010, 5, 20))], MADE, TODAY, frozenset({"p.facts"}))
+    assert not found
+
+
+def test_what_is_highest_is_restated_first_with_the_days_that_have_it_in_common() -> None:
+    first, second = date(2009, 3, 1), date(2010, 5, 20)
+    found = find(NODES, [on(30, RAW, first), on(31, DIMENSION, second, ("card_brand",))], MADE, TODAY)
+    assert next_restatement(NODES, found) == Restatement(frozenset({FACTS}), frozenset(), (Days(first, first),))
+    later = find(NODES, [Change(32, "raw.cards")], MADE, TODAY)
+    assert next_restatement(NODES, later) == Restatement(
+        frozenset(), frozenset({DIMENSION}), (Days(FIRST_DAY, FIRST_DAY),)
+    )
+    assert next_restatement(NODES, find(NODES, [], MADE, TODAY)) is None
+
+
+def test_days_are_joined_to_few_ranges_and_the_undated_one_to_none() -> None:
+    days = [FIRST_DAY, date(2009, 1, 1), date(2009, 1, 20), date(2010, 1, 1)]
+    assert ranges_of(days) == [
+        Days(FIRST_DAY, FIRST_DAY), Days(date(2009, 1, 1), date(2009, 1, 20)), Days(date(2010, 1, 1), date(2010, 1, 1)),
+    ]  # fmt: skip
+    assert ranges_of(FIRST_DAY + timedelta(days=i) for i in range(100)) == [
+        Days(FIRST_DAY, FIRST_DAY + timedelta(days=99))
+    ]
+    assert len(ranges_of(date(2001, 1, 1) + timedelta(days=60 * i) for i in range(50))) == 12
