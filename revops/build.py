@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from loaders.errors import CheckFailed
-from revops import attributes, bootstrap, database, landings, refresh, server
-from revops.hooks import graph, ledger
+from revops import attributes, bootstrap, database, landings, planned, refresh, server
+from revops.hooks import change, evaluations, graph, ledger
 from revops.hooks.catalog import Relation
 from revops.hooks.graph import Node
 from revops.hooks.ledger import FIRST_DAY, OutOfDate
@@ -90,25 +90,55 @@ def build(settings: Settings, environment: str = PROD) -> None:
         CheckFailed: an audit failed or a model could not be built; names it.
         DatabaseUnavailable: the database cannot be reached or was lost.
     """
-    from revops import sqlmesh_project
-
     dsn = server.up(settings)
     began = time.monotonic()
     with closing(database.connect(dsn, "revops build")) as connection:
-        bootstrap.prepare(connection)
-        _log.info("planning %s", environment)
-        with ThreadPoolExecutor(1, "landings") as beside:
-            settling = beside.submit(landings.settle, connection)  # the server's work, while Python reads the project
-            with closing(sqlmesh_project.context(settings)) as context:
-                settling.result()
-                try:
-                    sqlmesh_project.apply(context, environment)
-                    _bring_up_to_date(context, connection, environment)
-                finally:
-                    sqlmesh_project.note_audits(connection, environment)
+        if environment != PROD or not _is_up_to_date(connection, settings):
+            _build(settings, connection, environment)
     if environment == PROD:
         refresh.bring_up_to_date(dsn)
     _log.info("built %s in %.1f s", environment, time.monotonic() - began)
+
+
+def _is_up_to_date(connection: Connection, settings: Settings) -> bool:
+    """Whether prod shows the project as it is and nothing is out of date: asked without SQLMesh."""
+    with connection.cursor() as cursor:
+        project = planned.project_digest(settings.root)
+        found = (
+            planned.is_current(cursor, project, landings.today())
+            and not landings.are_waiting(cursor)
+            and not ledger.read(cursor, change.noted_nodes(cursor), landings.today())
+        )
+    connection.commit()
+    return found
+
+
+def _build(settings: Settings, connection: Connection, environment: str) -> None:
+    from revops import sqlmesh_project
+
+    bootstrap.prepare(connection)
+    project = planned.project_digest(settings.root)
+    with connection.cursor() as cursor:
+        is_planned = environment == PROD and planned.is_current(cursor, project, landings.today())
+        if environment == PROD:
+            planned.forget(cursor)
+    connection.commit()
+    _log.info("planning %s", environment)
+    with ThreadPoolExecutor(1, "landings") as beside:
+        settling = beside.submit(landings.settle, connection)  # the server's work, while Python reads the project
+        with closing(sqlmesh_project.context(settings)) as context:
+            settling.result()
+            try:
+                if not is_planned:
+                    sqlmesh_project.apply(context, environment)
+                _bring_up_to_date(context, connection, environment)
+            finally:
+                sqlmesh_project.note_audits(connection, environment)
+    if environment == PROD:
+        with connection.cursor() as cursor:
+            evaluations.prune(cursor)
+            planned.record(cursor, project, landings.today())
+        connection.commit()
 
 
 def ranges_of(days: Iterable[date]) -> list[Days]:

@@ -48,6 +48,15 @@ def today() -> date:
     return datetime.now(timezone.utc).date()
 
 
+def are_waiting(cursor: Cursor) -> bool:
+    """Whether anything has landed, or a day has ended, that `settle` has not looked at."""
+    cursor.execute("SELECT to_regclass('ops.changes') IS NOT NULL AND to_regclass('ops.compared') IS NOT NULL")
+    if cursor.fetchone() != (True,):
+        return True
+    cursor.execute(_CHANGED, ([f"raw.{relation}" for relation in SOURCES],))
+    return cursor.fetchone() is not None
+
+
 def settle(connection: Connection) -> bool:
     """Settles what landed since the last time; commits. What it finds to follow is noted in the same transaction.
 

@@ -16,7 +16,7 @@ from psycopg2 import sql
 
 from loaders import protect
 from revops import access, database, landings, server
-from revops.hooks import catalog, declarations, graph, keys, ledger, materialized_views
+from revops.hooks import catalog, change, declarations, keys, ledger, materialized_views
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
@@ -210,9 +210,7 @@ def _once(cursor: Cursor) -> Iterator[Result]:
 
 
 def _pending(cursor: Cursor) -> Iterator[Result]:
-    cursor.execute("SELECT node FROM ops.declarations WHERE node IS NOT NULL")
-    nodes = graph.in_order({node["model"]: graph.from_json(node) for (node,) in cursor.fetchall()})
-    found = ledger.read(cursor, nodes, landings.today())
+    found = ledger.read(cursor, change.noted_nodes(cursor), landings.today())
     days = {day for days in found.days.values() for day in days}
     models = sorted([*found.whole, *found.days])
     yield Result(

@@ -197,6 +197,12 @@ def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
             )
 
 
+def noted_nodes(cursor: Cursor) -> list[graph.Node]:
+    """The models of prod and what they read, as noted when it was last planned; parents first."""
+    cursor.execute("SELECT node FROM ops.declarations WHERE node IS NOT NULL")
+    return graph.in_order({node["model"]: graph.from_json(node) for (node,) in cursor.fetchall()})
+
+
 def _restore_relaxed(cursor: Cursor, environment: str) -> None:
     """Puts back the foreign keys of prod that this environment's plan, or one that died, had set aside."""
     cursor.execute("SELECT table_schema, table_name, constraint_name, definition FROM ops.relaxed_foreign_keys")

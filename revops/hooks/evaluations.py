@@ -15,6 +15,25 @@ if TYPE_CHECKING:
 
     from psycopg2.extensions import cursor as Cursor
 
+# A fingerprint is kept as long as its table: a part of a materialized view may have been made of it.
+_SAYS_NOTHING = (
+    """
+    DELETE FROM ops.evaluations
+    WHERE to_regclass(format('%I.%I', split_part(relation, '.', 1), substring(relation FROM position('.' IN relation) + 1)))
+          IS NULL
+    """,
+    """
+    DELETE FROM ops.evaluations AS old USING ops.evaluations AS newer
+    WHERE newer.relation = old.relation AND newer.evaluation_id > old.evaluation_id
+      AND newer.starts_on <= old.starts_on AND newer.ends_on >= old.ends_on
+    """,
+    """
+    DELETE FROM ops.evaluations AS old USING ops.evaluations AS newer
+    WHERE newer.relation = old.relation AND newer.evaluation_id > old.evaluation_id AND old.starts_on IS NULL
+      AND newer.starts_on IS NULL
+      AND NOT EXISTS (SELECT FROM ops.evaluations AS e WHERE e.relation = old.relation AND e.fingerprint IS NOT NULL)
+    """,
+)
 _NO_RANGE = "1970-01-01"
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
@@ -30,6 +49,12 @@ def record(cursor: Cursor, table: Relation, model: Any, days: tuple[str, str]) -
             "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)",
             (str(table), starts_on, ends_on),
         )
+
+
+def prune(cursor: Cursor) -> None:
+    """Drops notes that say nothing any more: of tables that are gone, and of what was evaluated again since."""
+    for statement in _SAYS_NOTHING:
+        cursor.execute(statement)
 
 
 def take_fingerprints(cursor: Cursor, tables: Iterable[Relation]) -> None:

@@ -1,0 +1,73 @@
+"""Knows whether prod shows the project as its files are now, so that a build need not ask SQLMesh, which takes seconds.
+
+What was planned is noted when a build ends, with the files' digest, SQLMesh's id of prod's plan and the day: a changed file, a
+plan by anybody else and a day that has ended each make SQLMesh look again. A build that fails leaves no note.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from datetime import date
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+PARTS = ("config.yaml", "models", "macros", "audits", "seeds", "external_models", "linter")
+
+_DDL = """
+CREATE TABLE IF NOT EXISTS ops.planned (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    project text NOT NULL,
+    plan_id text NOT NULL,
+    planned_on date NOT NULL
+);
+COMMENT ON TABLE ops.planned IS 'One row: what prod was last planned from, with SQLMesh''s id of the plan and the day';
+"""
+_IS_CURRENT = """
+SELECT EXISTS (
+    SELECT FROM ops.planned JOIN sqlmesh._environments AS environment USING (plan_id)
+    WHERE environment.name = 'prod' AND project = %s AND planned_on = %s)
+"""
+_RECORD = """
+INSERT INTO ops.planned (project, plan_id, planned_on)
+SELECT %s, plan_id, %s FROM sqlmesh._environments WHERE name = 'prod'
+"""
+
+
+def project_digest(root: Path) -> str:
+    """A digest of all that a plan depends on: the project's files, the hooks' code, SQLMesh's and Python's versions."""
+    digest = hashlib.sha256(f"{metadata.version('sqlmesh')} {sys.version}".encode())
+    hooks = Path(__file__).parent / "hooks"
+    for part in (*(root / name for name in PARTS), hooks):
+        files = sorted(part.rglob("*")) if part.is_dir() else [part]
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"{file.relative_to(part.parent)} {file.stat().st_size} ".encode())
+                digest.update(file.read_bytes())
+    # Letters only: a long run of digits might be taken for a card number.
+    return digest.hexdigest()[:32].translate(str.maketrans("0123456789", "ghijklmnop"))
+
+
+def is_current(cursor: Cursor, project: str, day: date) -> bool:
+    """Whether prod was planned from this project on this day, and nobody has planned it since."""
+    cursor.execute("SELECT to_regclass('ops.planned') IS NOT NULL AND to_regclass('sqlmesh._environments') IS NOT NULL")
+    if cursor.fetchone() != (True,):
+        return False
+    cursor.execute(_IS_CURRENT, (project, day))
+    return cursor.fetchone() == (True,)
+
+
+def forget(cursor: Cursor) -> None:
+    """Before a plan: what it does is known when it has ended."""
+    cursor.execute(_DDL)
+    cursor.execute("DELETE FROM ops.planned")
+
+
+def record(cursor: Cursor, project: str, day: date) -> None:
+    """After a build: prod was planned from this project on this day."""
+    forget(cursor)
+    cursor.execute(_RECORD, (project, day))
