@@ -1,14 +1,15 @@
-"""Transforms what has landed, and only what that touches: tells SQLMesh which models to restate over which days.
+"""Transforms what has landed, and only what that touches: tells SQLMesh which models to evaluate over which days.
 
 SQLMesh marks days as done, also those that were empty; a file landed later for such a day would never be seen. What is out of
-date is found by comparing what happened to each table with what happened above it (hooks/ledger.py), until nothing is.
+date is found by comparing what happened to each table with what happened above it (hooks/ledger.py), until nothing is. SQLMesh's
+scheduler evaluates and audits just that: a restatement by a plan would evaluate all that is downstream, once for each range.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -32,12 +33,12 @@ if TYPE_CHECKING:
     from revops.settings import Settings
 
 PROD = "prod"
-# Days closer than this are restated as one range: a plan costs seconds, an untouched day in between next to nothing.
+# Days closer than this are evaluated as one range: each range costs some statements, an untouched day in between next to nothing.
 JOINED_DAYS = 31
 # More ranges than this are joined over the narrowest gaps.
-MOST_RANGES = 12
-# Models that look back follow in a round after those they read; a round more where days in between were restated, too.
-MOST_ROUNDS = 8
+MOST_RANGES = 50
+# One does it; another finds what changed meanwhile, such as a dimension that did not become what was expected.
+MOST_ROUNDS = 4
 
 # Facts that are now of another day, or of none, make way first: ranges are restated one after the other, and an id may be
 # there only once.
@@ -64,21 +65,6 @@ class Days:
 
     first: date
     last: date
-
-
-@dataclass(frozen=True)
-class Restatement:
-    """Models to evaluate again, with which SQLMesh evaluates all that reads them.
-
-    Attributes:
-        by_days: tables of days, over each of the ranges.
-        whole: tables made whole, once: with the first range.
-        ranges: in order.
-    """
-
-    by_days: frozenset[str]
-    whole: frozenset[str]
-    ranges: tuple[Days, ...]
 
 
 def build(settings: Settings, environment: str = PROD) -> None:
@@ -144,7 +130,7 @@ def _build(settings: Settings, connection: Connection, environment: str) -> None
 def ranges_of(days: Iterable[date]) -> list[Days]:
     """Days joined to few ranges, in order: a gap of up to `JOINED_DAYS` is bridged, and wider ones beyond `MOST_RANGES`.
 
-    The day that stands for rows without a date is never joined to others: the range would be all history.
+    The day that is for rows without a date is never joined to others: the range would be all history.
     """
     ordered = sorted(set(days))
     undated = [Days(FIRST_DAY, FIRST_DAY)] if ordered and ordered[0] == FIRST_DAY else []
@@ -162,61 +148,48 @@ def ranges_of(days: Iterable[date]) -> list[Days]:
     return undated + ranges
 
 
-def next_restatement(nodes: Sequence[Node], out_of_date: OutOfDate) -> Restatement | None:
-    """What to restate first: the models highest up, over the days on which exactly these are the highest out of date.
-
-    Args:
-        nodes: the models of the environment, parents first.
-        out_of_date: what is out of date, which is more than what is restated: what reads a restated model follows it.
-    """
-    if not out_of_date:
-        return None
-    stale = {model: frozenset(days) for model, days in out_of_date.days.items()}
-    above = _ancestors(nodes)
-    whole = [
-        n.model
-        for n in nodes
-        if n.model in out_of_date.whole and not above[n.model] & (out_of_date.whole | stale.keys())
-    ]
-    highest: dict[date, list[str]] = {}
-    for node in nodes:
-        for day in stale.get(node.model, ()):
-            if not any(day in stale.get(parent, ()) for parent in above[node.model]):
-                highest.setdefault(day, []).append(node.model)
-    if not highest:
-        return Restatement(frozenset(), frozenset(whole), (Days(FIRST_DAY, FIRST_DAY),))
-    place = {node.model: at for at, node in enumerate(nodes)}
-    first = min(highest.values(), key=lambda models: (place[models[0]], -len(models)))
-    days = [day for day, models in highest.items() if models == first]
-    return Restatement(frozenset(first), frozenset(whole), tuple(ranges_of(days)))
+def days_in(ranges: Iterable[Days]) -> list[date]:
+    """All days of ranges, in order."""
+    return [span.first + timedelta(days=i) for span in ranges for i in range((span.last - span.first).days + 1)]
 
 
-def _ancestors(nodes: Sequence[Node]) -> dict[str, set[str]]:
-    above: dict[str, set[str]] = {}
-    for node in nodes:
-        above[node.model] = set(node.parents).union(*(above.get(parent, set()) for parent in node.parents))
-    return above
+def _widen(days: list[date]) -> list[date]:
+    return days_in(ranges_of(days))
 
 
 def _bring_up_to_date(context: Context, connection: Connection, environment: str) -> None:
-    """Restates what is out of date, round by round, until nothing is.
+    """Evaluates what is out of date, each table once, after what it reads; then looks again.
 
     Raises:
-        CheckFailed: something still is after as many rounds as could be needed.
+        CheckFailed: something still is out of date after as many rounds as could be needed.
     """
+    from revops import sqlmesh_project
+    from revops.hooks import materialized_views
+
     out_of_date = OutOfDate({}, frozenset())
     for _ in range(MOST_ROUNDS):
-        nodes = graph.nodes_of(context.snapshots.values())
-        out_of_date = _look(context, connection, nodes, environment)
-        restatement = next_restatement(nodes, out_of_date)
-        if restatement is None:
+        out_of_date = _look(context, connection, graph.nodes_of(context.snapshots.values()), environment)
+        if not out_of_date:
             return
-        _restate(context, connection, environment, restatement)
+        ranges = {model: ranges_of(days) for model, days in out_of_date.days.items()}
+        if environment == PROD and len(ranges.get(attributes.FACTS, ())) > 1:
+            _clear_the_way(context, connection, days_in(ranges[attributes.FACTS]))
+        _log.info("evaluating %s", _told(out_of_date, ranges))
+        with materialized_views.deferred():  # all is shown at once, at the end
+            spans = {model: [(span.first, span.last) for span in found] for model, found in ranges.items()}
+            sqlmesh_project.evaluate(context, environment, spans, out_of_date.whole)
     left = sorted([*out_of_date.whole, *out_of_date.days])
     raise CheckFailed(
         f"{', '.join(left[:5])} could not be brought up to date in {MOST_ROUNDS} rounds.\n"
         "  Report this as a defect; revops build tries again."
     )
+
+
+def _told(out_of_date: OutOfDate, ranges: Mapping[str, list[Days]]) -> str:
+    spans = sorted({span for found in ranges.values() for span in found})
+    days = f"{len(ranges)} tables of days, {spans[0].first} to {max(span.last for span in spans)}" if spans else ""
+    whole = f"{len(out_of_date.whole)} whole tables" if out_of_date.whole else ""
+    return " and ".join(filter(None, (days, whole)))
 
 
 def _look(context: Context, connection: Connection, nodes: Sequence[Node], environment: str) -> OutOfDate:
@@ -231,7 +204,7 @@ def _look(context: Context, connection: Connection, nodes: Sequence[Node], envir
                 attributes.compare_dimensions(cursor, nodes, coming)
             attributes.compare_labels(cursor, nodes)
             connection.commit()
-        out_of_date = ledger.read(cursor, nodes, landings.today(), _of_others(cursor, environment))
+        out_of_date = ledger.read(cursor, nodes, landings.today(), _of_others(cursor, environment), _widen)
     connection.commit()
     return out_of_date
 
@@ -251,29 +224,10 @@ def _query_of(context: Context, name: str) -> str:
     return str(query.sql(dialect="postgres", comments=False))
 
 
-def _restate(context: Context, connection: Connection, environment: str, restatement: Restatement) -> None:
-    from revops import sqlmesh_project
-    from revops.hooks import materialized_views
-
-    if len(restatement.ranges) > 1 and environment == PROD:
-        _clear_the_way(context, connection, restatement)
-    for number, span in enumerate(restatement.ranges, start=1):
-        models = restatement.by_days | (restatement.whole if number == 1 else frozenset())
-        shown = ", ".join(sorted(models))
-        _log.info("restating %s, %s to %s (%d of %d)", shown, span.first, span.last, number, len(restatement.ranges))
-        with materialized_views.deferred():  # all are shown at once, at the end
-            sqlmesh_project.apply(context, environment, models, span.first, span.last)
-
-
-def _clear_the_way(context: Context, connection: Connection, restatement: Restatement) -> None:
+def _clear_the_way(context: Context, connection: Connection, days: list[date]) -> None:
     """Takes displaced facts away, and the rows made of them in all tables of days that know a transaction by its id."""
     from revops.hooks import declarations
 
-    if attributes.FACTS not in restatement.by_days:
-        return
-    days = [
-        span.first + timedelta(days=i) for span in restatement.ranges for i in range((span.last - span.first).days + 1)
-    ]
     with connection.cursor() as cursor:
         cursor.execute(_DISPLACED, {"days": days, "texts": [str(day) for day in days]})
         for model in context.models.values():

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from loaders.errors import CheckFailed
 from revops import failures
+from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -60,35 +62,26 @@ def context(settings: Settings, with_tests: bool = False) -> Context:
     return Context(paths=[settings.root], config=configs)
 
 
-def apply(
-    context: Context,
-    environment: str,
-    restate: Iterable[str] = (),
-    first: date | None = None,
-    last: date | None = None,
-) -> None:
-    """Plans an environment and applies the plan.
-
-    Args:
-        context: the project.
-        environment: which.
-        restate: models to evaluate again, with all that read them; none to bring the environment up to the project.
-        first: first day to restate.
-        last: last day to restate.
+def apply(context: Context, environment: str) -> None:
+    """Plans an environment, to bring it up to the project, and applies the plan.
 
     Raises:
         CheckFailed: a model failed, or an audit; the message has the model and the first line of what went wrong.
         DatabaseUnavailable: the database was lost, or could not go on.
     """
+    with _explaining(environment, is_restatement=False):
+        context.plan(environment, auto_apply=True, no_prompts=True, skip_tests=True)
+
+
+@contextmanager
+def _explaining(environment: str, is_restatement: bool) -> Iterator[None]:
+    """Turns an error of SQLMesh into one that says which model failed, and why."""
     from sqlmesh.core.console import get_console
     from sqlmesh.utils.errors import SQLMeshError
 
     console: Any = get_console()
-    options: dict[str, Any] = {}
-    if restate:
-        options = {"restate_models": sorted(restate), "start": str(first), "end": str(last)}
     try:
-        context.plan(environment, auto_apply=True, no_prompts=True, skip_tests=True, **options)
+        yield
     except SQLMeshError as error:
         failed = console.take_failures()
         for each in (error, *(failure for _, failure in failed)):
@@ -99,6 +92,55 @@ def apply(
             f"Building {environment} failed: {'; '.join(details)}\n"
             "  What was served before is served still. Mend it, then: revops build"
         ) from error
+
+
+def evaluate(
+    context: Context,
+    environment: str,
+    days: Mapping[str, Sequence[tuple[date, date]]],
+    whole: Iterable[str],
+) -> None:
+    """Evaluates and audits tables of an environment again, parents first, as a run of SQLMesh's scheduler.
+
+    Args:
+        context: the project; the environment has been planned from it.
+        environment: which.
+        days: for each table of days, ranges from the first to the last day, both included.
+        whole: the tables that are made whole.
+
+    Raises:
+        CheckFailed: a model failed, or an audit; the message has the model and the first line of what went wrong.
+        DatabaseUnavailable: the database was lost, or could not go on.
+    """
+    from sqlmesh.core.snapshot import DeployabilityIndex
+    from sqlmesh.core.snapshot.definition import merge_intervals
+    from sqlmesh.utils.date import now, yesterday_ds
+
+    scheduler = context.scheduler(environment)
+    stored = context.state_reader.get_environment(environment)
+    assert stored is not None
+    is_prod = environment == "prod"
+    of_snapshots = DeployabilityIndex.all_deployable() if is_prod else DeployabilityIndex.create(scheduler.snapshots)
+    snapshots = {str(Relation.of(s.name)): s for s in scheduler.snapshots.values()}
+    yesterday = (yesterday_ds(), yesterday_ds())
+    spans = {**days, **{model: [yesterday] for model in whole}}
+    intervals = {
+        snapshots[model]: merge_intervals(
+            [snapshots[model].inclusive_exclusive(str(first), str(last), strict=False) for first, last in found]
+        )
+        for model, found in spans.items()
+    }
+    with _explaining(environment, is_restatement=True):
+        errors, _ = scheduler.run_merged_intervals(
+            merged_intervals=intervals,
+            deployability_index=of_snapshots,
+            environment_naming_info=stored.naming_info,
+            execution_time=now(),
+            run_environment_statements=True,
+            is_restatement=True,
+        )
+        if errors:
+            raise errors[0]
 
 
 def note_audits(connection: Connection, environment: str) -> None:

@@ -14,7 +14,7 @@ version of a table, and whoever evaluated it. Nothing is ever marked as done.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,13 @@ class OutOfDate:
         return bool(self.days or self.whole)
 
 
-def read(cursor: Cursor, nodes: Sequence[Node], today: date, of_others: frozenset[str] = frozenset()) -> OutOfDate:
+def read(
+    cursor: Cursor,
+    nodes: Sequence[Node],
+    today: date,
+    of_others: frozenset[str] = frozenset(),
+    widen: Callable[[list[date]], list[date]] | None = None,
+) -> OutOfDate:
     """Finds what is out of date in the tables of these nodes; arguments as for `find`."""
     relations = [node.relation for node in nodes if node.relation]
     cursor.execute("SELECT change_id, relation, starts_on, ends_before, columns FROM ops.changes ORDER BY change_id")
@@ -76,7 +82,7 @@ def read(cursor: Cursor, nodes: Sequence[Node], today: date, of_others: frozense
         Change(number, relation, start, end and end + timedelta(days=1))
         for number, relation, start, end in cursor.fetchall()
     ]
-    return find(nodes, changes, evaluations, today, of_others)
+    return find(nodes, changes, evaluations, today, of_others, widen)
 
 
 def find(
@@ -85,6 +91,7 @@ def find(
     evaluations: Iterable[Change],
     today: date,
     of_others: frozenset[str] = frozenset(),
+    widen: Callable[[list[date]], list[date]] | None = None,
 ) -> OutOfDate:
     """Finds what is out of date.
 
@@ -94,6 +101,7 @@ def find(
         evaluations: of physical tables, likewise.
         today: the day that is not over; what is of it or later is looked at under `FIRST_DAY` until then.
         of_others: physical tables that are taken as they are, because another environment keeps them up to date.
+        widen: for which days a table is going to be evaluated, from those that are out of date: what reads it follows it on all.
     """
     nodes = list(nodes)
     history = _History(today, {node.model for node in nodes})
@@ -109,6 +117,9 @@ def find(
             stale &= node.relation not in of_others
             if stale.any():
                 days[node.model] = [FIRST_DAY + timedelta(days=int(i)) for i in np.flatnonzero(stale)]
+                if widen is not None:
+                    days[node.model] = widen(days[node.model])
+                    stale[[(day - FIRST_DAY).days for day in days[node.model]]] = True
             history.put(node, stale)
         else:
             is_stale = node.relation not in of_others and history.last_above(node) > history.of(node.relation).last
