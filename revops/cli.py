@@ -227,13 +227,12 @@ def generate(out: Path, scale: float | None, seed: int) -> None:
 def up() -> None:
     """Start the embedded PostgreSQL server, unless it runs."""
     from revops import display
-    from revops.database import connect, without_password
+    from revops.database import without_password
 
     settings, dsn = _start()
     if settings.embedded:
         click.echo(f"The embedded server is up: {without_password(dsn)}\nConnect with:  {display.program()} psql")
     else:
-        connect(dsn).close()
         click.echo(f"Using {without_password(dsn)} (DB_CONNECTION_STRING); the embedded server is not needed.")
 
 
@@ -248,7 +247,7 @@ def down() -> None:
 @cli.command()
 def url() -> None:
     """Print the database's URL, password included, for psql, psycopg and BI tools."""
-    click.echo(_start()[1])
+    click.echo(_start(check=False)[1])
 
 
 @cli.command(context_settings=PASS_ON)
@@ -257,7 +256,7 @@ def psql(arguments: Sequence[str]) -> None:
     """Open psql on the warehouse; arguments are passed on."""
     from revops import database
 
-    settings, dsn = _start()
+    settings, dsn = _start(check=False)
     _execute(*database.psql_command(settings, dsn, arguments))
 
 
@@ -308,7 +307,7 @@ def doctor(as_json: bool) -> None:
     from revops import doctor as checks
     from revops import settings
 
-    results = checks.doctor(_logged(settings.load()))
+    results = checks.doctor(_chosen(settings.load()))
     _print_results(results, as_json)
     if not all(result.passed for result in results):
         raise CheckFailed("Some checks failed; each line above says what to do.")
@@ -359,20 +358,32 @@ def _chosen(settings: Settings) -> Settings:
     return _logged(settings)
 
 
-def _start() -> tuple[Settings, str]:
-    """The settings and the URL of the selected database, started if it is the embedded one and then seen by SQLMesh."""
-    from revops import server
+def _start(check: bool = True) -> tuple[Settings, str]:
+    """The settings and the URL of the selected database, started if it is the embedded one and then seen by SQLMesh.
+
+    Raises:
+        DatabaseUnavailable: with `check`: it cannot be reached, or is none to work in.
+    """
+    from revops import connection, server
     from revops import settings as reader
 
     settings = reader.load()
-    for name in reader.ELSEWHERE if settings.embedded else ():
+    for name in connection.ELSEWHERE if settings.embedded else ():
         os.environ.pop(name, None)
     dsn = server.up(settings)
     environment = settings.child_environment(dsn)
     for name in set(os.environ) - set(environment):
         del os.environ[name]
     os.environ.update(environment)
-    return _logged(settings), dsn
+    _logged(settings)
+    if check:
+        from contextlib import closing
+
+        from revops import database, suitable
+
+        with closing(database.connect(dsn, autocommit=True)) as opened:
+            suitable.check(opened)
+    return settings, dsn
 
 
 def _locked(dsn: str, purpose: str, wait: float) -> Any:

@@ -6,18 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from loaders.errors import UsageError
-from revops import envfile
+from revops import connection, envfile
 
-CONNECTION = "DB_CONNECTION_STRING"
-EMBEDDED_URL = envfile.EMBEDDED_URL
+CONNECTION = connection.CONNECTION
+EMBEDDED_URL = connection.EMBEDDED_URL
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
-# libpq's variables that would lead a connection to the embedded server elsewhere, or ask of it what it does not have.
-ELSEWHERE = ("PGHOSTADDR", "PGSERVICE", "PGOPTIONS", "PGSSLMODE", "PGREQUIRESSL", "PGGSSENCMODE", "PGREQUIREAUTH",
-             "PGCHANNELBINDING", "PGTARGETSESSIONATTRS")  # fmt: skip
-SCHEMES = ("postgresql", "postgres")
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ class Settings:
         because `.env` has been read here already and may name another server (`REVOPS_HOME` of a test, say).
         """
         result = {**self.variables, **(os.environ if environ is None else environ)}
-        for name in (CONNECTION, EMBEDDED_URL, *(ELSEWHERE if self.embedded else ())):
+        for name in (CONNECTION, EMBEDDED_URL, *(connection.ELSEWHERE if self.embedded else ())):
             result.pop(name, None)
         result[EMBEDDED_URL if self.embedded else CONNECTION] = dsn
         result["SQLMESH_DOTENV_PATH"] = str(self.empty_dotenv())
@@ -102,23 +97,13 @@ def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> 
 
 
 def _connection_string(in_environment: str | None, in_file: str | None, env_file: Path) -> str | None:
-    if in_environment and in_file and in_environment != in_file:
+    named = [connection.normalized(text) for text in (in_environment, in_file) if text and text.strip()]
+    if len(set(named)) > 1:
         raise UsageError(
             f"{CONNECTION} in the environment and in {env_file} name different databases.\n"
             f"  Plain `sqlmesh` would use the one in the file: unset one of the two."
         )
-    chosen = in_environment or in_file or None
-    if chosen is None:
-        return None
-    form = f"{CONNECTION} must look like postgresql://user:password@host:port/database"
-    try:
-        parts = urlsplit(chosen)
-        complete = parts.scheme in SCHEMES and bool(parts.hostname) and len(parts.path) > 1 and parts.port != 0
-    except ValueError:  # its text may hold the password: not chained
-        raise UsageError(f"{form} (percent-encode special characters of the password).") from None
-    if not complete:
-        raise UsageError(f"{form}.")
-    return chosen
+    return named[0] if named else None
 
 
 def _number(values: Mapping[str, str], name: str, default: int | None, allowed: range | set[int]) -> int | None:
