@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from loaders.errors import UsageError
@@ -125,32 +125,38 @@ def as_url(options: Mapping[str, str]) -> str:
     return f"postgresql://{credentials}{addresses}/{database}" + (f"?{query}" if query else "")
 
 
-def for_sqlmesh(environ: MutableMapping[str, str] | None = None) -> dict[str, str]:
+def variables(url: str) -> dict[str, str]:
+    """libpq's environment variables for the options that SQLMesh has no key for."""
+    return {VARIABLES[name]: value for name, value in parse(url).items() if name in VARIABLES}
+
+
+def for_sqlmesh() -> dict[str, str]:
     """The connection in config.yaml: SQLMesh's keys, and each value as YAML writes it.
 
-    What SQLMesh has no key for is put into the environment, where libpq finds it.
+    What SQLMesh has no key for is put into the process's environment, where libpq finds it: not into `os.environ`, which
+    SQLMesh restores once it has read its configuration.
 
     Raises:
         ConfigError: SQLMesh's error, which its command line shows on one line.
     """
-    environ = os.environ if environ is None else environ
-    external = environ.get(CONNECTION)
-    for name in () if external else ELSEWHERE:
-        environ.pop(name, None)
     try:
-        options = parse(normalized(external or environ.get(EMBEDDED_URL) or NO_SERVER))
-        port = _port(options, environ)
+        url = normalized(os.environ.get(CONNECTION) or os.environ.get(EMBEDDED_URL) or NO_SERVER)
+        options = parse(url)
+        for name, value in variables(url).items():
+            if os.environ.get(name, value) != value:
+                raise UsageError(f"{name} in the environment contradicts {CONNECTION}.\n  Unset it.")
+            os.putenv(name, value)
+        port = _port(options, os.environ)
     except UsageError as error:
         from sqlmesh.utils.errors import ConfigError
 
         raise ConfigError(str(error)) from None
-    environ.update({VARIABLES[name]: value for name, value in options.items() if name in VARIABLES})
     # SQLMesh wants these in any case, and libpq takes its own defaults only for what is not given.
     for name in ("host", "user", "password"):
-        options.setdefault(name, environ.get(f"PG{name.upper()}", ""))
+        options.setdefault(name, os.environ.get(f"PG{name.upper()}", ""))
     options["user"] = options["user"] or getpass.getuser()
-    connection = {_TAKEN[name]: _yaml(value) for name, value in options.items() if name in _TAKEN}
-    return connection | {"port": str(port)}
+    found = {_TAKEN[name]: _yaml(value) for name, value in options.items() if name in _TAKEN}
+    return found | {"port": str(port)}
 
 
 def _addresses(options: Mapping[str, str]) -> list[tuple[str, str]]:

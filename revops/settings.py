@@ -57,6 +57,7 @@ class Settings:
         for name in (CONNECTION, EMBEDDED_URL, *(connection.ELSEWHERE if self.embedded else ())):
             result.pop(name, None)
         result[EMBEDDED_URL if self.embedded else CONNECTION] = dsn
+        result |= connection.variables(dsn)
         result["SQLMESH_DOTENV_PATH"] = str(self.empty_dotenv())
         result.setdefault("SQLMESH__DISABLE_ANONYMIZED_ANALYTICS", "true")
         # Worker processes outlive a killed SQLMesh, wait for ever, and keep its connections and so the lock open with it.

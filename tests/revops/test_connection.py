@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 from sqlmesh.utils import yaml
+from sqlmesh.utils.errors import ConfigError
 
 from loaders.errors import UsageError
 from revops import connection, database, envfile
@@ -117,8 +118,9 @@ def test_psql_is_given_the_same(text: str) -> None:
 def test_the_rendered_configuration_and_the_environment_give_sqlmesh_the_same(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environ = {"DB_CONNECTION_STRING": text, "PGUSER": "me"}
-    monkeypatch.setattr(os, "environ", environ)
+    environ: dict[str, str] = {}
+    monkeypatch.setattr(os, "environ", {"DB_CONNECTION_STRING": text, "PGUSER": "me"})
+    monkeypatch.setattr(os, "putenv", environ.__setitem__)
     gateway = yaml.load(ROOT / "config.yaml")["gateways"]["postgres"]
     assert gateway["connection"] == gateway["state_connection"] == gateway["test_connection"]
     given = {name: value for name, value in gateway["connection"].items() if name not in SQLMESHS_OWN}
@@ -172,14 +174,13 @@ def test_plain_sqlmesh_says_on_one_line_what_it_cannot_use(plain_sqlmesh: Ask) -
 
 
 @pytest.mark.unit
-def test_plain_sqlmesh_on_the_embedded_server_is_not_led_elsewhere() -> None:
-    environ = {
-        "REVOPS_EMBEDDED_URL": "postgresql://w:p@127.0.0.1:54329/w",
-        "PGSSLMODE": "require",
-        "PGHOSTADDR": "10.1.1.1",
-    }
-    assert connection.for_sqlmesh(environ)["port"] == "54329"
-    assert not {"PGSSLMODE", "PGHOSTADDR"} & set(environ)
+def test_an_environment_that_contradicts_the_connection_string_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c a.b=1")
+    monkeypatch.setenv("DB_CONNECTION_STRING", "postgresql://u@h/d?options=-c%20a.b%3D2")
+    with pytest.raises(ConfigError, match="PGOPTIONS in the environment contradicts DB_CONNECTION_STRING"):
+        connection.for_sqlmesh()
 
 
 def test_plain_sqlmesh_reaches_a_database_of_odd_names_with_all_options(
