@@ -80,9 +80,11 @@ def redact(text: str, *dsns: str | None) -> str:
 
 
 def psql_command(
-    settings: Settings, dsn: str, arguments: Sequence[str], environ: Mapping[str, str] | None = None
+    settings: Settings, dsn: str | None, arguments: Sequence[str], environ: Mapping[str, str] | None = None
 ) -> tuple[list[str], dict[str, str]]:
     """The psql to execute and its environment; the password travels in the environment, never on the command line.
+
+    Without a URL it is one that connects to nothing, such as `psql --help`.
 
     Raises:
         DatabaseUnavailable: there is no psql on this machine.
@@ -96,7 +98,7 @@ def psql_command(
         program = str(own) if own.exists() else None
     if program is None:
         raise DatabaseUnavailable("There is no psql on this machine.\n  Install PostgreSQL's client programs.")
-    environment.update(connection_variables(dsn))
+    environment.update(connection_variables(dsn) if dsn is not None else {})
     environment.setdefault("PSQL_HISTORY", str(Path(settings.home, "psql_history")))
     return [program, *arguments], environment
 
