@@ -12,6 +12,7 @@ from revops import connection, envfile
 
 CONNECTION = connection.CONNECTION
 EMBEDDED_URL = connection.EMBEDDED_URL
+VERSIONS = (16, 18)  # of the embedded server
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -24,7 +25,7 @@ class Settings:
         home: the folder of the embedded server, its password and the logs; `<root>/.warehouse` unless `REVOPS_HOME`.
         env_file: the `.env` that was read; `<root>/.env` unless `REVOPS_ENV_FILE`.
         connection_string: the external database asked for by `DB_CONNECTION_STRING`, or None for the embedded server.
-        postgres_version: major version of the embedded server, 18 or 16 (`REVOPS_POSTGRES_VERSION`).
+        postgres_version: major version of the embedded server: `REVOPS_POSTGRES_VERSION`, else that of the data in `home`.
         port: the port asked for by `REVOPS_PORT`, or None for a stable one of our choice.
         variables: everything `.env` sets that the environment does not.
     """
@@ -86,15 +87,31 @@ def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> 
     env_file = Path(environ.get("REVOPS_ENV_FILE") or root / ".env").expanduser().absolute()
     from_file = envfile.read(env_file)
     merged = {**from_file, **{name: value for name, value in environ.items() if value != ""}}
+    home = Path(os.path.abspath(root / Path(merged.get("REVOPS_HOME") or ".warehouse").expanduser()))
     return Settings(
         root=root,
-        home=Path(os.path.abspath(root / Path(merged.get("REVOPS_HOME") or ".warehouse").expanduser())),
+        home=home,
         env_file=env_file,
         connection_string=_connection_string(environ.get(CONNECTION), from_file.get(CONNECTION), env_file),
-        postgres_version=_number(merged, "REVOPS_POSTGRES_VERSION", 18, {16, 18}) or 18,
+        postgres_version=_number(merged, "REVOPS_POSTGRES_VERSION", None, set(VERSIONS)) or _version_of(home),
         port=_number(merged, "REVOPS_PORT", None, range(1024, 65536)),
         variables={name: value for name, value in from_file.items() if not environ.get(name)},
     )
+
+
+def versions(home: Path) -> list[int]:
+    """The major versions of which a folder holds data, in order."""
+    try:
+        names = os.listdir(home)
+    except OSError:  # not there yet, or not ours to look into
+        return []
+    found = (name.removeprefix("postgres-") for name in names if name.startswith("postgres-"))
+    return sorted(int(version) for version in found if version.isdigit())
+
+
+def _version_of(home: Path) -> int:
+    """The newest version whose data is in a folder, so that a warehouse is found whichever version made it."""
+    return max({*versions(home)} & {*VERSIONS}, default=VERSIONS[-1])
 
 
 def _connection_string(in_environment: str | None, in_file: str | None, env_file: Path) -> str | None:
