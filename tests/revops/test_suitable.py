@@ -33,13 +33,15 @@ def test_a_server_itself_is_suitable(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("round_robin", ["0", "1"])
-@pytest.mark.parametrize("waiting", [0, 3])
+@pytest.mark.parametrize("waiting", [0, 4])
 def test_transaction_pooling_is_noticed_and_leaves_no_lock(database_url: str, round_robin: str, waiting: int) -> None:
-    with pooled(database_url, "transaction", server_round_robin=round_robin) as url, ExitStack() as others:
-        for _ in range(waiting):  # servers that lie idle in the pool, so that clients need not get the same one
-            other = others.enter_context(closing(psycopg2.connect(url)))
-            other.cursor().execute("SELECT 1")
-        others.close()
+    with pooled(database_url, "transaction", server_round_robin=round_robin) as url:
+        with ExitStack() as opened:  # at once, so that as many servers lie idle in the pool afterwards
+            others = [opened.enter_context(closing(psycopg2.connect(url))) for _ in range(waiting)]
+            for step in ("BEGIN", "COMMIT"):
+                for other in others:
+                    other.autocommit = True
+                    other.cursor().execute(step)
         with pytest.raises(DatabaseUnavailable, match=r"transaction mode .*\n.*pool_mode = session") as refused:
             check(url)
         assert refused.value.exit_code == 4
