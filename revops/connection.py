@@ -140,7 +140,7 @@ def for_sqlmesh() -> dict[str, str]:
         ConfigError: SQLMesh's error, which its command line shows on one line.
     """
     try:
-        url = normalized(os.environ.get(CONNECTION) or os.environ.get(EMBEDDED_URL) or NO_SERVER)
+        url = normalized(os.environ.get(CONNECTION, "").strip() or os.environ.get(EMBEDDED_URL) or NO_SERVER)
         options = parse(url)
         for name, value in variables(url).items():
             if os.environ.get(name, value) != value:
