@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -20,6 +20,7 @@ from revops.interrupts import INTERRUPTED
 if TYPE_CHECKING:
     from revops.settings import Settings
 
+SQLMESH = (sys.executable, "-c", "from revops.sqlmesh_project import cli; cli()")
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
 
 data_option = click.option("--data", type=click.Path(path_type=Path), help="Folder with the raw files [data/raw].")
@@ -75,9 +76,10 @@ def cli(ctx: click.Context, debug: bool, quiet: bool, verbose: bool) -> None:
 @data_option
 @scale_option
 @seed_option
+@rejects_option
 @wait_option
 @click.pass_context
-def run(ctx: click.Context, data: Path | None, scale: float | None, seed: int, wait: float) -> None:
+def run(ctx: click.Context, data: Path | None, scale: float | None, seed: int, max_rejects: float, wait: float) -> None:
     """End to end: server, load, build, keys, indexes, materialized view, reconciliation.
 
     Where there are no files and nothing has landed yet, a synthetic demo set is generated (scale 0.05).
@@ -86,7 +88,10 @@ def run(ctx: click.Context, data: Path | None, scale: float | None, seed: int, w
 
     settings, dsn = _start()
     with _locked(dsn, "run", wait):
-        click.echo(whole.run(settings, dsn, _folder(data), scale=scale, seed=seed, quiet=ctx.obj["quiet"]))
+        text = whole.run(
+            settings, dsn, _folder(data), scale=scale, seed=seed, quiet=ctx.obj["quiet"], max_rejects=max_rejects
+        )
+        click.echo(text)
 
 
 @cli.command()
@@ -227,13 +232,12 @@ def generate(out: Path, scale: float | None, seed: int) -> None:
 def up() -> None:
     """Start the embedded PostgreSQL server, unless it runs."""
     from revops import display
-    from revops.database import connect, without_password
+    from revops.database import without_password
 
     settings, dsn = _start()
     if settings.embedded:
         click.echo(f"The embedded server is up: {without_password(dsn)}\nConnect with:  {display.program()} psql")
     else:
-        connect(dsn).close()
         click.echo(f"Using {without_password(dsn)} (DB_CONNECTION_STRING); the embedded server is not needed.")
 
 
@@ -248,7 +252,7 @@ def down() -> None:
 @cli.command()
 def url() -> None:
     """Print the database's URL, password included, for psql, psycopg and BI tools."""
-    click.echo(_start()[1])
+    click.echo(_start(check=False)[1])
 
 
 @cli.command(context_settings=PASS_ON)
@@ -256,8 +260,11 @@ def url() -> None:
 def psql(arguments: Sequence[str]) -> None:
     """Open psql on the warehouse; arguments are passed on."""
     from revops import database
+    from revops import settings as reader
 
-    settings, dsn = _start()
+    if any(argument.startswith(("--help", "--version")) or argument in ("-?", "-V") for argument in arguments):
+        _execute(*database.psql_command(reader.load(), None, arguments))
+    settings, dsn = _start(check=False)
     _execute(*database.psql_command(settings, dsn, arguments))
 
 
@@ -265,6 +272,8 @@ def psql(arguments: Sequence[str]) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sqlmesh(arguments: Sequence[str]) -> None:
     """Run SQLMesh on the warehouse; arguments are passed on."""
+    if not arguments or {"--help", "--version"} & set(arguments):
+        _execute([*SQLMESH, *(arguments or ["--help"])], dict(os.environ))
     settings, dsn = _start()
     _execute(_sqlmesh(settings, arguments), settings.child_environment(dsn))
 
@@ -308,7 +317,7 @@ def doctor(as_json: bool) -> None:
     from revops import doctor as checks
     from revops import settings
 
-    results = checks.doctor(_logged(settings.load()))
+    results = checks.doctor(_chosen(settings.load()))
     _print_results(results, as_json)
     if not all(result.passed for result in results):
         raise CheckFailed("Some checks failed; each line above says what to do.")
@@ -359,20 +368,32 @@ def _chosen(settings: Settings) -> Settings:
     return _logged(settings)
 
 
-def _start() -> tuple[Settings, str]:
-    """The settings and the URL of the selected database, started if it is the embedded one and then seen by SQLMesh."""
-    from revops import server
+def _start(check: bool = True) -> tuple[Settings, str]:
+    """The settings and the URL of the selected database, started if it is the embedded one and then seen by SQLMesh.
+
+    Raises:
+        DatabaseUnavailable: with `check`: it cannot be reached, or is none to work in.
+    """
+    from revops import connection, server
     from revops import settings as reader
 
     settings = reader.load()
-    for name in reader.ELSEWHERE if settings.embedded else ():
+    for name in connection.ELSEWHERE if settings.embedded else ():
         os.environ.pop(name, None)
     dsn = server.up(settings)
     environment = settings.child_environment(dsn)
     for name in set(os.environ) - set(environment):
         del os.environ[name]
     os.environ.update(environment)
-    return _logged(settings), dsn
+    _logged(settings)
+    if check:
+        from contextlib import closing
+
+        from revops import database, suitable
+
+        with closing(database.connect(dsn, autocommit=True)) as opened:
+            suitable.check(opened)
+    return settings, dsn
 
 
 def _locked(dsn: str, purpose: str, wait: float) -> Any:
@@ -396,14 +417,13 @@ def _function(module: str, name: str) -> Callable[..., Any]:
 
 
 def _sqlmesh(settings: Settings, arguments: Sequence[str]) -> list[str]:
-    program = [sys.executable, "-c", "from revops.sqlmesh_project import cli; cli()"]
     options = ["--log-file-dir", str(settings.logs)] if "--log-file-dir" not in arguments else []
     if Path.cwd() != settings.root and not {"-p", "--paths"} & set(arguments):
         options += ["--paths", str(settings.root)]
-    return [*program, *options, *arguments]
+    return [*SQLMESH, *options, *arguments]
 
 
-def _execute(command: Sequence[str], environment: dict[str, str]) -> None:
+def _execute(command: Sequence[str], environment: dict[str, str]) -> NoReturn:
     """Becomes another program, so that signals and the exit code are its own."""
     sys.stdout.flush()
     os.execve(command[0], list(command), environment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -16,12 +17,15 @@ from loaders.errors import DatabaseUnavailable
 from revops import envfile, tuning
 from revops.account import Account
 from revops.database import redact
+from revops.settings import VERSIONS, versions
 
 HOST = "127.0.0.1"
 ROLE = "warehouse"
 SOCKET_PATH_LIMIT = 103  # bytes without the final zero: 107 on Linux, 103 on macOS
 HBA = "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n"
 INCLUDE = "\n# Rewritten at each start; settings made with ALTER SYSTEM win over it.\ninclude 'revops.conf'\n"
+
+_log = logging.getLogger(__name__)
 
 FIXED: Mapping[str, str] = {
     "listen_addresses": HOST,
@@ -41,7 +45,7 @@ FIXED: Mapping[str, str] = {
     "log_truncate_on_rotation": "on",
     "log_rotation_age": "1d",
     "log_rotation_size": "0",
-    "log_line_prefix": "%m [%p] %a ",
+    "log_line_prefix": "%m [%p] %b %a ",
     "log_statement": "none",
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
@@ -62,6 +66,7 @@ class Cluster:
         self.data = home / f"postgres-{version}"
         self.log_folder = home / "log"
         self.start_log = self.log_folder / "start.log"
+        self._said_before: dict[Path, int] = {}
 
     def prepare(self, account: Account) -> None:
         """Makes whatever is missing, owned by the account that runs the server."""
@@ -73,10 +78,15 @@ class Cluster:
         for folder in (self.log_folder, self.home / "run"):
             folder.mkdir(exist_ok=True)
             account.give(folder, 0o700)
+        self._refuse_another_version()
         if not (self.data / "PG_VERSION").exists():
             self._initdb(account)
         elif not (self.home / "password").exists():
-            self._renew_password(account)
+            self.set_password(account, secrets.token_hex(24))
+        elif (original := self._copied_from()) is not None:
+            _log.warning("%s is a copy of %s: it gets a password and a port of its own", self.home, original)
+            (self.home / "port").unlink(missing_ok=True)
+            self.set_password(account, secrets.token_hex(24))
         for leftover in self.socket_folder(account).glob(".s.PGSQL.*"):
             leftover.unlink(missing_ok=True)
 
@@ -93,6 +103,31 @@ class Cluster:
                 f"{self.home / 'password'} is gone while the server runs.\n"
                 f"  Run  revops down  and  revops up : a new one is made."
             ) from None
+
+    def _refuse_another_version(self) -> None:
+        """Names data that no server here can read: it fails to start with it, or would leave it aside for an empty one."""
+        made_by = self.data / "PG_VERSION"
+        if made_by.exists() and (found := made_by.read_text(encoding="ascii").strip()) != str(self.version):
+            raise DatabaseUnavailable(
+                f"{self.data} is of PostgreSQL {found}, not {self.version}.\n"
+                f"  Name the folder postgres-{found}, or set REVOPS_HOME to another folder."
+            )
+        others = [version for version in versions(self.home) if version not in VERSIONS]
+        if others and not self.data.exists():
+            raise DatabaseUnavailable(
+                f"{self.home} holds a warehouse of PostgreSQL {others[-1]}, for which no server is installed here.\n"
+                f"  Use the installation that made it, or set REVOPS_HOME to another folder."
+            )
+
+    def _copied_from(self) -> Path | None:
+        """The folder that this one is a copy of, if that is still there (else it was moved): its last settings say where."""
+        settings = (self.data / "revops.conf").read_text(encoding="utf-8")
+        noted = re.search(r"^log_directory = '(.*)'$", settings, flags=re.MULTILINE)
+        if noted is None:
+            return None
+        original = Path(noted[1].replace("''", "'").replace("\\\\", "\\")).parent
+        is_there = (original / self.data.name / "PG_VERSION").exists()
+        return original if is_there and not original.samefile(self.home) else None
 
     def configure(self, account: Account, port: int) -> None:
         """Writes the settings anew, for this machine as it is now."""
@@ -119,15 +154,17 @@ class Cluster:
         account.give(folder, 0o700)
         return folder
 
-    def clear_start_log(self, account: Account) -> None:
+    def begin_start_log(self, account: Account) -> None:
         """Begins the log of a start, which holds what PostgreSQL says before its own log is open."""
         self._write(account, self.start_log, "")
+        self._said_before = {path: path.stat().st_size for path in self.log_folder.glob("*.log")}
 
     def last_words(self) -> str:
-        """The last fatal line of the newest log files: why a start failed."""
-        for path in sorted(self.log_folder.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)[:2]:
-            text = path.read_text(encoding="utf-8", errors="replace")[-20000:]
-            fatal = re.findall(r"\b(?:FATAL|PANIC): .*$", text, flags=re.MULTILINE)
+        """The last fatal line that was logged since this start began: why it failed. A refused client is no reason."""
+        for path in sorted(self.log_folder.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True):
+            before = self._said_before.get(path, 0)
+            said = path.read_bytes()[before if path.stat().st_size >= before else 0 :].decode(errors="replace")
+            fatal = re.findall(r"^(?!.* client backend ).*\b((?:FATAL|PANIC): .*)$", said, flags=re.MULTILINE)
             if fatal:
                 return str(fatal[-1])
         return last_line(self.start_log.read_text(encoding="utf-8", errors="replace"))
@@ -140,7 +177,9 @@ class Cluster:
                 shutil.rmtree(half_made)
         new.mkdir(mode=0o700)
         account.give(new, 0o700)
-        password = secrets.token_hex(24)
+        # Another version's data in this folder has a password already, and keeps it.
+        kept = (self.home / "password").exists()
+        password = self.password() if kept else secrets.token_hex(24)
         # C.UTF-8 from PostgreSQL itself: code-point order (fast, and no upgrade of the operating system can spoil an
         # index) with upper and lower that know Unicode. 16 has no such provider: plain C, the same but for upper, lower.
         builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if self.version >= 17 else []
@@ -160,12 +199,12 @@ class Cluster:
         self._write(account, new / "revops.conf", "")
         with (new / "postgresql.conf").open("a", encoding="utf-8") as stream:
             stream.write(INCLUDE)
-        envfile.write_private(self.home / "password", password + "\n")
+        if not kept:
+            envfile.write_private(self.home / "password", password + "\n")
         new.rename(self.data)
 
-    def _renew_password(self, account: Account) -> None:
-        """Gives the role a new password when the file was lost; it goes through a pipe, not the command line."""
-        password = secrets.token_hex(24)
+    def set_password(self, account: Account, password: str) -> None:
+        """Gives the role of a stopped server a password; it goes through a pipe, not the command line."""
         done = account.run(
             [
                 str(self.programs / "postgres"),
@@ -181,7 +220,7 @@ class Cluster:
             stdin=None,
         )
         if done.returncode != 0:
-            raise DatabaseUnavailable(f"Could not renew the lost password: {last_line(done.stderr)}")
+            raise DatabaseUnavailable(f"Could not set the server's password: {last_line(done.stderr)}")
         envfile.write_private(self.home / "password", password + "\n")
 
     @contextmanager

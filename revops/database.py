@@ -8,9 +8,11 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from loaders.errors import DatabaseUnavailable
+from revops import unreachable
+from revops.connection import VARIABLES, as_url
 from revops.settings import CONNECTION, Settings
 
 if TYPE_CHECKING:
@@ -27,13 +29,12 @@ def connect(dsn: str, application_name: str = "revops", autocommit: bool = False
         DatabaseUnavailable: it cannot be reached or is too old; the message never holds the password.
     """
     import psycopg2
+    from psycopg2.extensions import make_dsn, parse_dsn
 
+    defaults = {"connect_timeout": CONNECT_SECONDS, "keepalives_idle": 60}
     try:
         opened = psycopg2.connect(
-            dsn,
-            connect_timeout=CONNECT_SECONDS,
-            application_name=application_name,
-            keepalives_idle=60,
+            make_dsn(**{**defaults, **parse_dsn(dsn), "application_name": application_name}),
             keepalives_interval=10,
             keepalives_count=6,
         )
@@ -51,25 +52,23 @@ def connect(dsn: str, application_name: str = "revops", autocommit: bool = False
 
 
 def unavailable(error: Exception, dsn: str | None = None) -> DatabaseUnavailable:
-    """The error to show for one of the driver's: its first line, where it happened, no password."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = redact(lines[0], dsn) if lines else type(error).__name__
-    where = f" {without_password(dsn)}" if dsn else ""
-    return DatabaseUnavailable(
-        f"The database{where} cannot be reached or was lost: {reason}\n  Is it up?  revops status"
-    )
+    """The error to show for one of the driver's: its cause, where it happened, the cure, no password."""
+    cause, cure = unreachable.explain(redact(str(error), dsn))
+    if dsn is None:
+        return DatabaseUnavailable(f"The database cannot be reached or was lost: {cause}\n  {cure}")
+    return DatabaseUnavailable(f"The database {without_password(dsn)} cannot be reached: {cause}\n  {cure}")
 
 
 def without_password(dsn: str) -> str:
     """The URL with its password cut out, wherever it stands: to show to people and write to logs."""
+    import psycopg2
+    from psycopg2.extensions import parse_dsn
+
     try:
-        parts = urlsplit(dsn)
-        host = parts.netloc.rpartition("@")[2]
-        user = parts.netloc.rpartition("@")[0].partition(":")[0]
-    except ValueError:
+        options = parse_dsn(dsn)
+    except psycopg2.ProgrammingError:
         return "(a URL that cannot be read)"
-    query = "&".join(option for option in parts.query.split("&") if not re.match(r"(?i)(ssl)?pass", option))
-    return urlunsplit((parts.scheme, f"{user}@{host}" if user else host, parts.path, query, ""))
+    return as_url({name: str(value) for name, value in options.items() if "password" not in name})
 
 
 def redact(text: str, *dsns: str | None) -> str:
@@ -81,9 +80,11 @@ def redact(text: str, *dsns: str | None) -> str:
 
 
 def psql_command(
-    settings: Settings, dsn: str, arguments: Sequence[str], environ: Mapping[str, str] | None = None
+    settings: Settings, dsn: str | None, arguments: Sequence[str], environ: Mapping[str, str] | None = None
 ) -> tuple[list[str], dict[str, str]]:
     """The psql to execute and its environment; the password travels in the environment, never on the command line.
+
+    Without a URL it is one that connects to nothing, such as `psql --help`.
 
     Raises:
         DatabaseUnavailable: there is no psql on this machine.
@@ -97,7 +98,7 @@ def psql_command(
         program = str(own) if own.exists() else None
     if program is None:
         raise DatabaseUnavailable("There is no psql on this machine.\n  Install PostgreSQL's client programs.")
-    environment.update(connection_variables(dsn))
+    environment.update(connection_variables(dsn) if dsn is not None else {})
     environment.setdefault("PSQL_HISTORY", str(Path(settings.home, "psql_history")))
     return [program, *arguments], environment
 
@@ -106,10 +107,10 @@ def connection_variables(dsn: str) -> dict[str, str]:
     """libpq's environment variables for a URL (`PGHOST`, `PGPASSWORD`, ...)."""
     from psycopg2.extensions import parse_dsn
 
-    names = {"dbname": "PGDATABASE", "connect_timeout": "PGCONNECT_TIMEOUT"}
-    return {
-        names.get(key, "PG" + key.replace("_", "").upper()): str(value) for key, value in parse_dsn(dsn).items()
-    } | {"PGAPPNAME": "revops psql"}
+    names = {**VARIABLES, "dbname": "PGDATABASE", "connect_timeout": "PGCONNECT_TIMEOUT"}
+    return {names.get(key, f"PG{key.upper()}"): str(value) for key, value in parse_dsn(dsn).items()} | {
+        "PGAPPNAME": "revops psql"
+    }
 
 
 def _secrets(dsn: str) -> set[str]:

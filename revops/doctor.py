@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loaders.errors import DatabaseUnavailable
-from revops import database, envfile, server, tuning
+from revops import database, envfile, server, suitable, tuning
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
@@ -73,13 +73,26 @@ def _database(settings: Settings) -> Iterator[Finding]:
             return
         opened = database.connect(dsn, "revops doctor", autocommit=True)
     except DatabaseUnavailable as error:
-        yield Finding(kind, False, str(error).splitlines()[0])
+        yield Finding(kind, False, _one_line(error))
         return
     try:
         yield Finding(kind, True, database.without_password(dsn))
+        yield _suitable(opened)
         yield from _server_settings(opened)
     finally:
         opened.close()
+
+
+def _suitable(opened: connection) -> Finding:
+    try:
+        suitable.check(opened)
+    except DatabaseUnavailable as error:
+        return Finding("sessions", False, _one_line(error))
+    return Finding("sessions", True, "last from one transaction to the next; SQLMesh's state is of this database")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(line.strip() for line in str(error).splitlines())
 
 
 def _server_settings(opened: connection) -> Iterator[Finding]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from loaders.errors import UsageError
+from revops.connection import EMBEDDED_URL
 
-EMBEDDED_URL = "REVOPS_EMBEDDED_URL"
 MARK = "  # kept by `revops up`, removed by `revops down`"
 HEADER = "# Made by `revops up`, so that plain `sqlmesh` finds the embedded server. Never commit this file.\n"
 

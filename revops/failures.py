@@ -44,7 +44,7 @@ def known(error: BaseException) -> RevopsError | None:
             return database.unavailable(cause)
         first = str(cause).strip().splitlines()[0]
         return DatabaseUnavailable(
-            f"The database could not go on: {first}\n  Mend that and run the same command again."
+            f"The database could not go on: {first}\n  Correct that, and run the same command again."
         )
     return None
 

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from loaders.errors import DatabaseUnavailable, LockHeld
-from revops import database
+from revops import database, suitable
 
 KEY = 0x7265766F_70730001  # "revops", lock 1
 HOLDER = "REVOPS_LOCK_HOLDER"
@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 
 class Cursor(Protocol):
     """What is used of a database cursor."""
+
+    connection: Any
 
     def execute(self, query: str, vars: Any = None, /) -> object:
         """Runs a statement."""
@@ -73,12 +75,14 @@ def acquire(cursor: Cursor, environ: MutableMapping[str, str] | None = None) -> 
 
     Raises:
         LockHeld: another run holds it; the message says which.
+        DatabaseUnavailable: this is no database to work in; the message says why.
     """
     token = (os.environ if environ is None else environ).get(HOLDER)
     if token:
         found = holder(cursor)
         if found is not None and found.token == token:
             return False
+    suitable.check(cursor.connection)  # a pooler would leave the lock with a session that nobody has
     for _ in range(3):  # the holder may end between the two questions
         cursor.execute("SELECT pg_try_advisory_lock(%s)", (KEY,))
         row = cursor.fetchone()

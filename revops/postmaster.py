@@ -20,6 +20,7 @@ class Postmaster:
     """What a `postmaster.pid` says."""
 
     pid: int
+    data: str
     port: int
     ready: bool
 
@@ -28,7 +29,7 @@ def read(data: Path) -> Postmaster | None:
     """What stands in `postmaster.pid`; None where there is none, or where it is cut short."""
     try:
         lines = (data / "postmaster.pid").read_text(encoding="utf-8", errors="replace").splitlines()
-        return Postmaster(int(lines[0]), int(lines[3]), len(lines) > 7 and lines[7].strip() == "ready")
+        return Postmaster(int(lines[0]), lines[1], int(lines[3]), len(lines) > 7 and lines[7].strip() == "ready")
     except (FileNotFoundError, IndexError, ValueError):
         return None
 
@@ -36,7 +37,7 @@ def read(data: Path) -> Postmaster | None:
 def running(data: Path) -> Postmaster | None:
     """The server that works in `data`, if its process lives."""
     found = read(data)
-    return found if found is not None and works_in(data, found.pid) is not False else None
+    return found if found is not None and _is_of(data, found) else None
 
 
 def works_in(data: Path, pid: int) -> bool | None:
@@ -54,15 +55,21 @@ def works_in(data: Path, pid: int) -> bool | None:
         return False
 
 
+def _is_of(data: Path, found: Postmaster) -> bool:
+    """Whether it is the server of `data`; of a process of another user its file says so, unless that was copied."""
+    works = works_in(data, found.pid)
+    return os.path.realpath(found.data) == os.path.realpath(data) if works is None else works
+
+
 def drop_stale_pid(data: Path) -> None:
-    """Removes a `postmaster.pid` that is cut short, or whose pid is some other program's now or a zombie's.
+    """Removes a `postmaster.pid` that is cut short, or was copied, or whose pid is another program's now or a zombie's.
 
     With any of these PostgreSQL refuses to start; a pid that is simply gone it handles itself.
     """
     import psutil
 
     found = read(data)
-    if found is None or (psutil.pid_exists(found.pid) and works_in(data, found.pid) is False):
+    if found is None or (psutil.pid_exists(found.pid) and not _is_of(data, found)):
         (data / "postmaster.pid").unlink(missing_ok=True)
 
 

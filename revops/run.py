@@ -24,7 +24,13 @@ _log = logging.getLogger(__name__)
 
 
 def run(
-    settings: Settings, dsn: str, data: Path | None, scale: float | None = None, seed: int = 42, quiet: bool = False
+    settings: Settings,
+    dsn: str,
+    data: Path | None,
+    scale: float | None = None,
+    seed: int = 42,
+    quiet: bool = False,
+    max_rejects: float | None = None,
 ) -> str:
     """Loads, builds and verifies; returns a one-screen summary.
 
@@ -35,6 +41,7 @@ def run(
         scale: size of the demo set, 0.05 where None; given, it asks for the demo set even after an earlier one.
         seed: its seed.
         quiet: no progress.
+        max_rejects: the share of bad rows from which on a file is refused; the loaders' where None.
 
     Raises:
         CheckFailed: the warehouse was built, but does not reconcile.
@@ -43,7 +50,7 @@ def run(
 
     from revops import summary
 
-    land_files(settings, dsn, data, scale, seed, quiet)
+    land_files(settings, dsn, data, scale, seed, quiet, max_rejects)
     importlib.import_module("revops.build").build(settings, "prod")
     results: Sequence[Any] = importlib.import_module("revops.verify").verify(settings)
     text = summary.of(dsn, results, synthetic=is_synthetic(dsn))
@@ -56,7 +63,15 @@ def run(
     return text
 
 
-def land_files(settings: Settings, dsn: str, data: Path | None, scale: float | None, seed: int, quiet: bool) -> None:
+def land_files(
+    settings: Settings,
+    dsn: str,
+    data: Path | None,
+    scale: float | None,
+    seed: int,
+    quiet: bool,
+    max_rejects: float | None = None,
+) -> None:
     """Lands the user's files, or a demo set where there are none; never one beside or over the other."""
     synthetic = is_synthetic(dsn)
     folder = data if data is not None else settings.root / RAW
@@ -66,7 +81,7 @@ def land_files(settings: Settings, dsn: str, data: Path | None, scale: float | N
         is_demo = folder.resolve() == (settings.root / DEMO).resolve()
         if synthetic and not is_demo:
             _log.warning("The synthetic demo rows make way for the files in %s", folder)
-        land(settings, dsn, folder, prune=synthetic, quiet=quiet)
+        land(settings, dsn, folder, prune=synthetic, max_rejects=max_rejects, quiet=quiet)
         mark_synthetic(dsn, is_demo)
         return
     if _has_landed(dsn) and not synthetic:

@@ -17,13 +17,15 @@ from revops import account as accounts
 from revops import envfile, ports, postmaster
 from revops.cluster import HOST, ROLE, Cluster, last_line
 from revops.postmaster import Postmaster
-from revops.settings import Settings
+from revops.settings import EMBEDDED_URL, Settings
 
 DATABASE = "warehouse"
 DEFAULT_PORT = 54329
 START_SECONDS = 600  # a crash recovery may have up to max_wal_size to read
 LOCK_SECONDS = 180
 RECOVERING = "the database system is"  # starting up, in recovery mode, not yet accepting connections
+
+WRONG_PASSWORD = "password authentication failed"
 
 _log = logging.getLogger(__name__)
 
@@ -47,17 +49,24 @@ class Server:
         with _plain_errors(self.home), self._locked():
             account = accounts.choose(self.home, self.data)
             running = postmaster.running(self.data)
+            started = running is None
             if running is None:
                 postmaster.end_orphans(self.data)
                 accounts.open_tree(account, self.cluster.programs.parent)
                 accounts.open_way(account, self.home)
-                self.cluster.prepare(account)
                 postmaster.drop_stale_pid(self.data)
+                self.cluster.prepare(account)
                 running = self._start(account)
             elif not running.ready:
                 running = self._wait_ready(running.pid)
             url = self._url(running.port)
-            self._ensure_database(url)
+            refusal = self._refusal_after_recovery(url)
+            if started and WRONG_PASSWORD in refusal:  # changed by hand, or by a copy or a restore of another server
+                postmaster.stop(self.data, running.pid)
+                self.cluster.set_password(account, self.cluster.password())
+                url = self._url(self._start(account).port)
+                refusal = self._refusal_after_recovery(url)
+            self._ensure_database(url, refusal)
             return url
 
     def down(self) -> bool:
@@ -117,7 +126,7 @@ class Server:
 
     def _launch(self, account: accounts.Account) -> int:
         """Starts the postmaster in a session of its own, as a child of nobody here, so that it outlives us."""
-        self.cluster.clear_start_log(account)
+        self.cluster.begin_start_log(account)
         script = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
         program = [str(self.cluster.programs / "postgres"), "-D", str(self.data)]
         started = account.run(
@@ -145,13 +154,22 @@ class Server:
     def _url(self, port: int) -> str:
         return f"postgresql://{ROLE}:{self.cluster.password()}@{HOST}:{port}/{DATABASE}"
 
-    def _ensure_database(self, url: str) -> None:
-        """Makes the database if it is new; waits for a server that recovers from the crash of one of its processes."""
+    def _refusal_after_recovery(self, url: str) -> str:
+        """Why the server takes no connection, once it has recovered from the crash of one of its processes; else nothing."""
         deadline = time.monotonic() + START_SECONDS
         while RECOVERING in (refusal := _refusal(url)) and time.monotonic() < deadline:
             time.sleep(0.1)
+        return refusal
+
+    def _ensure_database(self, url: str, refusal: str) -> None:
+        """Makes the database, if its absence is why the server refused the connection."""
         if not refusal:
             return
+        if WRONG_PASSWORD in refusal:
+            raise DatabaseUnavailable(
+                f"The embedded server does not take the password in {self.home / 'password'}.\n"
+                f"  Run  revops down  and  revops up : it is set again."
+            )
         if f'database "{DATABASE}" does not exist' not in refusal:
             raise DatabaseUnavailable(f"The embedded server refuses us: {last_line(refusal)}")
 
@@ -205,6 +223,11 @@ def up(settings: Settings) -> str:
     if settings.connection_string is not None:
         return settings.connection_string
     url = Server(settings).up()
+    noted = settings.variables.get(EMBEDDED_URL)
+    if noted is not None and noted != url and not _refusal(noted):
+        _log.warning(
+            "%s was that of another running server: plain `sqlmesh` now uses %s", settings.env_file, settings.home
+        )
     try:
         envfile.keep_embedded_url(settings.env_file, url)
     except OSError as error:
@@ -222,6 +245,9 @@ def current(settings: Settings) -> str | None:
 def down(settings: Settings) -> bool:
     """Stops the embedded server and takes its line out of `.env`; returns whether one was running."""
     stopped = Server(replace(settings, connection_string=None)).down()
+    noted = settings.variables.get(EMBEDDED_URL)
+    if noted is not None and not _refusal(noted):
+        return stopped  # the line of another server, which shares this file and runs
     with _plain_errors(settings.env_file):
         envfile.keep_embedded_url(settings.env_file, None)
     return stopped

@@ -6,18 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from loaders.errors import UsageError
-from revops import envfile
+from revops import connection, envfile
 
-CONNECTION = "DB_CONNECTION_STRING"
-EMBEDDED_URL = envfile.EMBEDDED_URL
+CONNECTION = connection.CONNECTION
+EMBEDDED_URL = connection.EMBEDDED_URL
+VERSIONS = (16, 18)  # of the embedded server
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
-# libpq's variables that would lead a connection to the embedded server elsewhere, or ask of it what it does not have.
-ELSEWHERE = ("PGHOSTADDR", "PGSERVICE", "PGOPTIONS", "PGSSLMODE", "PGREQUIRESSL", "PGGSSENCMODE", "PGREQUIREAUTH",
-             "PGCHANNELBINDING", "PGTARGETSESSIONATTRS")  # fmt: skip
-SCHEMES = ("postgresql", "postgres")
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class Settings:
         home: the folder of the embedded server, its password and the logs; `<root>/.warehouse` unless `REVOPS_HOME`.
         env_file: the `.env` that was read; `<root>/.env` unless `REVOPS_ENV_FILE`.
         connection_string: the external database asked for by `DB_CONNECTION_STRING`, or None for the embedded server.
-        postgres_version: major version of the embedded server, 18 or 16 (`REVOPS_POSTGRES_VERSION`).
+        postgres_version: major version of the embedded server: `REVOPS_POSTGRES_VERSION`, else that of the data in `home`.
         port: the port asked for by `REVOPS_PORT`, or None for a stable one of our choice.
         variables: everything `.env` sets that the environment does not.
     """
@@ -59,9 +55,10 @@ class Settings:
         because `.env` has been read here already and may name another server (`REVOPS_HOME` of a test, say).
         """
         result = {**self.variables, **(os.environ if environ is None else environ)}
-        for name in (CONNECTION, EMBEDDED_URL, *(ELSEWHERE if self.embedded else ())):
+        for name in (CONNECTION, EMBEDDED_URL, *(connection.ELSEWHERE if self.embedded else ())):
             result.pop(name, None)
         result[EMBEDDED_URL if self.embedded else CONNECTION] = dsn
+        result |= connection.variables(dsn)
         result["SQLMESH_DOTENV_PATH"] = str(self.empty_dotenv())
         result.setdefault("SQLMESH__DISABLE_ANONYMIZED_ANALYTICS", "true")
         # Worker processes outlive a killed SQLMesh, wait for ever, and keep its connections and so the lock open with it.
@@ -90,35 +87,41 @@ def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> 
     env_file = Path(environ.get("REVOPS_ENV_FILE") or root / ".env").expanduser().absolute()
     from_file = envfile.read(env_file)
     merged = {**from_file, **{name: value for name, value in environ.items() if value != ""}}
+    home = Path(os.path.abspath(root / Path(merged.get("REVOPS_HOME") or ".warehouse").expanduser()))
     return Settings(
         root=root,
-        home=Path(os.path.abspath(root / Path(merged.get("REVOPS_HOME") or ".warehouse").expanduser())),
+        home=home,
         env_file=env_file,
         connection_string=_connection_string(environ.get(CONNECTION), from_file.get(CONNECTION), env_file),
-        postgres_version=_number(merged, "REVOPS_POSTGRES_VERSION", 18, {16, 18}) or 18,
+        postgres_version=_number(merged, "REVOPS_POSTGRES_VERSION", None, set(VERSIONS)) or _version_of(home),
         port=_number(merged, "REVOPS_PORT", None, range(1024, 65536)),
         variables={name: value for name, value in from_file.items() if not environ.get(name)},
     )
 
 
+def versions(home: Path) -> list[int]:
+    """The major versions of which a folder holds data, in order."""
+    try:
+        names = os.listdir(home)
+    except OSError:  # not there yet, or not ours to look into
+        return []
+    found = (name.removeprefix("postgres-") for name in names if name.startswith("postgres-"))
+    return sorted(int(version) for version in found if version.isdigit())
+
+
+def _version_of(home: Path) -> int:
+    """The newest version whose data is in a folder, so that a warehouse is found whichever version made it."""
+    return max({*versions(home)} & {*VERSIONS}, default=VERSIONS[-1])
+
+
 def _connection_string(in_environment: str | None, in_file: str | None, env_file: Path) -> str | None:
-    if in_environment and in_file and in_environment != in_file:
+    named = [connection.normalized(text) for text in (in_environment, in_file) if text and text.strip()]
+    if len(set(named)) > 1:
         raise UsageError(
             f"{CONNECTION} in the environment and in {env_file} name different databases.\n"
             f"  Plain `sqlmesh` would use the one in the file: unset one of the two."
         )
-    chosen = in_environment or in_file or None
-    if chosen is None:
-        return None
-    form = f"{CONNECTION} must look like postgresql://user:password@host:port/database"
-    try:
-        parts = urlsplit(chosen)
-        complete = parts.scheme in SCHEMES and bool(parts.hostname) and len(parts.path) > 1 and parts.port != 0
-    except ValueError:  # its text may hold the password: not chained
-        raise UsageError(f"{form} (percent-encode special characters of the password).") from None
-    if not complete:
-        raise UsageError(f"{form}.")
-    return chosen
+    return named[0] if named else None
 
 
 def _number(values: Mapping[str, str], name: str, default: int | None, allowed: range | set[int]) -> int | None:

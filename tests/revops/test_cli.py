@@ -62,6 +62,27 @@ def test_every_command_of_the_contract_is_there(project: Project) -> None:
     assert "--data" in project.run("run", "--help").stdout
 
 
+HELP = [
+    ["--help"],
+    ["-h"],
+    ["--version"],
+    *([name, "--help"] for name in sorted(cli.cli.commands)),
+    ["psql", "--version"],
+    ["sqlmesh"],
+    ["sqlmesh", "--version"],
+    ["sqlmesh", "plan", "--help"],
+]
+
+
+@pytest.mark.parametrize("arguments", HELP, ids=" ".join)
+def test_help_and_version_start_no_server(project: Project, tmp_path: Path, arguments: list[str]) -> None:
+    home = tmp_path / "home"
+    done = project.run(*arguments, REVOPS_HOME=str(home), REVOPS_ENV_FILE=str(tmp_path / "env"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    assert not home.exists()
+
+
 @pytest.mark.parametrize("wrong", [["nonsense"], ["load", "--nonsense"], ["refresh", "--mode", "x"], ["generate"]])
 def test_wrong_usage_exits_with_2(project: Project, wrong: list[str]) -> None:
     done = project.run(*wrong)
@@ -148,6 +169,7 @@ def test_rejects_are_allowed_replayed_and_their_key_rotated(project: Project, tm
     refused = project.run(*columns, "0.3")
     assert refused.returncode == 3
     assert "1 of 3 rows" in refused.stderr
+    assert "1 of 3 rows" in project.run("run", *columns[1:], "0.3").stderr
     assert project.run(*columns, "0.4").returncode == 0
     url = project.run("url").stdout.strip()
     assert ask(url, "SELECT count(*) FROM raw.cards") == 2

@@ -11,13 +11,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import psycopg2
 import pytest
 
 from loaders.errors import DatabaseUnavailable
-from revops import tuning
+from revops import account as accounts
+from revops import envfile, postmaster, server, settings, tuning
 from revops.server import DATABASE, Server
 from tests.conftest import ROOT, RUN, RunningServer, new_server
 from tests.revops.processes import as_ordinary_user, ask
@@ -410,6 +412,157 @@ def test_a_statement_whose_client_was_killed_ends_too(cluster: Server) -> None:
     assert _within(20, lambda: ask(url, sleeping) == 0)
 
 
+def test_two_versions_in_one_folder_share_the_password_and_lock_nobody_out() -> None:
+    newer = new_server()
+    older = new_server(16, newer.home)
+    try:
+        first = newer.up()
+        second = older.up()
+        assert _password(first) == _password(second)
+        newer.down()
+        assert ask(newer.up(), "SELECT 1") == ask(older.up(), "SELECT 1") == 1
+    finally:
+        newer.down()
+        older.down()
+
+
+def test_the_version_that_made_a_folder_is_the_one_that_runs_it() -> None:
+    home = RUN / "made by 16"
+    made = new_server(16, home)
+    environ = {"REVOPS_HOME": str(home), "REVOPS_ENV_FILE": f"{home}.env"}
+    assert settings.load(environ, ROOT).postgres_version == 18
+    ask(made.up(), "CREATE TABLE kept ()")
+    made.down()
+    found = Server(settings.load(environ, ROOT))
+    try:
+        assert ask(found.up(), "SHOW server_version").startswith("16.")
+        assert ask(found.up(), "SELECT to_regclass('kept') IS NOT NULL") is True
+    finally:
+        found.down()
+    assert settings.load(environ | {"REVOPS_POSTGRES_VERSION": "18"}, ROOT).postgres_version == 18
+
+
+@pytest.mark.parametrize(("folder", "content"), [("postgres-18", "16"), ("postgres-17", "17")])
+def test_data_of_a_version_that_cannot_be_run_is_named(folder: str, content: str) -> None:
+    other = new_server()
+    data = other.home / folder
+    data.mkdir(parents=True)
+    (data / "PG_VERSION").write_text(f"{content}\n")
+    with pytest.raises(DatabaseUnavailable, match=f"of PostgreSQL {content}.*\n.*REVOPS_HOME") as refused:
+        other.up()
+    assert len(str(refused.value).splitlines()) == 2
+    assert not (other.home / "password").exists()
+
+
+def test_a_copy_of_a_home_shares_neither_password_nor_port_and_keeps_what_is_in_it(cluster: Server) -> None:
+    ask(cluster.up(), "DROP TABLE IF EXISTS copied", "CREATE TABLE copied AS SELECT 1 AS one")
+    cluster.down()
+    twin = new_server(home=RUN / "copy of it's home")
+    subprocess.run(["cp", "-a", str(cluster.home), str(twin.home)], check=True)
+    try:
+        copied = twin.up()
+        original = cluster.up()
+        assert _password(copied) != _password(original)
+        assert _port(twin) != _port(cluster)
+        assert ask(copied, "SELECT one FROM copied") == ask(original, "SELECT one FROM copied") == 1
+        twin.down()
+        assert twin.up() == copied, "it is a copy once only"
+    finally:
+        twin.down()
+
+
+def test_a_home_copied_while_its_server_runs_has_a_server_of_its_own(cluster: Server) -> None:
+    original = cluster.up()
+    ask(original, "CHECKPOINT")
+    twin = new_server()
+    subprocess.run(["cp", "-a", str(cluster.home), str(twin.home)], check=True)
+    try:
+        assert twin.url() is None
+        assert _password(twin.up()) != _password(original)
+        assert twin.pid() != cluster.pid()
+    finally:
+        twin.down()
+
+
+def test_a_pid_file_copied_from_another_users_folder_is_not_taken_for_its_own(
+    cluster: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.up()
+    monkeypatch.setattr(postmaster, "works_in", lambda data, pid: None)  # as where we may not look at the process
+    (tmp_path / "postmaster.pid").write_bytes((cluster.data / "postmaster.pid").read_bytes())
+    assert postmaster.running(cluster.data) is not None
+    assert postmaster.running(tmp_path) is None
+    postmaster.drop_stale_pid(tmp_path)
+    assert not (tmp_path / "postmaster.pid").exists()
+
+
+def test_a_moved_home_keeps_its_password() -> None:
+    moved = new_server()
+    before = _password(moved.up())
+    moved.down()
+    there = new_server(home=RUN / "moved there")
+    moved.home.rename(there.home)
+    try:
+        assert _password(there.up()) == before
+    finally:
+        there.down()
+
+
+def test_a_password_changed_by_hand_is_set_again_at_the_next_start(cluster: Server) -> None:
+    url = cluster.up()
+    ask(url, "ALTER ROLE warehouse PASSWORD 'another'")
+    with pytest.raises(DatabaseUnavailable, match=r"does not take the password.*\n.*revops down  and  revops up"):
+        cluster.up()
+    cluster.down()
+    assert cluster.up() == url
+    assert ask(url, "SELECT 1") == 1
+
+
+def test_the_failure_of_an_earlier_start_is_not_the_cause_of_a_later_one(cluster: Server) -> None:
+    cluster.up()
+    cluster.down()
+    log = max(cluster.log_folder.glob("postgres-*.log"), key=lambda path: path.stat().st_mtime)
+    with log.open("a") as stream:
+        stream.write("2020-01-01 00:00:00 UTC [1] postmaster  FATAL:  an earlier failure\n")
+    configuration = cluster.data / "postgresql.conf"
+    configuration.rename(configuration.with_suffix(".away"))  # of that PostgreSQL complains without a FATAL
+    try:
+        with pytest.raises(DatabaseUnavailable, match=r"did not start: .*configuration file") as failed:
+            cluster.up()
+    finally:
+        configuration.with_suffix(".away").rename(configuration)
+    assert "an earlier failure" not in str(failed.value)
+    cluster.up()
+
+
+def test_a_refused_client_is_not_why_a_start_failed(cluster: Server) -> None:
+    cluster.up()
+    cluster.cluster.begin_start_log(accounts.choose(cluster.home, cluster.data))
+    with pytest.raises(psycopg2.OperationalError):
+        psycopg2.connect(str(cluster.url()), password="no")
+    assert "password" not in cluster.cluster.last_words()
+
+
+def test_two_homes_that_share_an_env_file_are_told_of_and_neither_takes_the_others_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = {"REVOPS_ENV_FILE": str(tmp_path / ".env")}
+    homes = [{"REVOPS_HOME": str(RUN / f"shares {name}"), **shared} for name in "ab"]
+    try:
+        server.up(settings.load(homes[0], ROOT))
+        url = server.up(settings.load(homes[0], ROOT))
+        assert not caplog.records
+        other = server.up(settings.load(homes[1], ROOT))
+        assert "was that of another running server" in caplog.text
+        assert envfile.read(tmp_path / ".env")["REVOPS_EMBEDDED_URL"] == other != url
+        server.down(settings.load(homes[0], ROOT))
+        assert envfile.read(tmp_path / ".env")["REVOPS_EMBEDDED_URL"] == other
+    finally:
+        for home in homes:
+            server.down(settings.load(home, ROOT))
+    assert not (tmp_path / ".env").exists()
+
+
 def _within(seconds: float, condition: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -430,6 +583,10 @@ def _wait_gone(pid: int) -> None:
     deadline = time.monotonic() + 10
     while _lives(pid) and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+def _password(url: str) -> str | None:
+    return urlsplit(url).password
 
 
 def _port(server: Server) -> int:
