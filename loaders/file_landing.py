@@ -24,7 +24,7 @@ from loaders.json_rows import CodesReader, LabelsReader
 from loaders.keys_seen import KeysSeen
 from loaders.manifest import LandedFile
 from loaders.protect import Tokenizer, mask_card_numbers
-from loaders.reporting import FileOutcome, Progress, Reporter
+from loaders.reporting import Action, FileOutcome, Progress, Reporter
 from loaders.rows import Chunk, Reject, RowEncoder, RowReader, Tally, day_of
 from loaders.sources import UNDATED_DAY, Source
 
@@ -53,7 +53,6 @@ class Job:
         tokenizer: makes card tokens, None where there are no card numbers.
         max_rejects: the share of its rows that may be rejected.
         report: who is told.
-        names: all names of files of this relation in the data when files that are gone are to be retired, else empty.
         stop: set when the landing is to stop.
         again: land the file although the same bytes have landed.
     """
@@ -63,7 +62,6 @@ class Job:
     tokenizer: Tokenizer | None
     max_rejects: float
     report: Reporter
-    names: frozenset[str] = frozenset()
     stop: threading.Event = field(default_factory=threading.Event)
     again: bool = False
 
@@ -74,10 +72,7 @@ def land_file(conn: connection, job: Job) -> FileOutcome:
     try:
         with conn.cursor() as cur:
             outcome = land_in_transaction(cur, job)
-        if outcome.changed or outcome.action == "renamed":
-            conn.commit()
-        else:
-            conn.rollback()
+        conn.commit()
     except psycopg2.DataError as error:
         conn.rollback()
         reason = mask_card_numbers(str(error).splitlines()[0])
@@ -109,17 +104,17 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
         tally, keys = _copy(cur, job, stream, file_id)
         stream.check_unchanged()
         sha256 = stream.sha256
-    if earlier is not None:
-        same = earlier if earlier.sha256 == sha256 and not job.again else None
-    else:  # perhaps the same content, packed in another way
-        same = manifest.landed_bytes(cur, source.relation, sha256)
+    # Perhaps the same content, packed in another way or under another name.
+    same = None if job.again else manifest.landed_bytes(cur, source.relation, sha256)
     if same is not None:
         cur.connection.rollback()
         return _known(cur, job, same, earlier)
-    days = _touched_days(cur, source, tally, file_id, earlier)
-    if earlier is not None:
-        postgres.remove_rows(cur, source, earlier.file_id)
-        manifest.forget(cur, "replaced", earlier.file_id)
+    left_to = None if earlier is None else manifest.take_name(cur, earlier.file_id, file.name)
+    replaced = earlier if left_to is None else None
+    days = _touched_days(cur, source, tally, file_id, replaced)
+    if replaced is not None:
+        postgres.remove_rows(cur, source, replaced.file_id)
+        manifest.forget(cur, "replaced", replaced.file_id)
     landed = LandedFile(
         file_id, source.relation, file.name, sha256, _packed_sha256(file), file.size,
         tally.rows_read, tally.rows_loaded, tally.rows_rejected,
@@ -134,12 +129,13 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
     return FileOutcome(
         name=file.name,
         relation=source.relation,
-        action="landed" if earlier is None else "replaced",
+        action="landed" if replaced is None else "replaced",
         file_id=file_id,
         rows_read=tally.rows_read,
         rows_loaded=tally.rows_loaded,
         rows_rejected=tally.rows_rejected,
         amount_sum=tally.dollars if has_amounts else None,
+        note="" if left_to is None else f"the rows that it brought before stay: {left_to} has them too",
     )
 
 
@@ -201,19 +197,24 @@ def _opened(file: InputFile) -> Iterator[ByteStream]:
 
 
 def _known(cur: cursor, job: Job, same: LandedFile, earlier: LandedFile | None) -> FileOutcome:
-    """Say that a file's bytes have landed; give their rows its name where the file that brought them is gone."""
-    renamed = earlier is None and bool(job.names) and same.name not in job.names
-    if renamed:
-        manifest.rename(cur, same.file_id, job.file.name)
+    """Note a file whose bytes have landed; what stood under its name before gives way."""
+    file, relation = job.file, job.source.relation
+    is_same = earlier is not None and earlier.file_id == same.file_id
+    action: Action = "unchanged" if is_same else "duplicate"
+    if not is_same:
+        if earlier is not None and manifest.take_name(cur, earlier.file_id, file.name) is None:
+            action = "replaced"
+            _remove(cur, job.source, earlier.file_id, action)
+        manifest.add_name(cur, same.file_id, relation, file.name, _packed_sha256(file), file.size)
     return FileOutcome(
-        name=job.file.name,
-        relation=job.source.relation,
-        action="renamed" if renamed else "unchanged" if earlier is not None else "duplicate",
+        name=file.name,
+        relation=relation,
+        action=action,
         file_id=same.file_id,
         rows_read=same.rows_read,
         rows_loaded=same.rows_loaded,
         rows_rejected=same.rows_rejected,
-        note="" if earlier is not None else f"the same bytes have landed as {same.name}",
+        note="" if is_same else f"the same bytes have landed as {same.name}",
     )
 
 
@@ -238,22 +239,29 @@ def days_of(texts: Iterable[str | None]) -> list[datetime.date]:
 
 
 def retire_file(conn: connection, source: Source, landed: LandedFile) -> FileOutcome:
-    """Remove the rows of a landed file in one transaction."""
+    """Take a name away in one transaction, and its rows with it unless their bytes lie under another name too."""
     with conn, conn.cursor() as cur:
-        days = postgres.day_profiles(cur, source, landed.file_id) if source.date_column else {}
-        manifest.touch_days(cur, source.relation, landed.file_id, days_of(days))
-        postgres.remove_rows(cur, source, landed.file_id)
-        manifest.forget(cur, "retired", landed.file_id)
+        left_to = manifest.take_name(cur, landed.file_id, landed.name)
+        if left_to is None:
+            _remove(cur, source, landed.file_id, "retired")
     return FileOutcome(
         name=landed.name,
         relation=source.relation,
-        action="retired",
+        action="retired" if left_to is None else "renamed",
         file_id=landed.file_id,
         rows_read=landed.rows_read,
         rows_loaded=landed.rows_loaded,
         rows_rejected=landed.rows_rejected,
-        note="its file is gone",
+        note="its file is gone" if left_to is None else f"its file is gone, its rows stay: {left_to} has them too",
     )
+
+
+def _remove(cur: cursor, source: Source, file_id: int, action: str) -> None:
+    """Remove a landed file's rows and note their days."""
+    days = postgres.day_profiles(cur, source, file_id) if source.date_column else {}
+    manifest.touch_days(cur, source.relation, file_id, days_of(days))
+    postgres.remove_rows(cur, source, file_id)
+    manifest.forget(cur, action, file_id)
 
 
 def _copy(cur: cursor, job: Job, stream: ByteStream, file_id: int) -> tuple[Tally, KeysSeen]:

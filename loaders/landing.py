@@ -80,9 +80,8 @@ def land(
     batches = []
     for source, pairs in groupby(files, key=lambda pair: pair[1]):
         batch = [file for file, _ in pairs]
-        names = frozenset(file.name for file in batch) if prune else frozenset[str]()
         key = tokenizer if source.pan_column else None
-        batches.append([Job(file, source, key, max_rejects, report, names, landing.stop) for file in batch])
+        batches.append([Job(file, source, key, max_rejects, report, landing.stop) for file in batch])
     landing.land_all(batches)
     if prune:
         landing.retire({(source.relation, file.name) for file, source in files}, chosen)
@@ -167,7 +166,7 @@ class _Landing:
         with postgres.connected(self.dsn) as conn:
             with conn, conn.cursor() as cur:
                 landed = manifest.landed_files(cur)
-            for file in landed:
+            for file in reversed(landed):  # further names of a file's bytes before the one in the manifest
                 if file.relation in chosen and (file.relation, file.name) not in present:
                     outcome = retire_file(conn, SOURCES[file.relation], file)
                     self.report.finished(outcome)

@@ -36,7 +36,7 @@ FULL JOIN (SELECT file_id, relation, sha256 FROM ops.built_files) AS built USING
 WHERE landed IS NULL OR built IS NULL
 UNION
 SELECT relation FROM ops.load_history AS happened JOIN ops.built_files AS built USING (file_id, relation)
-WHERE happened.action = 'replayed' AND happened.happened_at > built.built_at
+WHERE happened.action IN ('replayed', 'renamed') AND happened.happened_at > built.built_at
 """
 
 # PostgreSQL counts anew by itself what a partition holds, but never the whole. That takes seconds: a day more changes little.
