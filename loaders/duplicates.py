@@ -69,6 +69,24 @@ SELECT DISTINCT left(landed.date, 10) FROM raw.transactions AS landed JOIN super
 """
 
 
+# Files of about the same number of rows, the keys of one within those of the other as far as that is known.
+_ALIKE = """
+SELECT mine.name, other.file_id, other.name
+FROM ops.load_files AS mine JOIN ops.load_files AS other USING (relation)
+WHERE mine.file_id = %s AND other.file_id <> mine.file_id
+  AND mine.rows_loaded > 0 AND other.rows_loaded BETWEEN mine.rows_loaded / 2 AND mine.rows_loaded * 2
+  AND coalesce(int8range(mine.lowest_key, mine.highest_key, '[]') @> int8range(other.lowest_key, other.highest_key, '[]')
+               OR int8range(other.lowest_key, other.highest_key, '[]') @> int8range(mine.lowest_key, mine.highest_key, '[]'),
+               true)
+LIMIT %s
+"""
+_HAS_OTHER_KEYS = """
+SELECT EXISTS (SELECT {key} FROM (SELECT {key} FROM {relation} WHERE _file_id = %(one)s LIMIT %(some)s) AS first
+               EXCEPT SELECT {key} FROM {relation} WHERE _file_id = %(other)s)
+"""
+_MOST_ALIKE = 4
+
+
 @dataclass(frozen=True)
 class _Keys:
     """What the manifest knows of the keys of a file: from the lowest to the highest, and whether one repeats."""
@@ -110,6 +128,27 @@ def mark(cursor: Cursor, relation: str) -> set[str]:
     )
     cursor.execute("DROP TABLE superseded_now, superseded_changed")
     return days
+
+
+def versions(cursor: Cursor, relation: str, file_id: int) -> list[tuple[str, str]]:
+    """The landed files that are another version of a file, each with which of the two counts: one has all keys of the other."""
+    cursor.execute(_ALIKE, (file_id, _MOST_ALIKE))
+    alike = cursor.fetchall()
+    names = {"key": sql.Identifier(KEYS[relation]), "relation": sql.Identifier("raw", relation)}
+    query = sql.SQL(_HAS_OTHER_KEYS).format(**names)
+
+    def within(one: int, other: int) -> bool:
+        for some in (100, None):  # of files that are no versions, the first keys tell
+            cursor.execute(query, {"one": one, "other": other, "some": some})
+            if cursor.fetchone() == (True,):
+                return False
+        return True
+
+    return [
+        (other_name, max(name, other_name, key=rank))
+        for name, other, other_name in (alike if len(alike) < _MOST_ALIKE else ())  # so many are parts, not versions
+        if within(file_id, other) or within(other, file_id)
+    ]
 
 
 def _in_order(cursor: Cursor, relation: str) -> list[int]:

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg2
+from psycopg2 import sql
 
-from loaders import manifest, postgres
+from loaders import archives, manifest, postgres
 from loaders.ahead import read_ahead
 from loaders.csv_rows import CsvReader
+from loaders.duplicates import KEYS
 from loaders.errors import InputRefused
 from loaders.inputs import BLOCK, ByteStream, InputFile, opened
 from loaders.json_rows import CodesReader, LabelsReader
@@ -34,6 +36,17 @@ if TYPE_CHECKING:
 LARGE_FILE_BYTES = 16 << 20
 """Files from this size on get a partition of their own: see docs/loading.md for the measurement."""
 
+_SOME_KEYS = 1000
+_SOME_SHARED = """
+SELECT EXISTS (SELECT FROM {after} WHERE _file_id = %(now)s AND {key} = ANY (
+    ARRAY(SELECT {key} FROM {before} WHERE _file_id = %(earlier)s LIMIT %(some)s)))
+"""
+_ANY_SHARED = """
+SELECT NOT EXISTS (SELECT FROM {after} WHERE _file_id = %(now)s)
+    OR NOT EXISTS (SELECT FROM {before} WHERE _file_id = %(earlier)s)
+    OR EXISTS (SELECT {key} FROM {after} WHERE _file_id = %(now)s
+               INTERSECT SELECT {key} FROM {before} WHERE _file_id = %(earlier)s)
+"""
 _REJECTS_AT_ONCE = 1000
 _REPORT_EVERY_SECONDS = 0.25
 _PACKED_GUESS = 6  # a packed file holds about this many times its size
@@ -55,6 +68,7 @@ class Job:
         report: who is told.
         stop: set when the landing is to stop.
         again: land the file although the same bytes have landed.
+        replace: let it replace rows of which it has no key.
     """
 
     file: InputFile
@@ -64,6 +78,7 @@ class Job:
     report: Reporter
     stop: threading.Event = field(default_factory=threading.Event)
     again: bool = False
+    replace: bool = False
 
 
 def land_file(conn: connection, job: Job) -> FileOutcome:
@@ -111,8 +126,16 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
         return _known(cur, job, same, earlier)
     left_to = None if earlier is None else manifest.take_name(cur, earlier.file_id, file.name)
     replaced = earlier if left_to is None else None
-    days = _touched_days(cur, source, tally, file_id, replaced)
+    note = "" if left_to is None else f"the rows that it brought before stay: {left_to} has them too"
+    days, changes = _touched_days(cur, source, tally, file_id, replaced)
     if replaced is not None:
+        if not (job.again or job.replace) and not _share_a_key(cur, source, replaced, file_id):
+            raise InputRefused(
+                file.name,
+                f"it has none of the {replaced.rows_loaded:,} keys that have landed under this name before ({changes})",
+                "To keep both, name it otherwise or put each in a dated folder. To replace all of them: --replace.",
+            )
+        note = changes
         postgres.remove_rows(cur, source, replaced.file_id)
         manifest.forget(cur, "replaced", replaced.file_id)
     landed = LandedFile(
@@ -135,12 +158,13 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
         rows_loaded=tally.rows_loaded,
         rows_rejected=tally.rows_rejected,
         amount_sum=tally.dollars if has_amounts else None,
-        note="" if left_to is None else f"the rows that it brought before stay: {left_to} has them too",
+        note=note,
     )
 
 
 def _is_large(file: InputFile) -> bool:
-    size = file.size * _PACKED_GUESS if file.packing in ("gz", "zst") else file.size
+    is_packed = file.packing in archives.ENDINGS.values() or file.inner != "plain"
+    size = file.size * _PACKED_GUESS if is_packed else file.size
     return size >= LARGE_FILE_BYTES
 
 
@@ -220,16 +244,40 @@ def _known(cur: cursor, job: Job, same: LandedFile, earlier: LandedFile | None) 
 
 def _touched_days(
     cur: cursor, source: Source, tally: Tally, file_id: int, earlier: LandedFile | None
-) -> list[datetime.date]:
-    """Return the days on which this landing adds, changes or removes rows."""
+) -> tuple[list[datetime.date], str]:
+    """Return the days on which this landing adds, changes or removes rows, and what a replacement changes, in words."""
     if source.date_column is None:
-        return []
+        return [], f"{earlier.rows_loaded:,} rows go, {tally.rows_loaded:,} come" if earlier is not None else ""
     if earlier is None:
-        return sorted({*tally.dates, *([UNDATED_DAY] if tally.undated else [])})
+        return sorted({*tally.dates, *([UNDATED_DAY] if tally.undated else [])}), ""
     before = postgres.day_profiles(cur, source, earlier.file_id)
     after = postgres.day_profiles(cur, source, file_id)
     touched = {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}
-    return days_of(touched)
+    going, coming = (_rows_of(profiles, touched) for profiles in (before, after))
+    return days_of(touched), f"{going} go, {coming} come"
+
+
+def _rows_of(profiles: dict[str | None, tuple[int, int]], days: set[str | None]) -> str:
+    """Say how many rows of which days: `1,000 rows of 2010-01-01 to 2010-01-31`."""
+    rows = {day: profiles[day][0] for day in days if day in profiles}
+    dated = [str(day) for day in days_of(rows) if day != UNDATED_DAY]
+    span = " to ".join(dict.fromkeys([dated[0], dated[-1]])) if dated else ""
+    return f"{sum(rows.values()):,} rows{f' of {span}' if span else ''}"
+
+
+def _share_a_key(cur: cursor, source: Source, earlier: LandedFile, file_id: int) -> bool:
+    """Whether a key of an earlier landing is among the rows that are to replace it; true where either has none."""
+    names = {
+        "key": sql.Identifier(KEYS[source.relation]),
+        "before": sql.Identifier("raw", postgres.partition_of(source, earlier.file_id)),
+        "after": sql.Identifier("raw", postgres.partition_of(source, file_id)),
+    }
+    values = {"earlier": earlier.file_id, "now": file_id, "some": _SOME_KEYS}
+    for statement in (_SOME_SHARED, _ANY_SHARED):  # of a correction, the first keys are found at once
+        cur.execute(sql.SQL(statement).format(**names), values)
+        if cur.fetchone() == (True,):
+            return True
+    return False
 
 
 def days_of(texts: Iterable[str | None]) -> list[datetime.date]:
@@ -363,9 +411,10 @@ class _Feed:
             InputRefused: they are.
         """
         file = self._job.file
-        if file.packing == "plain" and not file.is_parquet:
-            shortest_row = len(self._job.source.columns)
-            rows_at_most = self.tally.rows_read + (file.size - self._stream.bytes_done) // shortest_row + 1
+        if not file.is_parquet:
+            unpacked = file.packing == "plain" or (file.member is not None and file.inner == "plain")
+            left = (file.size - self._stream.bytes_done) * (1 if unpacked else archives.BOMB_RATIO)
+            rows_at_most = self.tally.rows_read + left // len(self._job.source.columns) + 1
             if self.tally.rows_rejected > self._job.max_rejects * rows_at_most:
                 _check_rejects(self._job, self.tally)
 

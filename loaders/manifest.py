@@ -307,8 +307,15 @@ def _rank(cur: cursor, file_id: int) -> Rank:
 
 
 def _note_rank(cur: cursor, file_id: int, before: Rank) -> None:
-    """Tell the next build where a name comes or goes by which rows may count that did not."""
-    if _rank(cur, file_id) != before:
+    """Tell the next build where a name came or went by which another file's rows may count, or no longer."""
+    if _rank(cur, file_id) == before:
+        return
+    cur.execute(
+        "SELECT EXISTS (SELECT FROM ops.load_files AS other JOIN ops.load_files AS mine USING (relation)"
+        " WHERE mine.file_id = %s AND other.file_id <> mine.file_id)",
+        (file_id,),
+    )
+    if cur.fetchone() == (True,):
         write_history(cur, "renamed", file_id)
 
 
