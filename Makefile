@@ -6,6 +6,7 @@
 BIN := .venv/bin
 DATA ?=
 SCALE ?=
+DEMO ?=
 TESTS ?=
 ARGS ?=
 # Each worker has servers of its own, unless all are told to use one; the tests of a file share what is built for them.
@@ -13,16 +14,18 @@ WORKERS ?= $(if $(REVOPS_TEST_URL),0,logical)
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PYTHON
 export SCALE
+export DATA
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  make run DATA=/path/to/files     your own files; without DATA: data/raw, or a synthetic demo set"
 	@echo "  make run SCALE=0.2               a demo set of another size; 1 is the published one"
+	@echo "  make run DEMO=1                  a demo set in the place of your files"
 	@echo "  make test TESTS=tests/loaders    some of the tests"
 
 run: .venv/stamp ## From raw files to a served, verified warehouse: installs, starts, loads, builds, verifies
-	@$(BIN)/revops run $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/revops run $(if $(DATA),--data "$$DATA") $(if $(DEMO),--demo)
 
 test: lint ## Everything: lint, types, format, and all tests, on real servers
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(TESTS) $(ARGS)

@@ -70,7 +70,7 @@ def land(
     """
     report = report or LogReporter()
     chosen = _chosen(only)
-    if prune and any(path.is_file() for path in _paths(data)):
+    if prune and not replace and any(path.is_file() for path in _paths(data)):
         raise UsageError("pruning removes what is not in the data: name a folder, not a file\n  Or leave --prune out.")
     found = look(data, prefix)
     refusals = list(found.refused)
