@@ -24,11 +24,9 @@ _GLOB_MARKS = frozenset("*?[")
 _LEFTOVERS = (
     "~", ".bak", ".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".orig", ".old", ".swp",
 )  # fmt: skip
-_DATED_FOLDER = re.compile(
-    r"(?:[a-z_]+=)?(?:19|20)[0-9]{2}(?:[-_.]?[0-9]{2}){2}|(?:[a-z_]+=)?(?:19|20)[0-9]{2}[-_.][0-9]{2}"
-)
-_YEAR, _MONTH_OR_DAY = re.compile("(?:19|20)[0-9]{2}"), re.compile("[0-9]{2}")
-_DEEPEST_DATE = 3  # year/month/day
+# A day, a month or, for folders in folders, a year; with a name before it, as partitioned data sets have it.
+_DATED_FOLDER = re.compile(r"(?:[a-z_]+=)?(?:19|20)[0-9]{2}(?:[-_.]?[0-9]{2}[-_.]?[0-9]{2}|[-_.][0-9]{2})?")
+_DEEPEST_DATE = 4  # year/month/day/folder
 
 
 @dataclass(frozen=True)
@@ -256,11 +254,8 @@ def _dated_part(base: Path) -> str:
     """The end of a folder's path from a dated folder on, so that a file has one name from wherever it is landed."""
     parts = base.resolve().parts[-_DEEPEST_DATE:]
     for place, part in enumerate(parts):
-        rest = parts[place:]
-        is_date = _DATED_FOLDER.fullmatch(part.lower()) is not None
-        is_year = _YEAR.fullmatch(part) is not None and len(rest) > 1
-        if is_date or (is_year and all(_MONTH_OR_DAY.fullmatch(each) for each in rest[1:])):
-            return "/".join(rest)
+        if _DATED_FOLDER.fullmatch(part.lower()):
+            return "/".join(parts[place:])
     return ""
 
 

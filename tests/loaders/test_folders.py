@@ -12,6 +12,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ def test_what_is_packed_lands_the_same_rows(name: str, load: Load, query: Query,
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "bad.zip": (lambda path: path.write_bytes(b"PK\x03\x04 and no more"), "archive cannot be read"),
     "bad.tar.gz": (lambda path: path.write_bytes(gzip.compress(b"x" * 2000)), "archive cannot be read"),
-    "short.zip": (lambda path: lying_zip(path, 20), "another size"),
+    "short.zip": (lambda path: lying_zip(path, 20), "another size|Bad CRC"),
     "long.zip": (lambda path: lying_zip(path, len(CSV) + 9), "another size|Bad CRC"),
     "nameless.zip": (nameless_zip, "without a name"),
     "nameless.tar": (lambda path: tarred(path, {"": CSV}, "w"), "without a name"),
@@ -177,7 +178,7 @@ def test_leftovers_samples_and_outputs_are_passed_over_with_a_note(
     load(folder, report=told)
     assert query("SELECT name FROM ops.load_files") == [("transactions_data.csv",)]
     assert any(name in note and "passed over" in note for note in told.notes)
-    if "sample" in name:  # one that is all there is, or is named, is taken
+    if "sample" in path.name:  # one that is all there is, or is named, is taken
         (folder / "transactions_data.csv").unlink()
         load(path)
         assert query("SELECT count(*) FROM ops.load_files") == [(2,)]
@@ -270,7 +271,7 @@ def test_a_replacement_says_what_goes_and_comes_and_one_without_a_common_id_is_r
         tmp_path / "in", "transactions_data.csv", [transaction(n, date="2010-02-01 00:00:00") for n in range(90, 93)]
     )
     with pytest.raises(
-        InputRefused, match="none of the 5 keys.*5 rows of 2010-01-01 to 2010-01-02 go.*\n.*dated folder"
+        InputRefused, match=r"none of the 5 keys.*5 rows of 2010-01-01 to 2010-01-02 go.*\n.*dated folder"
     ):
         load(path)
     assert query("SELECT rows_loaded FROM ops.load_files") == [(5,)]
@@ -285,7 +286,7 @@ def test_two_versions_of_one_file_are_said_with_which_of_them_counts(load: Load,
     told = Told()
     load(folder, report=told)
     assert [note for note in told.notes if "versions" in note] == [
-        "transactions_data.csv and transactions_data (1).csv are versions of one file, by their keys:"
+        "transactions_data (1).csv and transactions_data.csv are versions of one file, by their keys:"
         " the rows of transactions_data (1).csv count, as the later one by its name"
     ]
 
@@ -325,8 +326,5 @@ def test_a_bomb_is_refused_after_little_of_it(tmp_path: Path) -> None:
         bomb.compress(CSV) + b"".join(bomb.compress(bytes(1 << 20)) for _ in range(400))
     )
     (file,) = discover(tmp_path)
-    read = 0
-    with opened(file) as stream, pytest.raises(InputRefused, match="unpacks to over"):
-        while block := stream.read():
-            read += len(block)
-    assert read < 48 << 20
+    with opened(file) as stream, pytest.raises(InputRefused, match=r"unpacks to over 3[0-9],"):
+        deque(iter(stream.read, b""), maxlen=0)
