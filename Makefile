@@ -14,7 +14,6 @@ WORKERS ?= $(if $(REVOPS_TEST_URL),0,logical)
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PYTHON
 export SCALE
-export DATA
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +24,7 @@ help: ## Show this list
 	@echo "  make test TESTS=tests/loaders    some of the tests"
 
 run: .venv/stamp ## From raw files to a served, verified warehouse: installs, starts, loads, builds, verifies
-	@$(BIN)/revops run $(if $(DATA),--data "$$DATA") $(if $(DEMO),--demo)
+	@$(BIN)/revops run $(if $(DATA),--data "$(DATA)") $(if $(DEMO),--demo)
 
 test: lint ## Everything: lint, types, format, and all tests, on real servers
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(TESTS) $(ARGS)
