@@ -6,6 +6,7 @@
 BIN := .venv/bin
 DATA ?=
 SCALE ?=
+DEMO ?=
 TESTS ?=
 ARGS ?=
 # Each worker has servers of its own, unless all are told to use one; the tests of a file share what is built for them.
@@ -19,10 +20,11 @@ help: ## Show this list
 	@echo
 	@echo "  make run DATA=/path/to/files     your own files; without DATA: data/raw, or a synthetic demo set"
 	@echo "  make run SCALE=0.2               a demo set of another size; 1 is the published one"
+	@echo "  make run DEMO=1                  a demo set in the place of your files"
 	@echo "  make test TESTS=tests/loaders    some of the tests"
 
 run: .venv/stamp ## From raw files to a served, verified warehouse: installs, starts, loads, builds, verifies
-	@$(BIN)/revops run $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/revops run $(if $(DATA),--data "$(DATA)") $(if $(DEMO),--demo)
 
 test: lint ## Everything: lint, types, format, and all tests, on real servers
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(TESTS) $(ARGS)

@@ -1,12 +1,16 @@
-"""Owns raw.superseded_rows: which landed rows a newer row with the same key stands for. Lands nothing itself."""
+"""Owns raw.superseded_rows: which landed rows give way to another row with the same key. Lands nothing itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
+
+from loaders import manifest
+from loaders.ranking import rank
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -19,6 +23,9 @@ KEYS = {
     "fraud_labels": "transaction_id",
 }
 
+ROW_FAULTS = Path(__file__).parent / "row_faults"
+"""Per relation, the query of staging that tells a row's key and why it cannot be used: a test holds them equal."""
+
 DDL = """
 CREATE TABLE IF NOT EXISTS raw.superseded_rows (
     relation text NOT NULL,
@@ -27,26 +34,24 @@ CREATE TABLE IF NOT EXISTS raw.superseded_rows (
     PRIMARY KEY (relation, _file_id, _line_number)
 );
 COMMENT ON TABLE raw.superseded_rows IS
-    'One row per landed row whose key also stands in a newer row: the newest landing wins, in one file the last line';
+    'One row per landed row that gives way to another row with its key: to a sound one, one of a later file, a later line';
 """
 
-# A key is compared as the number that staging makes of it, so that 7 and 007 are one; what is no number, as it is written.
+# The key is that of staging, so that 7 and 007 are one; what staging cannot read, as it is written.
 _FIND = """
 CREATE TEMPORARY TABLE superseded_now ON COMMIT DROP AS
-WITH repeated AS (
-    SELECT {key} AS key FROM {relation} AS landed WHERE {where} GROUP BY 1 HAVING count(*) > 1
+WITH keyed AS NOT MATERIALIZED (
+{keyed}), repeated AS (
+    SELECT key FROM keyed GROUP BY key HAVING count(*) > 1
 ), ranked AS (
-    SELECT landed._file_id, landed._line_number,
-           row_number() OVER (PARTITION BY repeated.key
-                              ORDER BY landed._loaded_at DESC, landed._file_id DESC, landed._line_number DESC) AS place
-    FROM {relation} AS landed JOIN repeated ON repeated.key = {key} WHERE {where}
+    SELECT keyed._file_id, keyed._line_number,
+           row_number() OVER (PARTITION BY keyed.key
+                              ORDER BY keyed.row_fault IS NULL DESC, files.place DESC, keyed._line_number DESC) AS place
+    FROM keyed JOIN repeated USING (key)
+    JOIN unnest({files}::bigint[]) WITH ORDINALITY AS files (_file_id, place) USING (_file_id)
 )
 SELECT _file_id, _line_number FROM ranked WHERE place > 1
 """
-_ANY_KEY = sql.SQL(
-    "CASE WHEN translate(landed.{0}, '0123456789', '') = '' AND pg_input_is_valid(landed.{0}, 'bigint')"
-    " THEN (landed.{0}::bigint)::text ELSE landed.{0} END"
-)
 _NUMBER = sql.SQL("landed.{0}::bigint")
 _MOST_RANGES = 20
 _MUCH_LARGER = 4
@@ -64,6 +69,24 @@ SELECT DISTINCT left(landed.date, 10) FROM raw.transactions AS landed JOIN super
 """
 
 
+# Files of about the same number of rows, the keys of one within those of the other as far as that is known.
+_ALIKE = """
+SELECT mine.name, other.file_id, other.name
+FROM ops.load_files AS mine JOIN ops.load_files AS other USING (relation)
+WHERE mine.file_id = %s AND other.file_id <> mine.file_id
+  AND mine.rows_loaded > 0 AND other.rows_loaded BETWEEN mine.rows_loaded / 2 AND mine.rows_loaded * 2
+  AND coalesce(int8range(mine.lowest_key, mine.highest_key, '[]') @> int8range(other.lowest_key, other.highest_key, '[]')
+               OR int8range(other.lowest_key, other.highest_key, '[]') @> int8range(mine.lowest_key, mine.highest_key, '[]'),
+               true)
+LIMIT %s
+"""
+_HAS_OTHER_KEYS = """
+SELECT EXISTS (SELECT {key} FROM (SELECT {key} FROM {relation} WHERE _file_id = %(one)s LIMIT %(some)s) AS first
+               EXCEPT SELECT {key} FROM {relation} WHERE _file_id = %(other)s)
+"""
+_MOST_ALIKE = 4
+
+
 @dataclass(frozen=True)
 class _Keys:
     """What the manifest knows of the keys of a file: from the lowest to the highest, and whether one repeats."""
@@ -76,7 +99,10 @@ class _Keys:
 
 
 def mark(cursor: Cursor, relation: str) -> set[str]:
-    """Marks the superseded rows of a relation anew, in the caller's transaction.
+    """Marks the superseded rows of a relation again, in the caller's transaction.
+
+    Which row counts follows from the files that have landed alone, not from when they did: a row without a fault before
+    one with a fault, then the row of the later file (loaders.ranking), then the later line.
 
     Only rows whose keys lie where a file repeats its own, or where the keys of two files overlap, are read.
 
@@ -84,13 +110,10 @@ def mark(cursor: Cursor, relation: str) -> set[str]:
         For transactions, the days, as landed, of rows that are superseded now and were not, or the other way round.
     """
     known = _known_keys(cursor, relation)
-    column = sql.Identifier(KEYS[relation])
+    rows = sql.SQL("true") if known is None else _where(known, relation)
+    faults = (ROW_FAULTS / f"{relation}.sql").read_text(encoding="utf-8")
     cursor.execute(
-        sql.SQL(_FIND).format(
-            key=(_ANY_KEY if known is None else _NUMBER).format(column),
-            relation=sql.Identifier("raw", relation),
-            where=sql.SQL("true") if known is None else _where(known, relation),
-        )
+        sql.SQL(_FIND).format(keyed=sql.SQL(faults).format(rows=rows), files=sql.Literal(_in_order(cursor, relation)))
     )
     cursor.execute(_CHANGED, (relation,))
     days: set[str] = set()
@@ -105,6 +128,33 @@ def mark(cursor: Cursor, relation: str) -> set[str]:
     )
     cursor.execute("DROP TABLE superseded_now, superseded_changed")
     return days
+
+
+def versions(cursor: Cursor, relation: str, file_id: int) -> list[tuple[str, str]]:
+    """The landed files that are another version of a file, each with which of the two counts: one has all keys of the other."""
+    cursor.execute(_ALIKE, (file_id, _MOST_ALIKE))
+    alike = cursor.fetchall()
+    names = {"key": sql.Identifier(KEYS[relation]), "relation": sql.Identifier("raw", relation)}
+    query = sql.SQL(_HAS_OTHER_KEYS).format(**names)
+
+    def within(one: int, other: int) -> bool:
+        for some in (100, None):  # of files that are no versions, the first keys tell
+            cursor.execute(query, {"one": one, "other": other, "some": some})
+            if cursor.fetchone() == (True,):
+                return False
+        return True
+
+    return [
+        (other_name, max(name, other_name, key=rank))
+        for name, other, other_name in (alike if len(alike) < _MOST_ALIKE else ())  # so many are parts, not versions
+        if within(file_id, other) or within(other, file_id)
+    ]
+
+
+def _in_order(cursor: Cursor, relation: str) -> list[int]:
+    """The ids of a relation's files, the later one last; bytes that lie under several names count as the last of them."""
+    ranks = {file_id: max(map(rank, names)) for file_id, names in manifest.names(cursor, relation).items()}
+    return sorted(ranks, key=ranks.__getitem__)
 
 
 def _known_keys(cursor: Cursor, relation: str) -> list[_Keys] | None:

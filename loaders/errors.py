@@ -32,6 +32,7 @@ class InputRefused(RevopsError):
         cure: what to do about it.
         line: the line in the file, counted from 1, where one is known.
         column: the column's name, where one is known.
+        others: further files that were refused in the same run.
     """
 
     file: str
@@ -39,12 +40,13 @@ class InputRefused(RevopsError):
     cure: str
     line: int | None = None
     column: str | None = None
+    others: tuple[InputRefused, ...] = ()
     exit_code = 3
 
     def __str__(self) -> str:
         place = f", line {self.line}" if self.line is not None else ""
         place += f", column {self.column}" if self.column is not None else ""
-        return f"{self.file!r}{place}: {self.reason}\n  {self.cure}"
+        return "\n".join([f"{self.file!r}{place}: {self.reason}\n  {self.cure}", *map(str, self.others)])
 
 
 class DatabaseUnavailable(RevopsError):

@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg2
+from psycopg2 import sql
 
-from loaders import manifest, postgres
+from loaders import archives, manifest, postgres
 from loaders.ahead import read_ahead
 from loaders.csv_rows import CsvReader
+from loaders.duplicates import KEYS
 from loaders.errors import InputRefused
 from loaders.inputs import BLOCK, ByteStream, InputFile, opened
 from loaders.json_rows import CodesReader, LabelsReader
 from loaders.keys_seen import KeysSeen
 from loaders.manifest import LandedFile
 from loaders.protect import Tokenizer, mask_card_numbers
-from loaders.reporting import FileOutcome, Progress, Reporter
+from loaders.reporting import Action, FileOutcome, Progress, Reporter
 from loaders.rows import Chunk, Reject, RowEncoder, RowReader, Tally, day_of
 from loaders.sources import UNDATED_DAY, Source
 
@@ -34,6 +36,17 @@ if TYPE_CHECKING:
 LARGE_FILE_BYTES = 16 << 20
 """Files from this size on get a partition of their own: see docs/loading.md for the measurement."""
 
+_SOME_KEYS = 1000
+_SOME_SHARED = """
+SELECT EXISTS (SELECT FROM {after} WHERE _file_id = %(now)s AND {key} = ANY (
+    ARRAY(SELECT {key} FROM {before} WHERE _file_id = %(earlier)s LIMIT %(some)s)))
+"""
+_ANY_SHARED = """
+SELECT NOT EXISTS (SELECT FROM {after} WHERE _file_id = %(now)s)
+    OR NOT EXISTS (SELECT FROM {before} WHERE _file_id = %(earlier)s)
+    OR EXISTS (SELECT {key} FROM {after} WHERE _file_id = %(now)s
+               INTERSECT SELECT {key} FROM {before} WHERE _file_id = %(earlier)s)
+"""
 _REJECTS_AT_ONCE = 1000
 _REPORT_EVERY_SECONDS = 0.25
 _PACKED_GUESS = 6  # a packed file holds about this many times its size
@@ -53,9 +66,9 @@ class Job:
         tokenizer: makes card tokens, None where there are no card numbers.
         max_rejects: the share of its rows that may be rejected.
         report: who is told.
-        names: all names of files of this relation in the data when files that are gone are to be retired, else empty.
         stop: set when the landing is to stop.
         again: land the file although the same bytes have landed.
+        replace: let it replace rows of which it has no key.
     """
 
     file: InputFile
@@ -63,9 +76,9 @@ class Job:
     tokenizer: Tokenizer | None
     max_rejects: float
     report: Reporter
-    names: frozenset[str] = frozenset()
     stop: threading.Event = field(default_factory=threading.Event)
     again: bool = False
+    replace: bool = False
 
 
 def land_file(conn: connection, job: Job) -> FileOutcome:
@@ -74,10 +87,7 @@ def land_file(conn: connection, job: Job) -> FileOutcome:
     try:
         with conn.cursor() as cur:
             outcome = land_in_transaction(cur, job)
-        if outcome.changed or outcome.action == "renamed":
-            conn.commit()
-        else:
-            conn.rollback()
+        conn.commit()
     except psycopg2.DataError as error:
         conn.rollback()
         reason = mask_card_numbers(str(error).splitlines()[0])
@@ -109,17 +119,25 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
         tally, keys = _copy(cur, job, stream, file_id)
         stream.check_unchanged()
         sha256 = stream.sha256
-    if earlier is not None:
-        same = earlier if earlier.sha256 == sha256 and not job.again else None
-    else:  # perhaps the same content, packed in another way
-        same = manifest.landed_bytes(cur, source.relation, sha256)
+    # Perhaps the same content, packed in another way or under another name.
+    same = None if job.again else manifest.landed_bytes(cur, source.relation, sha256)
     if same is not None:
         cur.connection.rollback()
         return _known(cur, job, same, earlier)
-    days = _touched_days(cur, source, tally, file_id, earlier)
-    if earlier is not None:
-        postgres.remove_rows(cur, source, earlier.file_id)
-        manifest.forget(cur, "replaced", earlier.file_id)
+    left_to = None if earlier is None else manifest.take_name(cur, earlier.file_id, file.name)
+    replaced = earlier if left_to is None else None
+    note = "" if left_to is None else f"the rows that it brought before stay: {left_to} has them too"
+    days, changes = _touched_days(cur, source, tally, file_id, replaced)
+    if replaced is not None:
+        if not (job.again or job.replace) and not _share_a_key(cur, source, replaced, file_id):
+            raise InputRefused(
+                file.name,
+                f"it has none of the {replaced.rows_loaded:,} keys that have landed under this name before ({changes})",
+                "To keep both, name it otherwise or put each in a dated folder. To replace all of them: --replace.",
+            )
+        note = changes
+        postgres.remove_rows(cur, source, replaced.file_id)
+        manifest.forget(cur, "replaced", replaced.file_id)
     landed = LandedFile(
         file_id, source.relation, file.name, sha256, _packed_sha256(file), file.size,
         tally.rows_read, tally.rows_loaded, tally.rows_rejected,
@@ -134,17 +152,19 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
     return FileOutcome(
         name=file.name,
         relation=source.relation,
-        action="landed" if earlier is None else "replaced",
+        action="landed" if replaced is None else "replaced",
         file_id=file_id,
         rows_read=tally.rows_read,
         rows_loaded=tally.rows_loaded,
         rows_rejected=tally.rows_rejected,
         amount_sum=tally.dollars if has_amounts else None,
+        note=note,
     )
 
 
 def _is_large(file: InputFile) -> bool:
-    size = file.size * _PACKED_GUESS if file.packing in ("gz", "zst") else file.size
+    is_packed = file.packing in archives.ENDINGS.values() or file.inner != "plain"
+    size = file.size * _PACKED_GUESS if is_packed else file.size
     return size >= LARGE_FILE_BYTES
 
 
@@ -201,34 +221,63 @@ def _opened(file: InputFile) -> Iterator[ByteStream]:
 
 
 def _known(cur: cursor, job: Job, same: LandedFile, earlier: LandedFile | None) -> FileOutcome:
-    """Say that a file's bytes have landed; give their rows its name where the file that brought them is gone."""
-    renamed = earlier is None and bool(job.names) and same.name not in job.names
-    if renamed:
-        manifest.rename(cur, same.file_id, job.file.name)
+    """Note a file whose bytes have landed; what stood under its name before gives way."""
+    file, relation = job.file, job.source.relation
+    is_same = earlier is not None and earlier.file_id == same.file_id
+    action: Action = "unchanged" if is_same else "duplicate"
+    if not is_same:
+        if earlier is not None and manifest.take_name(cur, earlier.file_id, file.name) is None:
+            action = "replaced"
+            _remove(cur, job.source, earlier.file_id, action)
+        manifest.add_name(cur, same.file_id, relation, file.name, _packed_sha256(file), file.size)
     return FileOutcome(
-        name=job.file.name,
-        relation=job.source.relation,
-        action="renamed" if renamed else "unchanged" if earlier is not None else "duplicate",
+        name=file.name,
+        relation=relation,
+        action=action,
         file_id=same.file_id,
         rows_read=same.rows_read,
         rows_loaded=same.rows_loaded,
         rows_rejected=same.rows_rejected,
-        note="" if earlier is not None else f"the same bytes have landed as {same.name}",
+        note="" if is_same else f"the same bytes have landed as {same.name}",
     )
 
 
 def _touched_days(
     cur: cursor, source: Source, tally: Tally, file_id: int, earlier: LandedFile | None
-) -> list[datetime.date]:
-    """Return the days on which this landing adds, changes or removes rows."""
+) -> tuple[list[datetime.date], str]:
+    """Return the days on which this landing adds, changes or removes rows, and what a replacement changes, in words."""
     if source.date_column is None:
-        return []
+        return [], f"{earlier.rows_loaded:,} rows go, {tally.rows_loaded:,} come" if earlier is not None else ""
     if earlier is None:
-        return sorted({*tally.dates, *([UNDATED_DAY] if tally.undated else [])})
+        return sorted({*tally.dates, *([UNDATED_DAY] if tally.undated else [])}), ""
     before = postgres.day_profiles(cur, source, earlier.file_id)
     after = postgres.day_profiles(cur, source, file_id)
     touched = {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}
-    return days_of(touched)
+    going, coming = (_rows_of(profiles, touched) for profiles in (before, after))
+    return days_of(touched), f"{going} go, {coming} come"
+
+
+def _rows_of(profiles: dict[str | None, tuple[int, int]], days: set[str | None]) -> str:
+    """Say how many rows of which days: `1,000 rows of 2010-01-01 to 2010-01-31`."""
+    rows = {day: profiles[day][0] for day in days if day in profiles}
+    dated = [str(day) for day in days_of(rows) if day != UNDATED_DAY]
+    span = " to ".join(dict.fromkeys([dated[0], dated[-1]])) if dated else ""
+    return f"{sum(rows.values()):,} rows{f' of {span}' if span else ''}"
+
+
+def _share_a_key(cur: cursor, source: Source, earlier: LandedFile, file_id: int) -> bool:
+    """Whether a key of an earlier landing is among the rows that are to replace it; true where either has none."""
+    names = {
+        "key": sql.Identifier(KEYS[source.relation]),
+        "before": sql.Identifier("raw", postgres.partition_of(source, earlier.file_id)),
+        "after": sql.Identifier("raw", postgres.partition_of(source, file_id)),
+    }
+    values = {"earlier": earlier.file_id, "now": file_id, "some": _SOME_KEYS}
+    for statement in (_SOME_SHARED, _ANY_SHARED):  # of a correction, the first keys are found at once
+        cur.execute(sql.SQL(statement).format(**names), values)
+        if cur.fetchone() == (True,):
+            return True
+    return False
 
 
 def days_of(texts: Iterable[str | None]) -> list[datetime.date]:
@@ -238,22 +287,29 @@ def days_of(texts: Iterable[str | None]) -> list[datetime.date]:
 
 
 def retire_file(conn: connection, source: Source, landed: LandedFile) -> FileOutcome:
-    """Remove the rows of a landed file in one transaction."""
+    """Take a name away in one transaction, and its rows with it unless their bytes lie under another name too."""
     with conn, conn.cursor() as cur:
-        days = postgres.day_profiles(cur, source, landed.file_id) if source.date_column else {}
-        manifest.touch_days(cur, source.relation, landed.file_id, days_of(days))
-        postgres.remove_rows(cur, source, landed.file_id)
-        manifest.forget(cur, "retired", landed.file_id)
+        left_to = manifest.take_name(cur, landed.file_id, landed.name)
+        if left_to is None:
+            _remove(cur, source, landed.file_id, "retired")
     return FileOutcome(
         name=landed.name,
         relation=source.relation,
-        action="retired",
+        action="retired" if left_to is None else "renamed",
         file_id=landed.file_id,
         rows_read=landed.rows_read,
         rows_loaded=landed.rows_loaded,
         rows_rejected=landed.rows_rejected,
-        note="its file is gone",
+        note="its file is gone" if left_to is None else f"its file is gone, its rows stay: {left_to} has them too",
     )
+
+
+def _remove(cur: cursor, source: Source, file_id: int, action: str) -> None:
+    """Remove a landed file's rows and note their days."""
+    days = postgres.day_profiles(cur, source, file_id) if source.date_column else {}
+    manifest.touch_days(cur, source.relation, file_id, days_of(days))
+    postgres.remove_rows(cur, source, file_id)
+    manifest.forget(cur, action, file_id)
 
 
 def _copy(cur: cursor, job: Job, stream: ByteStream, file_id: int) -> tuple[Tally, KeysSeen]:
@@ -355,9 +411,10 @@ class _Feed:
             InputRefused: they are.
         """
         file = self._job.file
-        if file.packing == "plain" and not file.is_parquet:
-            shortest_row = len(self._job.source.columns)
-            rows_at_most = self.tally.rows_read + (file.size - self._stream.bytes_done) // shortest_row + 1
+        if not file.is_parquet:
+            unpacked = file.packing == "plain" or (file.member is not None and file.inner == "plain")
+            left = (file.size - self._stream.bytes_done) * (1 if unpacked else archives.BOMB_RATIO)
+            rows_at_most = self.tally.rows_read + left // len(self._job.source.columns) + 1
             if self.tally.rows_rejected > self._job.max_rejects * rows_at_most:
                 _check_rejects(self._job, self.tally)
 

@@ -1,42 +1,49 @@
-"""Owns finding input files and reading their bytes: folders, globs, gz, zst, zip. Knows no rows and no database."""
+"""Owns finding input files and reading their bytes: folders, globs, what is packed. Knows no rows and no database."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
+import re
 import stat
+import tarfile
 import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal, Protocol
+from typing import IO
 
+from loaders import archives
+from loaders.archives import ARCHIVE_ERRORS, ENDINGS, Compression, Hostile, Kind, Packing, Readable
 from loaders.errors import InputRefused, UsageError
 from loaders.protect import mask_card_numbers
 
-Packing = Literal["plain", "gz", "zst", "zip"]
-
 BLOCK = 1 << 20
-_PACKED_ENDINGS: dict[str, Packing] = {".gz": "gz", ".zst": "zst", ".zip": "zip"}
 _GLOB_MARKS = frozenset("*?[")
-# A stream may unpack to this many bytes freely; beyond, at most the ratio. Published files pack about 1:8.
-_BOMB_FLOOR = 1 << 30
-_BOMB_RATIO = 100
+_LEFTOVERS = (
+    "~", ".bak", ".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".orig", ".old", ".swp",
+)  # fmt: skip
+# A day, a month or, for folders in folders, a year; with a name before it, as partitioned data sets have it.
+_DATED_FOLDER = re.compile(r"(?:[a-z_]+=)?(?:19|20)[0-9]{2}(?:[-_.]?[0-9]{2}[-_.]?[0-9]{2}|[-_.][0-9]{2})?")
+_DEEPEST_DATE = 4  # year/month/day/folder
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """One file to land: a file on disk, or a member of a zip archive.
+    """One file to land: a file on disk, or a member of an archive.
 
     Attributes:
-        name: its identity: the path relative to the data folder, printable, card numbers masked; archive/member in zip.
+        name: its identity: the path relative to the data folder, or from the dated folder on, printable, card numbers
+            masked; archive/member in an archive.
         path: where it lies.
         packing: how its bytes are packed.
         member: the member of the archive, None outside one.
         size: bytes as it lies there (of a member: unpacked).
+        compression: of a tar, how all of it is compressed.
+        not_read: what it is where that cannot be read, such as a workbook; else empty.
+        is_named: it was named itself, not found in a folder.
+        beginning: its first bytes, where they are known already.
     """
 
     name: str
@@ -44,12 +51,24 @@ class InputFile:
     packing: Packing
     member: str | None
     size: int
+    compression: Compression = "plain"
+    not_read: str = ""
+    is_named: bool = False
+    beginning: bytes | None = None
+
+    @property
+    def inner(self) -> Compression:
+        """How a member of an archive is compressed itself."""
+        return ENDINGS.get(PurePosixPath(self.name).suffix.lower(), "plain") if self.member is not None else "plain"
 
     @property
     def plain_name(self) -> str:
         """The last part of the name, lower case, without the ending of a compression."""
         base = PurePosixPath(self.name).name.lower()
-        return base.rsplit(".", 1)[0] if self.packing in ("gz", "zst") else base
+        is_compressed = PurePosixPath(base).suffix in ENDINGS and (
+            self.packing in ENDINGS.values() or self.inner != "plain"
+        )
+        return base.rsplit(".", 1)[0] if is_compressed else base
 
     @property
     def is_parquet(self) -> bool:
@@ -57,24 +76,51 @@ class InputFile:
         return self.plain_name.endswith(".parquet")
 
 
+@dataclass
+class Found:
+    """What there is to land.
+
+    Attributes:
+        files: the files, in the order of their names.
+        refused: what cannot be read, such as a damaged archive or a folder that may not be entered.
+        passed_over: names of what is left out, and why.
+        empty_folders: names of folders with nothing in them.
+    """
+
+    files: list[InputFile] = field(default_factory=list)
+    refused: list[InputRefused] = field(default_factory=list)
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
+    empty_folders: list[str] = field(default_factory=list)
+
+
 def discover(data: Sequence[Path] | Path) -> list[InputFile]:
     """Return the input files in folders, files and globs, in the order of their names.
 
     Raises:
         UsageError: nothing is there, or two files would have the same name.
-        InputRefused: an archive is damaged or hostile.
+        InputRefused: something cannot be read, such as a damaged archive.
     """
-    paths = [data] if isinstance(data, Path) else list(data)
-    found: dict[str, InputFile] = {}
-    for given in paths:
-        for base, path in _expand(given):
-            for file in _inputs_of(path, printable_name(path.relative_to(base).as_posix())):
-                other = found.setdefault(file.name, file)
-                if (other.path, other.member) != (file.path, file.member):
-                    raise UsageError(
-                        f"two files would both be named {file.name!r}\n  Name a folder that holds both, or rename one."
-                    )
-    return [found[name] for name in sorted(found)]
+    found = look(data)
+    if found.refused:
+        raise found.refused[0]
+    return found.files
+
+
+def look(data: Sequence[Path] | Path, prefix: str = "") -> Found:
+    """Find the input files in folders, files and globs, and what is not one.
+
+    Args:
+        data: folders, files, globs.
+        prefix: what each name begins with.
+
+    Raises:
+        UsageError: nothing is there, or two files would have the same name.
+    """
+    search = _Search(prefix)
+    for given in [data] if isinstance(data, Path) else data:
+        search.expand(given)
+    search.found.files = [search.files[name] for name in sorted(search.files)]
+    return search.found
 
 
 def printable_name(name: str) -> str:
@@ -84,70 +130,133 @@ def printable_name(name: str) -> str:
     return mask_card_numbers(text)
 
 
-def _expand(given: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield (base folder, file) for a folder, a file or a glob."""
-    if given.is_dir():
-        for folder, folders, names in os.walk(given):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(names):
-                path = Path(folder, name)
-                if not name.startswith(".") and path.is_file():
-                    yield given, path
-    elif given.exists():
-        if not given.is_file():
-            raise UsageError(f"{printable_name(str(given))!r} is no file\n  Name a folder, a file or a glob.")
-        yield given.parent, given
-    elif _GLOB_MARKS & set(str(given)):
-        parts = given.parts
+class _Search:
+    """One look at folders, files and globs."""
+
+    def __init__(self, prefix: str) -> None:
+        self.found = Found()
+        self.files: dict[str, InputFile] = {}
+        self._prefix = prefix
+        self._seen_folders: set[tuple[int, int]] = set()
+
+    def expand(self, given: Path) -> None:
+        """Take in a folder, a file or a glob."""
+        try:
+            status = given.stat()
+        except OSError:
+            status = None
+        if status is not None and stat.S_ISDIR(status.st_mode):
+            self._folder(given, given)
+        elif status is not None:
+            if not stat.S_ISREG(status.st_mode):
+                raise UsageError(f"{printable_name(str(given))!r} is no file\n  Name a folder, a file or a glob.")
+            self._file(given.parent, given, is_named=True)
+        elif _GLOB_MARKS & set(str(given)):
+            self._glob(given)
+        else:
+            raise UsageError(
+                f"there is no {printable_name(str(given))!r}\n  Name a folder, a file or a glob that exists."
+            )
+
+    def _glob(self, pattern: Path) -> None:
+        parts = pattern.parts
         fixed = next(i for i, part in enumerate(parts) if _GLOB_MARKS & set(part))
         base = Path(*parts[:fixed]) if fixed else Path()
-        matches = sorted(path for path in base.glob(str(Path(*parts[fixed:]))) if path.is_file())
-        if not matches:
-            raise UsageError(f"no file matches {printable_name(str(given))!r}\n  Check the pattern, and quote it.")
+        matches = sorted(base.glob(str(Path(*parts[fixed:]))))
         for path in matches:
-            yield base, path
-    else:
-        raise UsageError(f"there is no {printable_name(str(given))!r}\n  Name a folder, a file or a glob that exists.")
+            if path.is_dir():
+                self._folder(base, path)
+            else:
+                self._file(base, path)
+        if not matches:
+            raise UsageError(f"no file matches {printable_name(str(pattern))!r}\n  Check the pattern, and quote it.")
+
+    def _folder(self, base: Path, start: Path) -> None:
+        """Take in a folder with its subfolders, linked ones too, each once."""
+
+        def refuse(error: OSError) -> None:
+            name = self._name(base, Path(error.filename or start))
+            self.found.refused.append(
+                InputRefused(
+                    name,
+                    f"the folder cannot be read ({error.strerror})",
+                    "Check its permissions, or that it is mounted.",
+                )
+            )
+
+        for folder, folders, names in os.walk(start, onerror=refuse, followlinks=True):
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in self._seen_folders:
+                folders[:] = []
+                continue
+            self._seen_folders.add((status.st_dev, status.st_ino))
+            if not folders and not names:
+                self.found.empty_folders.append(self._name(base, Path(folder)))
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                if not name.startswith("."):
+                    self._file(base, Path(folder, name))
+
+    def _name(self, base: Path, path: Path) -> str:
+        parts = [self._prefix, _dated_part(base), path.relative_to(base).as_posix()]
+        return printable_name("/".join(part for part in parts if part and part != ".")) or "."
+
+    def _file(self, base: Path, path: Path, is_named: bool = False) -> None:
+        name = self._name(base, path)
+        if not is_named and (path.name.lower().endswith(_LEFTOVERS) or path.name.startswith(("~$", "#"))):
+            self.found.passed_over.append((name, "its name is that of a leftover or an unfinished download"))
+            return
+        try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                self.found.passed_over.append((name, "it is no regular file"))
+                return
+            kind = archives.kind_of(path)
+        except FileNotFoundError:
+            self._refuse(name, "it is a link to a file that is not there", "Put the file there, or remove the link.")
+        except OSError as error:
+            self._refuse(name, f"it cannot be opened ({error.strerror})", "Check that it exists and is readable.")
+        else:
+            if kind.packing in ("zip", "tar"):
+                self._archive(name, path, kind)
+            else:
+                self._add(InputFile(name, path, kind.packing, None, status.st_size, "plain", kind.not_read, is_named))
+
+    def _archive(self, name: str, path: Path, kind: Kind) -> None:
+        try:
+            members = archives.members(path, kind)
+        except Hostile as error:
+            reason, _, cure = str(error).partition("\n  ")
+            self._refuse(name, mask_card_numbers(reason), cure)
+        except ARCHIVE_ERRORS:
+            self._refuse(name, "the archive cannot be read", "Download or pack it again.")
+        else:
+            for member in members:
+                shown = f"{name}/{printable_name(member.name)}"
+                if member.name.lower().endswith(_LEFTOVERS):
+                    self.found.passed_over.append((shown, "its name is that of a leftover or an unfinished download"))
+                    continue
+                file = InputFile(shown, path, kind.packing, member.name, member.size, kind.compression, member.not_read)
+                self._add(file if file.inner != "plain" else replace(file, beginning=member.beginning))
+
+    def _refuse(self, name: str, reason: str, cure: str) -> None:
+        self.found.refused.append(InputRefused(name, reason, cure))
+
+    def _add(self, file: InputFile) -> None:
+        other = self.files.setdefault(file.name, file)
+        if (other.path, other.member) != (file.path, file.member):
+            raise UsageError(
+                f"two files would both be named {file.name!r}\n  Name a folder that holds both, or rename one."
+            )
 
 
-def _inputs_of(path: Path, name: str) -> Iterator[InputFile]:
-    packing = _PACKED_ENDINGS.get(path.suffix.lower(), "plain")
-    if packing != "zip":
-        yield InputFile(name, path, packing, None, path.stat().st_size)
-        return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
-    except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, ValueError) as error:
-        raise InputRefused(name, "the archive cannot be read", "Download or pack it again.") from error
-    seen: set[str] = set()
-    for member in members:
-        shown = printable_name(member.filename)
-        _check_member(name, member, shown)
-        if shown in seen:
-            raise InputRefused(name, f"the archive holds {shown!r} twice", "Pack it again with each file once.")
-        seen.add(shown)
-        if not any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(shown).parts):
-            yield InputFile(f"{name}/{shown}", path, "zip", member.filename, member.file_size)
-
-
-def _check_member(name: str, member: zipfile.ZipInfo, shown: str) -> None:
-    parts = PurePosixPath(member.filename.replace("\\", "/"))
-    original = getattr(member, "orig_filename", member.filename)
-    if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0] or "\0" in original:
-        raise InputRefused(
-            name, f"its member {shown!r} points outside the archive", "Pack it again from a plain folder."
-        )
-    if stat.S_ISLNK(member.external_attr >> 16):
-        raise InputRefused(name, f"its member {shown!r} is a link", "Pack the file itself.")
-    if member.flag_bits & 0x1:
-        raise InputRefused(name, f"its member {shown!r} is encrypted", "Pack it again without a password.")
-    if member.file_size > max(_BOMB_FLOOR, _BOMB_RATIO * member.compress_size):
-        raise InputRefused(name, f"its member {shown!r} unpacks to {member.file_size:,} bytes", "Unpack it by hand.")
-
-
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+def _dated_part(base: Path) -> str:
+    """The end of a folder's path from a dated folder on, so that a file has one name from wherever it is landed."""
+    parts = base.resolve().parts[-_DEEPEST_DATE:]
+    for place, part in enumerate(parts):
+        if _DATED_FOLDER.fullmatch(part.lower()):
+            return "/".join(parts[place:])
+    return ""
 
 
 class ByteStream:
@@ -157,10 +266,13 @@ class ByteStream:
         bytes_done: bytes of the file (packed where it is packed) read so far, for progress.
     """
 
-    def __init__(self, file: InputFile, raw: IO[bytes], unpacked: _Readable) -> None:
+    def __init__(
+        self, file: InputFile, raw: IO[bytes], unpacked: Readable, packed_so_far: Callable[[], int] | None = None
+    ) -> None:
         self._file = file
         self._raw = raw
         self._unpacked = unpacked
+        self._packed_so_far = packed_so_far
         self._before = os.fstat(raw.fileno())
         self._digest = hashlib.sha256()
         self._out = 0
@@ -180,7 +292,7 @@ class ByteStream:
                 "Get or pack the file again.",
             ) from error
         self._out += len(block)
-        if self._file.packing in ("gz", "zst") and self._out > max(_BOMB_FLOOR, _BOMB_RATIO * max(1, self._raw.tell())):
+        if self._packed_so_far is not None and archives.is_bomb(self._out, self._packed_so_far()):
             raise InputRefused(self._file.name, f"it unpacks to over {self._out:,} bytes", "Unpack it by hand.")
         self._digest.update(block)
         return block
@@ -188,7 +300,8 @@ class ByteStream:
     @property
     def bytes_done(self) -> int:
         """Bytes of the file read so far."""
-        return self._out if self._file.packing in ("plain", "zip") else self._raw.tell()
+        is_raw = self._file.packing == "plain" or (self._file.member is not None and self._file.inner == "plain")
+        return self._out if is_raw else min(self._raw.tell(), self._file.size)
 
     @property
     def sha256(self) -> str:
@@ -235,29 +348,25 @@ def opened(file: InputFile) -> Iterator[ByteStream]:
     with raw:
         if not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
             raise InputRefused(file.name, "it is no regular file", "Name a file.")
-        if file.packing == "gz":
-            with gzip.GzipFile(fileobj=raw) as unpacked:
-                yield ByteStream(file, raw, unpacked)
-        elif file.packing == "zst":
-            from loaders.zstd import ZstdReader
-
-            yield ByteStream(file, raw, ZstdReader(raw))
-        elif file.packing == "zip":
+        if file.packing == "plain":
+            yield ByteStream(file, raw, raw)
+        elif file.packing == "zip" or file.packing == "tar":
+            kind = Kind(file.packing, file.compression)
             try:
-                with zipfile.ZipFile(raw) as archive, archive.open(file.member or "") as unpacked:
-                    yield ByteStream(file, raw, unpacked)
-            except (zipfile.BadZipFile, KeyError, NotImplementedError) as error:
+                with archives.opened_member(raw, kind, file.member or "") as (packed, so_far):
+                    yield ByteStream(file, raw, archives.unpacker(packed, file.inner), so_far)
+            except (zipfile.BadZipFile, tarfile.TarError, KeyError, NotImplementedError) as error:
                 raise InputRefused(
                     file.name, f"the archive is damaged ({_short(error)})", "Download or pack it again."
                 ) from error
         else:
-            yield ByteStream(file, raw, raw)
+            yield ByteStream(file, raw, archives.unpacker(raw, file.packing), raw.tell)
 
 
 def _damages() -> tuple[type[Exception], ...]:
     from loaders.zstd import ZstdError
 
-    return EOFError, OSError, zlib.error, zipfile.BadZipFile, ZstdError
+    return (*ARCHIVE_ERRORS, ZstdError)
 
 
 def _short(error: Exception) -> str:

@@ -10,12 +10,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loaders import manifest, postgres
+from loaders import duplicates, manifest, postgres
 from loaders.errors import InputRefused, UsageError
 from loaders.file_landing import Job, Stopped, land_file, retire_file
-from loaders.inputs import InputFile, discover
+from loaders.inputs import InputFile, look, printable_name
 from loaders.protect import KeyStore, Tokenizer
-from loaders.recognise import in_order
+from loaders.recognise import PUBLISHED, in_order
 from loaders.reporting import FileOutcome, LogReporter, Reporter
 from loaders.sources import SOURCES, Source
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_REJECTS = 0.001
 _WORKERS = 2
+_MOST_COMPARED = 20
 WORTH_A_CONNECTION = 4 << 20
 """Bytes of a relation's files from which on a second connection pays."""
 
@@ -34,6 +35,10 @@ def land(
     *,
     only: Collection[str] | None = None,
     prune: bool = False,
+    whole: bool = False,
+    partial: bool = False,
+    replace: bool = False,
+    prefix: str = "",
     max_rejects: float = MAX_REJECTS,
     report: Reporter | None = None,
     pan_key: KeyStore | None = None,
@@ -44,7 +49,12 @@ def land(
         dsn: where the warehouse is; the schemas raw and ops are created if absent.
         data: folders, files or globs.
         only: land just these relations.
-        prune: remove the rows of landed files that are not in `data` any more.
+        prune: remove the rows of landed files that are not in `data` any more, once all others have landed. A folder that
+            cannot be read or is empty is not taken for a folder that is gone, and nothing is removed after a refusal.
+        whole: every chosen relation must have a file in `data` or have landed before; nothing lands if one has not.
+        partial: relations may be missing, also where pruning leaves nothing of one.
+        replace: a changed file may replace rows although it has no key in common with them.
+        prefix: a folder that is put before each file's name.
         max_rejects: the share of a file's rows that may be rejected; beyond it nothing of the file lands.
         report: who is told about progress; plain log lines by default.
         pan_key: where the key for card tokens is; the environment, then .warehouse/pan.key by default.
@@ -53,44 +63,90 @@ def land(
         One outcome per file, in the order in which they were landed.
 
     Raises:
-        InputRefused: a file is not as declared, or too many of its rows are bad. The other files have landed.
+        InputRefused: a file is not as declared, or too many of its rows are bad; the other files have landed. Or a
+            relation is missing; nothing has landed.
         UsageError: nothing to land, or the key for card tokens is missing or wrong.
         DatabaseUnavailable: the database cannot be reached or was lost.
     """
     report = report or LogReporter()
     chosen = _chosen(only)
-    if prune and any(path.is_file() for path in _paths(data)):
+    if prune and not replace and any(path.is_file() for path in _paths(data)):
         raise UsageError("pruning removes what is not in the data: name a folder, not a file\n  Or leave --prune out.")
-    files, unknown = in_order(discover(data), chosen)
+    found = look(data, prefix)
+    refusals = list(found.refused)
+    files, unknown = in_order(found.files, chosen, refusals, report.note)
+    for name, why in found.passed_over:
+        report.note(f"{name}: passed over, {why}")
     for file in unknown:
         report.note(f"{file.name}: left out, neither its name nor its first line belongs to a relation")
-    if unknown and not files and not any(path.is_dir() for path in _paths(data)):
-        published = "transactions_data.csv, users_data.csv, cards_data.csv, mcc_codes.json or train_fraud_labels.json"
+    for refusal in refusals:
+        report.refused(refusal.file, refusal)
+    if unknown and not files and not refusals and not any(path.is_dir() for path in _paths(data)):
+        published = " or ".join(PUBLISHED.values())
         reason = "neither its name nor its first line belongs to a relation"
-        raise InputRefused(unknown[0].name, reason, f"Name it like the published file: {published}.")
+        refusals.append(InputRefused(unknown[0].name, reason, f"Name it like the published file: {published}."))
+    if not files and refusals:
+        raise _all_of(refusals)
     if not files:
-        raise UsageError(
-            "no file to land was found\n  The published names are transactions_data.csv, users_data.csv,"
-            " cards_data.csv, mcc_codes.json and train_fraud_labels.json."
-        )
+        raise UsageError(f"no file to land was found\n  The published names are {', '.join(PUBLISHED.values())}.")
     with postgres.connected(dsn) as conn:
         postgres.create_tables(conn)
+        if not partial and not refusals:
+            _check_complete(conn, data, chosen, {source.relation for _, source in files}, whole, prune)
         tokenizer = _tokenizer(conn, pan_key or KeyStore(), files)
-    landing = _Landing(dsn, report)
+    landing = _Landing(dsn, report, refusals=refusals)
     batches = []
     for source, pairs in groupby(files, key=lambda pair: pair[1]):
-        batch = [file for file, _ in pairs]
-        names = frozenset(file.name for file in batch) if prune else frozenset[str]()
         key = tokenizer if source.pan_column else None
-        batches.append([Job(file, source, key, max_rejects, report, names, landing.stop) for file in batch])
+        batches.append(
+            [Job(file, source, key, max_rejects, report, landing.stop, replace=replace) for file, _ in pairs]
+        )
     landing.land_all(batches)
-    if prune:
-        landing.retire({(source.relation, file.name) for file, source in files}, chosen)
+    if prune and not landing.refusals:
+        landing.retire({(source.relation, file.name) for file, source in files}, chosen, found.empty_folders)
+    elif prune:
+        report.note("nothing was removed of files that are gone, because others were refused")
     if any(outcome.changed for outcome in landing.outcomes):
         landing.make_durable()
+        landing.tell_versions()
     if landing.refusals:
-        raise landing.refusals[0]
+        raise _all_of(landing.refusals)
     return landing.outcomes
+
+
+def _all_of(refusals: list[InputRefused]) -> InputRefused:
+    first, *others = refusals
+    first.others = tuple(others)
+    return first
+
+
+def _check_complete(
+    conn: connection,
+    data: Sequence[Path] | Path,
+    chosen: set[str],
+    present: set[str],
+    whole: bool,
+    prune: bool,
+) -> None:
+    """Refuse data in which relations are missing that nothing else brings, or that pruning would empty.
+
+    Raises:
+        InputRefused: it names them.
+    """
+    with conn, conn.cursor() as cur:
+        landed = {file.relation for file in manifest.landed_files(cur)}
+    needed = (chosen if whole else set()) - (set() if prune else landed)
+    missing = [
+        relation for relation in SOURCES if relation in (needed | (landed if prune else set())) & chosen - present
+    ]
+    if missing:
+        shown = ", ".join(printable_name(str(path)) for path in _paths(data))
+        files = ", ".join(PUBLISHED[relation] for relation in missing)
+        raise InputRefused(
+            shown,
+            f"there is no file of {', '.join(missing)} (published as {files})",
+            "Put it there, or say --partial if it is meant to be missing. Nothing has landed.",
+        )
 
 
 @dataclass
@@ -162,13 +218,36 @@ class _Landing:
         with postgres.connected(self.dsn) as conn, conn, conn.cursor() as cur:
             manifest.make_durable(cur)
 
-    def retire(self, present: set[tuple[str, str]], chosen: set[str]) -> None:
-        """Retire the landed files of the chosen relations that are not present any more."""
+    def tell_versions(self) -> None:
+        """Say which of the files that have just landed are another version of a landed one, and which of the two counts."""
+        new = [each for each in self.outcomes if each.action in ("landed", "replaced") and each.file_id is not None]
+        told: set[frozenset[str]] = set()
+        with postgres.connected(self.dsn) as conn, conn, conn.cursor() as cur:
+            for outcome in new[-_MOST_COMPARED:]:
+                for name, later in duplicates.versions(cur, outcome.relation, outcome.file_id or 0):
+                    if frozenset((name, outcome.name)) in told:
+                        continue
+                    told.add(frozenset((name, outcome.name)))
+                    self.report.note(
+                        f"{outcome.name} and {name} are versions of one file, by their keys:"
+                        f" the rows of {later} count, as the later one by its name"
+                    )
+
+    def retire(self, present: set[tuple[str, str]], chosen: set[str], empty_folders: list[str]) -> None:
+        """Retire the landed files of the chosen relations that are not present any more, unless their folder is empty."""
         with postgres.connected(self.dsn) as conn:
             with conn, conn.cursor() as cur:
                 landed = manifest.landed_files(cur)
-            for file in landed:
-                if file.relation in chosen and (file.relation, file.name) not in present:
+            for file in reversed(landed):  # further names of a file's bytes before the one in the manifest
+                if file.relation not in chosen or (file.relation, file.name) in present:
+                    continue
+                empty = next((folder for folder in empty_folders if file.name.startswith(f"{folder}/")), None)
+                if empty is not None:
+                    reason = f"it is gone, and the folder {empty!r} is empty: nothing of it was removed"
+                    cure = "Mount the folder; or remove it, if its files are gone for good."
+                    self.refusals.append(InputRefused(file.name, reason, cure))
+                    self.report.refused(file.name, self.refusals[-1])
+                else:
                     outcome = retire_file(conn, SOURCES[file.relation], file)
                     self.report.finished(outcome)
                     self.outcomes.append(outcome)

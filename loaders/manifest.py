@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from psycopg2.extras import execute_values
 
 from loaders.keys_seen import KeysSeen
+from loaders.ranking import Rank, rank
 from loaders.rows import Reject, Tally
 
 if TYPE_CHECKING:
@@ -50,6 +51,18 @@ CREATE TABLE IF NOT EXISTS ops.load_files (
 );
 COMMENT ON TABLE ops.load_files IS
     'One row per file whose rows stand in raw now; what was replaced or retired: ops.load_history';
+
+CREATE TABLE IF NOT EXISTS ops.load_aliases (
+    relation text NOT NULL,
+    name text NOT NULL,
+    file_id bigint NOT NULL REFERENCES ops.load_files ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    packed_sha256 text,
+    bytes bigint NOT NULL,
+    PRIMARY KEY (relation, name)
+);
+CREATE INDEX IF NOT EXISTS load_aliases_file_id ON ops.load_aliases (file_id);
+COMMENT ON TABLE ops.load_aliases IS
+    'One row per further name under which the bytes of a landed file lie; its rows are in raw once';
 
 CREATE TABLE IF NOT EXISTS ops.load_history (
     happened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -132,15 +145,22 @@ class LandedFile:
         return self.file_id >= FIRST_LARGE_FILE_ID
 
 
-_LANDED = (
-    "SELECT file_id, relation, name, sha256, packed_sha256, bytes, rows_read, rows_loaded, rows_rejected"
-    " FROM ops.load_files"
-)
+_LANDED = """
+SELECT file_id, relation, name, sha256, packed_sha256, bytes, rows_read, rows_loaded, rows_rejected
+FROM (
+    SELECT file_id, relation, name, sha256, packed_sha256, bytes, rows_read, rows_loaded, rows_rejected, false AS is_alias
+    FROM ops.load_files
+    UNION ALL
+    SELECT file.file_id, alias.relation, alias.name, file.sha256, alias.packed_sha256, alias.bytes, file.rows_read,
+           file.rows_loaded, file.rows_rejected, true
+    FROM ops.load_aliases AS alias JOIN ops.load_files AS file USING (file_id)
+) AS named
+"""
 
 
 def landed_files(cur: cursor) -> list[LandedFile]:
-    """Return all files whose rows stand in raw."""
-    cur.execute(_LANDED + " ORDER BY file_id")
+    """Return all files whose rows stand in raw; one whose bytes lie under several names, by each of them."""
+    cur.execute(_LANDED + " ORDER BY file_id, is_alias, name")
     return [LandedFile(*row) for row in cur]
 
 
@@ -153,9 +173,33 @@ def landed_file(cur: cursor, relation: str, name: str) -> LandedFile | None:
 
 def landed_bytes(cur: cursor, relation: str, sha256: str) -> LandedFile | None:
     """Return a landed file of the relation with these bytes, None if there is none."""
-    cur.execute(_LANDED + " WHERE relation = %s AND sha256 = %s ORDER BY file_id LIMIT 1", (relation, sha256))
+    cur.execute(_LANDED + " WHERE relation = %s AND sha256 = %s ORDER BY is_alias, file_id LIMIT 1", (relation, sha256))
     row = cur.fetchone()
     return LandedFile(*row) if row else None
+
+
+def names(cur: cursor, relation: str) -> dict[int, list[str]]:
+    """Return the names under which the bytes of each landed file of a relation lie, the one in the manifest first."""
+    cur.execute(
+        "SELECT file_id, name FROM (SELECT relation, file_id, name, 0 AS place FROM ops.load_files"
+        " UNION ALL SELECT relation, file_id, name, 1 FROM ops.load_aliases) AS named"
+        " WHERE relation = %s ORDER BY file_id, place, name",
+        (relation,),
+    )
+    found: dict[int, list[str]] = {}
+    for file_id, name in cur:
+        found.setdefault(file_id, []).append(name)
+    return found
+
+
+def names_of(cur: cursor, file_id: int) -> list[str]:
+    """Return the names under which the bytes of a landed file lie, the one in the manifest first."""
+    cur.execute(
+        "SELECT name FROM ops.load_files WHERE file_id = %(id)s UNION ALL"
+        " (SELECT name FROM ops.load_aliases WHERE file_id = %(id)s ORDER BY name)",
+        {"id": file_id},
+    )
+    return [name for (name,) in cur]
 
 
 def next_file_id(cur: cursor, large: bool) -> int:
@@ -227,7 +271,70 @@ def rename(cur: cursor, file_id: int, name: str) -> None:
     """Give a landed file another name; its rows stay as they are."""
     cur.execute("UPDATE ops.load_files SET name = %s WHERE file_id = %s", (name, file_id))
     cur.execute("UPDATE ops.rejected_rows SET file_name = %s WHERE file_id = %s", (name, file_id))
+    _note_renamed(cur, file_id)
+
+
+def add_name(cur: cursor, file_id: int, relation: str, name: str, packed_sha256: str | None, size: int) -> None:
+    """Note a further name under which a landed file's bytes lie."""
+    before = _rank(cur, file_id)
+    cur.execute(
+        "INSERT INTO ops.load_aliases (file_id, relation, name, packed_sha256, bytes) VALUES (%s, %s, %s, %s, %s)"
+        " ON CONFLICT (relation, name) DO UPDATE SET packed_sha256 = excluded.packed_sha256, bytes = excluded.bytes",
+        (file_id, relation, name, packed_sha256, size),
+    )
+    _note_rank(cur, file_id, before)
+
+
+def take_name(cur: cursor, file_id: int, name: str) -> str | None:
+    """Take a name from a landed file whose bytes lie under another one too; return the name it has then.
+
+    Returns:
+        None where it was the only name: its rows are the caller's to remove.
+    """
+    first, *others = names_of(cur, file_id)
+    before = _rank(cur, file_id)
+    if name == first and not others:
+        return None
+    gone = others[0] if name == first else name
+    if name == first:
+        cur.execute(
+            "UPDATE ops.load_files AS file SET packed_sha256 = alias.packed_sha256, bytes = alias.bytes"
+            " FROM ops.load_aliases AS alias WHERE file.file_id = %s AND alias.file_id = file.file_id AND alias.name = %s",
+            (file_id, gone),
+        )
+    cur.execute("DELETE FROM ops.load_aliases WHERE file_id = %s AND name = %s", (file_id, gone))
+    if name == first:
+        rename(cur, file_id, gone)
+        return gone
+    _note_rank(cur, file_id, before)
+    return first
+
+
+def _rank(cur: cursor, file_id: int) -> Rank:
+    return max(map(rank, names_of(cur, file_id)))
+
+
+def _note_rank(cur: cursor, file_id: int, before: Rank) -> None:
+    """Tell the next build where a name came or went by which another file's rows may count, or no longer."""
+    if _rank(cur, file_id) == before:
+        return
+    cur.execute(
+        "SELECT EXISTS (SELECT FROM ops.load_files AS other JOIN ops.load_files AS mine USING (relation)"
+        " WHERE mine.file_id = %s AND other.file_id <> mine.file_id)",
+        (file_id,),
+    )
+    if cur.fetchone() == (True,):
+        _note_renamed(cur, file_id)
+
+
+def _note_renamed(cur: cursor, file_id: int) -> None:
+    """Note that a file's rows may count before others, or after them, from now on."""
     write_history(cur, "renamed", file_id)
+    cur.execute(
+        "INSERT INTO ops.changes (relation, cause, file_id)"
+        " SELECT 'raw.' || relation, 'renamed', file_id FROM ops.load_files WHERE file_id = %s",
+        (file_id,),
+    )
 
 
 def rejected_lines(cur: cursor, file_id: int) -> set[int]:

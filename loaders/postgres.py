@@ -81,7 +81,7 @@ def create_tables(conn: connection) -> None:
     """Create the schemas raw and ops and their tables where they are absent."""
     with conn, conn.cursor() as cur:
         cur.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
-        cur.execute("SELECT to_regclass('ops.pan_key') IS NULL")
+        cur.execute("SELECT to_regclass('ops.load_aliases') IS NULL")
         if cur.fetchone() == (True,):
             cur.execute(manifest.DDL)
         cur.execute("SELECT to_regnamespace('raw') IS NULL")

@@ -1,60 +1,179 @@
-"""Owns telling which relation a file belongs to: by its name, else by how it begins. Lands nothing."""
+"""Owns telling which relation a file belongs to: by how it begins, else by its name. Lands nothing."""
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection
+import re
+from collections.abc import Callable, Collection, Sequence
+from itertools import groupby
+from pathlib import PurePosixPath
 
+from loaders.archives import BEGINNING
 from loaders.errors import InputRefused
 from loaders.inputs import InputFile, opened
-from loaders.sources import SOURCES, Source
+from loaders.sources import DAY_PATTERN, SOURCES, Source
 
-_BEGINNING = 4096
 _BOM = b"\xef\xbb\xbf"
+_ENOUGH_COLUMNS = 0.6
+"""The share of a relation's columns from which a header is that relation's, whatever the file is called."""
+PUBLISHED = {
+    "transactions": "transactions_data.csv",
+    "users": "users_data.csv",
+    "cards": "cards_data.csv",
+    "mcc_codes": "mcc_codes.json",
+    "fraud_labels": "train_fraud_labels.json",
+}
+"""The published name of each relation's file."""
+
+_WORDS = {
+    "transactions": ("transaction", "transactions"),
+    "users": ("user", "users"),
+    "cards": ("card", "cards"),
+    "mcc_codes": ("mcc",),
+    "fraud_labels": ("label", "labels"),
+}
+_DATA_ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".7z", ".rar")
+_DOUBTFUL = frozenset(
+    (
+        "sample", "samples", "output", "outputs", "result", "results", "export", "exports", "exported", "backup",
+        "backups", "enriched", "submission",
+    )
+)  # fmt: skip
+_LABEL = re.compile(r'\s*[,{]?\s*"[0-9]+"\s*:\s*"(?:Yes|No)"')
 
 
 def recognise(file: InputFile) -> Source | None:
-    """Return the source a file belongs to, None where neither its name nor its first bytes tell."""
-    name = file.plain_name
-    for source in SOURCES.values():
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in source.patterns):
-            return source
-    if file.is_parquet:
-        return _by_columns(file)
-    return _by_beginning(file)
+    """Return the source a file belongs to, None where neither its first bytes nor its name tell.
+
+    Raises:
+        InputRefused: it belongs to a relation, by its name or its rows, and cannot be read; or it cannot be opened.
+    """
+    by_name = next(
+        (s for s in SOURCES.values() if any(fnmatch.fnmatchcase(file.plain_name, p) for p in s.patterns)), None
+    )
+    relation = by_name.relation if by_name is not None else _relation_in(file)
+    if file.not_read:
+        if relation is None:
+            return None
+        cure = "Run `git lfs pull`." if "Git LFS" in file.not_read else "Unpack it, or save it as CSV."
+        raise InputRefused(file.name, f"its name belongs to {relation}, and it is {file.not_read}", cure)
+    found = _by_columns(file) if file.is_parquet else _by_beginning(file)
+    if found is None and by_name is None and relation is not None and file.plain_name.endswith(_DATA_ENDINGS):
+        reason = f"its name belongs to {relation}, and it does not begin like a file of {relation}"
+        raise InputRefused(
+            file.name, reason, f"Write it like the published {PUBLISHED[relation]}, or take it out of the folder."
+        )
+    return found or by_name
 
 
 def in_order(
-    files: Collection[InputFile], chosen: Collection[str]
+    files: Collection[InputFile],
+    chosen: Collection[str],
+    refused: list[InputRefused] | None = None,
+    note: Callable[[str], None] = lambda message: None,
 ) -> tuple[list[tuple[InputFile, Source]], list[InputFile]]:
-    """Return the files of the chosen relations in the order of landing, and the files of no relation at all."""
+    """Return the files of the chosen relations in the order of landing, and the files of no relation at all.
+
+    Args:
+        files: the files.
+        chosen: the relations.
+        refused: takes the files that belong to a relation and cannot be read; they are raised where it is None.
+        note: told what is worth a line.
+    """
     found: list[tuple[InputFile, Source]] = []
     unknown: list[InputFile] = []
     for file in files:
-        source = recognise(file)
+        try:
+            source = recognise(file)
+        except InputRefused as error:
+            if refused is None:
+                raise
+            refused.append(error)
+            continue
         if source is None:
             unknown.append(file)
         elif source.relation in chosen:
             found.append((file, source))
     order = list(SOURCES)
     found.sort(key=lambda pair: (order.index(pair[1].relation), pair[0].name))
-    return found, unknown
+    return _without_samples(found, note), unknown
+
+
+def _without_samples(
+    found: list[tuple[InputFile, Source]], note: Callable[[str], None]
+) -> list[tuple[InputFile, Source]]:
+    """Leave out samples and outputs of a relation that has other files too."""
+    kept: list[tuple[InputFile, Source]] = []
+    for _, group in groupby(found, key=lambda pair: pair[1].relation):
+        pairs = list(group)
+        whole = [pair for pair in pairs if pair[0].is_named or not _DOUBTFUL & _words_of(pair[0])]
+        for file, source in pairs if whole else ():
+            if (file, source) not in whole:
+                note(
+                    f"{file.name}: passed over, by its name a sample or an output beside other files of {source.relation}"
+                )
+        kept += whole or pairs
+    return kept
+
+
+def _words_of(file: InputFile) -> set[str]:
+    return set(re.split("[^a-z]+", file.name.casefold()))
+
+
+def _relation_in(file: InputFile) -> str | None:
+    """The relation whose word is in the last part of a file's name."""
+    words = set(re.split("[^a-z]+", PurePosixPath(file.name).name.casefold()))
+    return next((relation for relation, known in _WORDS.items() if words & set(known)), None)
 
 
 def _by_beginning(file: InputFile) -> Source | None:
-    try:
+    beginning = file.beginning
+    if beginning is None:
         with opened(file) as stream:
-            beginning = stream.read(_BEGINNING).removeprefix(_BOM)
-    except InputRefused:
-        return None  # a file of no known name that cannot be read is not one of ours
-    text = beginning.decode("utf-8", "replace")
-    header = text.splitlines()[0].replace('"', "").split(",") if text else []
-    for source in SOURCES.values():
-        if source.format == "csv" and tuple(header) == source.columns:
-            return source
-    compact = "".join(text.split())
+            try:
+                beginning = stream.read(BEGINNING)
+            except InputRefused:
+                return None  # damaged: refused when it lands, if its name is one of ours
+    lines = beginning.removeprefix(_BOM).decode("utf-8", "replace").splitlines()
+    rows = [[value.strip(' "') for value in line.split(",")] for line in lines[:2]]
+    if rows and (source := _by_header(rows[0])) is not None:
+        return source
+    compact = "".join("".join(lines).split())
     labels = next(source for source in SOURCES.values() if source.format == "labels_json")
-    return labels if compact.startswith('{"target":{') else None
+    if compact.startswith('{"target":{'):
+        return labels
+    for source in SOURCES.values():
+        if source.format == "csv" and any(_is_row(source, row) for row in rows):
+            raise InputRefused(
+                file.name,
+                f"it holds rows of {source.relation}, and no header",
+                "Join the parts of a split file with cat, or put the header line before each.",
+                1,
+            )
+    if _LABEL.match("".join(lines)):
+        cure = "Join the parts of a split file with cat."
+        raise InputRefused(file.name, f"it holds {labels.relation}, and not from the beginning", cure, 1)
+    return None
+
+
+def _by_header(names: Sequence[str]) -> Source | None:
+    header = {name.casefold() for name in names}
+    shares = {
+        source.relation: len(header & set(source.columns)) / len(source.columns)
+        for source in SOURCES.values()
+        if source.format == "csv"
+    }
+    best = max(shares, key=shares.__getitem__)
+    return SOURCES[best] if shares[best] >= _ENOUGH_COLUMNS else None
+
+
+def _is_row(source: Source, values: Sequence[str]) -> bool:
+    """Whether values are those of a published row: as many, numbers in the keys, a day in the date."""
+    if len(values) != len(source.columns):
+        return False
+    row = dict(zip(source.columns, values, strict=True))
+    keys = all(row[column].isdigit() for column in source.key_columns)
+    return keys and (source.date_column is None or re.match(DAY_PATTERN, row[source.date_column]) is not None)
 
 
 def _by_columns(file: InputFile) -> Source | None:
@@ -64,4 +183,5 @@ def _by_columns(file: InputFile) -> Source | None:
         names = column_names(file)
     except InputRefused:
         return None
-    return next((source for source in SOURCES.values() if source.columns == names), None)
+    exact = next((source for source in SOURCES.values() if source.columns == names), None)
+    return exact or _by_header(names)

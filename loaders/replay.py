@@ -1,11 +1,14 @@
-"""Owns landing corrected rejects: rows from a file of corrections take their places in the files they came from."""
+"""Owns landing corrected rejects: rows from a file of corrections take their places in the files they came from.
+
+Such a file has the place of each row and the published columns; or it is ops.rejected_rows itself, corrected in raw_line.
+"""
 
 from __future__ import annotations
 
 import csv
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +29,13 @@ if TYPE_CHECKING:
 PLACE_COLUMNS = ("_file", "_line_number")
 """What comes before the published columns in a file of corrections: which rejected row the rest stands for."""
 
-_CURE = "Its first line must be _file,_line_number and then the published columns of one relation."
+REJECTS_COLUMNS = ("file_name", "line_number", "reason", "raw_line")
+"""The columns of ops.rejected_rows in the file that the documentation's \\copy writes."""
+
+_CURE = (
+    "Its first line must be _file,_line_number and then the published columns of one relation,"
+    f" or {','.join(REJECTS_COLUMNS)}."
+)
 _LONGEST_VALUE = 1 << 20
 
 
@@ -48,6 +57,7 @@ def replay(
     The corrections are a CSV file with the columns `_file` and `_line_number` as in ops.rejected_rows, then the published
     columns of one relation. A corrected row gets the file id and line number of the reject, which goes; the manifest
     counts it as loaded from then on. Corrections that have landed before are passed over, so a second run does nothing.
+    A copy of ops.rejected_rows with the lines corrected is taken as well; lines that are still bad are passed over.
 
     Args:
         dsn: where the warehouse is.
@@ -63,28 +73,35 @@ def replay(
     """
     report = report or LogReporter()
     name = printable_name(corrections.name)
-    source, rows = _read(corrections, name)
+    batches = _read(corrections, name)
     outcomes: list[FileOutcome] = []
     with postgres.connected(dsn) as conn:
         postgres.create_tables(conn)
-        tokenizer = _tokenizer(conn, source, pan_key or KeyStore())
-        for file, group in groupby(sorted(rows, key=lambda row: (row.file, row.line_number)), lambda row: row.file):
-            outcome = _replay_file(conn, source, tokenizer, name, file, list(group))
-            report.finished(outcome)
-            outcomes.append(outcome)
+        if isinstance(batches, list):
+            batches = _by_relation(conn, name, batches, report)
+        for source, rows in batches.items():
+            tokenizer = _tokenizer(conn, source, pan_key or KeyStore())
+            for file, group in groupby(sorted(rows, key=lambda row: (row.file, row.line_number)), lambda row: row.file):
+                outcome = _replay_file(conn, source, tokenizer, name, file, list(group))
+                report.finished(outcome)
+                outcomes.append(outcome)
     return outcomes
 
 
-def _read(corrections: Path, name: str) -> tuple[Source, list[_Correction]]:
+def _read(corrections: Path, name: str) -> dict[Source, list[_Correction]] | list[_Correction]:
+    """Return the corrections by relation; as they are, each with its line as one field, from a copy of the rejects."""
     csv.field_size_limit(_LONGEST_VALUE)
     try:
         with open(corrections, newline="", encoding="utf-8-sig") as lines:
             reader = csv.reader(lines, strict=True)
             header = tuple(next(reader, []))
+            if header == REJECTS_COLUMNS:
+                rows = ([file, line, raw] for file, line, _, raw in _of_length(name, reader, len(header)))
+                return list(_corrections(name, 1, rows))
             source = next((s for s in SOURCES.values() if header == PLACE_COLUMNS + s.columns), None)
             if source is None:
                 raise InputRefused(name, "it is no file of corrections", _CURE, 1)
-            return source, list(_corrections(name, source, reader))
+            return {source: list(_corrections(name, len(source.columns), reader))}
     except OSError as error:
         raise UsageError(f"the file {name!r} cannot be opened ({error.strerror})\n  Check its name.") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -93,13 +110,20 @@ def _read(corrections: Path, name: str) -> tuple[Source, list[_Correction]]:
         ) from error
 
 
-def _corrections(name: str, source: Source, reader: Iterator[list[str]]) -> Iterator[_Correction]:
+def _of_length(name: str, reader: Iterator[list[str]], length: int) -> Iterator[list[str]]:
+    for number, values in enumerate(reader, 2):
+        if len(values) != length:
+            raise InputRefused(name, f"{len(values)} fields instead of {length}", "Correct the row.", number)
+        yield values
+
+
+def _corrections(name: str, count: int, reader: Iterator[list[str]]) -> Iterator[_Correction]:
     seen: set[tuple[str, str]] = set()
     for number, values in enumerate(reader, 2):
         if not values:
             continue
-        if len(values) != len(PLACE_COLUMNS) + len(source.columns):
-            expected = len(PLACE_COLUMNS) + len(source.columns)
+        if len(values) != len(PLACE_COLUMNS) + count:
+            expected = len(PLACE_COLUMNS) + count
             raise InputRefused(name, f"{len(values)} fields instead of {expected}", "Correct the row.", number)
         file, line_number, *fields = values
         if not line_number.isascii() or not line_number.isdigit():
@@ -108,6 +132,42 @@ def _corrections(name: str, source: Source, reader: Iterator[list[str]]) -> Iter
             raise InputRefused(name, "a second correction of the same row", "Leave one of them out.", number)
         seen.add((file, line_number))
         yield _Correction(number, file, int(line_number), tuple(fields))
+
+
+def _by_relation(
+    conn: connection, name: str, rows: Sequence[_Correction], report: Reporter
+) -> dict[Source, list[_Correction]]:
+    """Cut the lines of a copy of the rejects into fields, and pass over those that are no better than they were."""
+    with conn, conn.cursor() as cur:
+        sources = {file.name: SOURCES[file.relation] for file in manifest.landed_files(cur)}
+    found: dict[Source, list[_Correction]] = {}
+    passed_over: list[tuple[int, str]] = []
+    for row in rows:
+        source = sources.get(row.file)
+        if source is None:
+            raise InputRefused(
+                name, "its file has not landed", "Take it from ops.rejected_rows.", row.here, "file_name"
+            )
+        fields = _fields(row.fields[0])
+        fault = RowEncoder(source, 0, None).fault(fields)
+        if fault is None:
+            found.setdefault(source, []).append(replace(row, fields=fields))
+        else:
+            passed_over.append((row.here, fault))
+    if passed_over:
+        here, fault = passed_over[0]
+        report.note(
+            f"{name}: {len(passed_over):,} of {len(rows):,} rows are passed over, they still cannot be landed;"
+            f" the first on line {here}: {fault}"
+        )
+    return found
+
+
+def _fields(line: str) -> tuple[str, ...]:
+    try:
+        return tuple(next(csv.reader([line], strict=True), ()))
+    except csv.Error:
+        return ()
 
 
 def _tokenizer(conn: connection, source: Source, keys: KeyStore) -> Tokenizer | None:

@@ -20,7 +20,7 @@ class FileOutcome:
         name: the file's name, relative to the data folder; of a member of an archive: archive/member.
         relation: the relation of the schema raw it belongs to.
         action: landed (new), replaced (its bytes changed), unchanged (same name, same bytes), duplicate (same bytes
-            under another name), renamed (it took over the rows of a file that is gone), retired (pruned), replayed (corrected
+            under another name), renamed (gone, but its bytes lie under another name), retired (pruned), replayed (corrected
             rejects of it have landed).
         file_id: the id of the manifest row; that of the other file for a duplicate.
         rows_read: rows in the file = rows_loaded + rows_rejected.

@@ -26,7 +26,8 @@ def rotate_pan_key(
     """Give every card a new token, from the files it came from: the database alone cannot.
 
     The new key is the one in the environment, else a new one that takes the place of the key file once all is committed;
-    after a kill in between the next landing finds it. Corrected rejects of these files must be replayed again.
+    after a kill in between the next landing finds it. Corrected rejects of these files must be replayed again. A file that
+    has not landed yet is left to the next landing.
 
     Args:
         dsn: where the warehouse is.
@@ -52,11 +53,14 @@ def rotate_pan_key(
             known = manifest.known_fingerprint(cur)
             if known is None:
                 raise UsageError("there are no card tokens yet, and so no key to rotate\n  Load the files first.")
-            there = {(source.relation, file.name) for file, source in files}
-            for landed in manifest.landed_files(cur):
-                if landed.relation in relations and (landed.relation, landed.name) not in there:
+            there = {(source.relation, file.name): (file, source) for file, source in files}
+            landed = [
+                (relation, names[0]) for relation in relations for names in manifest.names(cur, relation).values()
+            ]
+            for relation, name in landed:
+                if (relation, name) not in there:
                     raise UsageError(
-                        f"the landed file {landed.name!r} is not there: its cards would keep their old tokens\n"
+                        f"the landed file {name!r} is not there: its cards would keep their old tokens\n"
                         "  Name a folder that holds all files with card numbers."
                     )
             tokenizer = keys.successor()
@@ -65,7 +69,7 @@ def rotate_pan_key(
             manifest.forget_fingerprint(cur)
             outcomes = [
                 land_in_transaction(cur, Job(file, source, tokenizer, max_rejects, report, again=True))
-                for file, source in files
+                for file, source in (there[key] for key in sorted(landed))
             ]
     keys.adopt()
     for outcome in outcomes:

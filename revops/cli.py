@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 SQLMESH = (sys.executable, "-c", "from revops.sqlmesh_project import cli; cli()")
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
 
-data_option = click.option("--data", type=click.Path(path_type=Path), help="Folder with the raw files [data/raw].")
+data_option = click.option(
+    "--data", type=click.Path(path_type=Path), help="Folder, file or quoted glob of the raw files [data/raw]."
+)
+partial_option = click.option("--partial", is_flag=True, help="Relations are missing, and are meant to be.")
+replace_option = click.option(
+    "--replace", is_flag=True, help="Let a file replace rows of its name with which it has no id in common."
+)
 wait_option = click.option(
     "--wait", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Wait while another run holds the lock."
 )
@@ -74,12 +80,15 @@ def cli(ctx: click.Context, debug: bool, quiet: bool, verbose: bool) -> None:
 
 @cli.command()
 @data_option
+@click.option("--demo", is_flag=True, help="Put a synthetic demo set in the place of all that has landed.")
 @scale_option
 @seed_option
+@partial_option
+@replace_option
 @rejects_option
 @wait_option
 @click.pass_context
-def run(ctx: click.Context, data: Path | None, scale: float | None, seed: int, max_rejects: float, wait: float) -> None:
+def run(ctx: click.Context, /, wait: float, data: Path | None, **options: Any) -> None:
     """End to end: server, load, build, keys, indexes, materialized view, reconciliation.
 
     Where there are no files and nothing has landed yet, a synthetic demo set is generated (scale 0.05).
@@ -88,21 +97,20 @@ def run(ctx: click.Context, data: Path | None, scale: float | None, seed: int, m
 
     settings, dsn = _start()
     with _locked(dsn, "run", wait):
-        text = whole.run(
-            settings, dsn, _folder(data), scale=scale, seed=seed, quiet=ctx.obj["quiet"], max_rejects=max_rejects
-        )
-        click.echo(text)
+        click.echo(whole.run(settings, dsn, whole.Wanted(_folder(data), **options), quiet=ctx.obj["quiet"]))
 
 
 @cli.command()
 @data_option
 @only_option
 @click.option("--prune", is_flag=True, help="Take out the rows of files that are gone from the folder.")
+@partial_option
+@replace_option
 @rejects_option
 @wait_option
 @click.pass_context
 def load(
-    ctx: click.Context, data: Path | None, only: Sequence[str], prune: bool, max_rejects: float, wait: float
+    ctx: click.Context, /, data: Path | None, only: Sequence[str], prune: bool, wait: float, **options: Any
 ) -> None:
     """Land raw files in the schema raw; files landed before and unchanged cost nothing."""
     from revops import run as whole
@@ -112,7 +120,7 @@ def load(
     with _locked(dsn, "load", wait):
         if not prune and whole.is_synthetic(dsn):
             logging.getLogger(__name__).warning("These files land beside synthetic demo rows; --prune takes those out.")
-        whole.land(settings, dsn, folder, only=only, prune=prune, max_rejects=max_rejects, quiet=ctx.obj["quiet"])
+        whole.land(settings, dsn, folder, only=only, prune=prune, quiet=ctx.obj["quiet"], **options)
         if prune and not only:
             whole.mark_synthetic(dsn, False)
 
@@ -403,10 +411,18 @@ def _locked(dsn: str, purpose: str, wait: float) -> Any:
 
 
 def _folder(data: Path | None) -> Path | None:
-    """A folder named on the command line, as seen from where the user stands."""
-    if data is not None and not data.exists():
-        raise UsageError(f"--data {str(data)!r}: there is no such folder.")
-    return data.absolute() if data is not None else None
+    """A folder, file or glob named on the command line, as seen from the working directory."""
+    if data is None:
+        return None
+    try:
+        data = data.expanduser().absolute()  # make passes ~ on as it is, and not every shell replaces it
+    except RuntimeError as error:
+        raise UsageError(
+            f"--data {str(data)!r}: there is no such home directory\n  Name the folder in full."
+        ) from error
+    if not data.exists() and not set("*?[") & set(str(data)):
+        raise UsageError(f"--data {str(data)!r}: there is no such folder, file or glob\n  Check its name.")
+    return data
 
 
 def _function(module: str, name: str) -> Callable[..., Any]:

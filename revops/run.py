@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loaders.errors import CheckFailed, UsageError
+from loaders.errors import CheckFailed, InputRefused, UsageError
 from revops import database, progress
 
 if TYPE_CHECKING:
@@ -23,34 +24,47 @@ MARK = "SELECT obj_description(to_regnamespace('raw'), 'pg_namespace')"
 _log = logging.getLogger(__name__)
 
 
-def run(
-    settings: Settings,
-    dsn: str,
-    data: Path | None,
-    scale: float | None = None,
-    seed: int = 42,
-    quiet: bool = False,
-    max_rejects: float | None = None,
-) -> str:
+@dataclass(frozen=True)
+class Wanted:
+    """What a run is to land.
+
+    Attributes:
+        data: the folder, file or glob to land; None for `data/raw`, and a demo set where that has no files.
+        demo: a demo set in place of all that has landed.
+        scale: size of the demo set, 0.05 where None.
+        seed: its seed.
+        partial: relations may be missing.
+        replace: a changed file may replace rows with which it has no key in common.
+        max_rejects: the share of a file's rows that may be rejected; None for the usual one.
+    """
+
+    data: Path | None = None
+    demo: bool = False
+    scale: float | None = None
+    seed: int = 42
+    partial: bool = False
+    replace: bool = False
+    max_rejects: float | None = None
+
+
+def run(settings: Settings, dsn: str, wanted: Wanted, quiet: bool = False) -> str:
     """Loads, builds and verifies; returns a one-screen summary.
 
     Args:
         settings: where the project is.
         dsn: the warehouse; the caller holds its lock.
-        data: the folder, file or glob to land; None for `data/raw`, and a demo set where that has no files.
-        scale: size of the demo set, 0.05 where None; given, it asks for the demo set even after an earlier one.
-        seed: its seed.
+        wanted: what to land.
         quiet: no progress.
-        max_rejects: the share of bad rows from which on a file is refused; the loaders' where None.
 
     Raises:
         CheckFailed: the warehouse was built, but does not reconcile.
+        InputRefused: a file cannot be landed, or a relation is missing; nothing was built.
     """
     import importlib
 
     from revops import summary
 
-    land_files(settings, dsn, data, scale, seed, quiet, max_rejects)
+    land_files(settings, dsn, wanted, quiet)
     importlib.import_module("revops.build").build(settings, "prod")
     results: Sequence[Any] = importlib.import_module("revops.verify").verify(settings)
     text = summary.of(dsn, results, synthetic=is_synthetic(dsn))
@@ -63,35 +77,64 @@ def run(
     return text
 
 
-def land_files(
-    settings: Settings,
-    dsn: str,
-    data: Path | None,
-    scale: float | None,
-    seed: int,
-    quiet: bool,
-    max_rejects: float | None = None,
-) -> None:
+def land_files(settings: Settings, dsn: str, wanted: Wanted, quiet: bool) -> None:
     """Lands the user's files, or a demo set where there are none; never one beside or over the other."""
-    synthetic = is_synthetic(dsn)
-    folder = data if data is not None else settings.root / RAW
-    if data is not None or _has_files(folder):
-        if not _has_files(folder):
-            raise UsageError(f"There are no files in {str(folder)!r}.\n  Name the folder with the published files.")
-        is_demo = folder.resolve() == (settings.root / DEMO).resolve()
-        if synthetic and not is_demo:
-            _log.warning("The synthetic demo rows make way for the files in %s", folder)
-        land(settings, dsn, folder, prune=synthetic, max_rejects=max_rejects, quiet=quiet)
-        mark_synthetic(dsn, is_demo)
-        return
-    if _has_landed(dsn) and not synthetic:
-        _log.warning("There are no files in %s: going on with what landed before", folder)
-        return
+    folder = wanted.data if wanted.data is not None else settings.root / RAW
     demo = settings.root / DEMO
-    _log.warning("There are no files in %s: using SYNTHETIC demo data (%s)", folder, demo)
-    _demo_set(demo, scale or DEMO_SCALE, seed)
-    mark_synthetic(dsn, True)
-    land(settings, dsn, demo, prune=synthetic, quiet=quiet)
+    synthetic, landed = is_synthetic(dsn), _has_landed(dsn)
+    has_own = wanted.data is not None or _has_files(folder)
+    _check_usage(
+        wanted, folder, has_own, holds_own=landed and not synthetic, is_demo=folder.resolve() == demo.resolve()
+    )
+    if wanted.demo or not has_own:
+        if landed and not synthetic and not wanted.demo:
+            _log.warning("There are no files in %s: going on with what landed before", folder)
+            return
+        reason = "As asked for" if wanted.demo else f"There are no files in {folder}"
+        _log.warning("%s: using SYNTHETIC demo data (%s)", reason, demo)
+        _demo_set(demo, wanted.scale or DEMO_SCALE, wanted.seed)
+        folder = demo
+    if folder.resolve() == demo.resolve():
+        if landed and not synthetic:
+            _log.warning(
+                "The demo set takes the place of all files that have landed; the files themselves are not touched"
+            )
+        mark_synthetic(dsn, True)
+        land(settings, dsn, demo, prune=landed, whole=True, replace=True, prefix=DEMO.name, quiet=quiet)
+        return
+    options: dict[str, Any] = {
+        "whole": not wanted.partial,
+        "partial": wanted.partial,
+        "max_rejects": wanted.max_rejects,
+        "quiet": quiet,
+    }
+    if not synthetic:
+        land(settings, dsn, folder, replace=wanted.replace, **options)
+        return
+    _log.warning("The files in %s take the place of the synthetic demo rows, once they have all landed", folder)
+    before = _landed_names(dsn)
+    try:
+        land(settings, dsn, folder, prune=True, replace=True, **options)
+    except InputRefused:
+        _take_back(dsn, before)
+        _log.warning("The synthetic demo rows are still there, without the files in %s", folder)
+        raise
+    mark_synthetic(dsn, False)
+
+
+def _check_usage(wanted: Wanted, folder: Path, has_own: bool, holds_own: bool, is_demo: bool) -> None:
+    if wanted.demo and wanted.data is not None:
+        raise UsageError("--demo and --data exclude each other\n  Leave one of them out.")
+    if wanted.data is not None and not _has_files(folder):
+        raise UsageError(f"There are no files in {str(folder)!r}.\n  Name the folder with the published files.")
+    if is_demo and holds_own and not wanted.demo:
+        raise UsageError("The warehouse holds files of yours.\n  To put a demo set in their place: revops run --demo.")
+    if wanted.scale is not None and not wanted.demo and (holds_own or (has_own and not is_demo)):
+        where = "the warehouse holds files of yours" if holds_own else f"there are files in {folder}"
+        raise UsageError(
+            f"--scale is the size of a demo set, and {where}.\n"
+            "  Leave it out (and SCALE), or say --demo to put a demo set in their place."
+        )
 
 
 def land(
@@ -101,16 +144,23 @@ def land(
     only: Sequence[str] = (),
     prune: bool = False,
     max_rejects: float | None = None,
+    whole: bool = False,
+    partial: bool = False,
+    replace: bool = False,
+    prefix: str = "",
     quiet: bool = False,
 ) -> None:
-    """Lands files, with progress."""
+    """Lands files, with progress. The options are those of `loaders.landing.land`."""
     from loaders import landing
     from loaders.protect import KeyStore
 
     share = landing.MAX_REJECTS if max_rejects is None else max_rejects
     key = KeyStore(settings.home / "pan.key")
     with progress.reporting(quiet) as report:
-        landing.land(dsn, data, only=only or None, prune=prune, max_rejects=share, report=report, pan_key=key)
+        landing.land(
+            dsn, data, only=only or None, prune=prune, whole=whole, partial=partial, replace=replace, prefix=prefix,
+            max_rejects=share, report=report, pan_key=key,
+        )  # fmt: skip
 
 
 def replay(settings: Settings, dsn: str, corrections: Path, quiet: bool = False) -> None:
@@ -164,6 +214,28 @@ def _has_landed(dsn: str) -> bool:
     return _ask(dsn, "SELECT EXISTS (SELECT 1 FROM ops.load_files)") is True
 
 
+def _landed_names(dsn: str) -> set[tuple[str, str]]:
+    from loaders import manifest, postgres
+
+    with postgres.connected(dsn) as connection:
+        postgres.create_tables(connection)
+        with connection, connection.cursor() as cursor:
+            return {(file.relation, file.name) for file in manifest.landed_files(cursor)}
+
+
+def _take_back(dsn: str, before: set[tuple[str, str]]) -> None:
+    """Removes what has landed since then: else the next build would mix demo rows with others."""
+    from loaders import file_landing, manifest, postgres
+    from loaders.sources import SOURCES
+
+    with postgres.connected(dsn) as connection:
+        with connection, connection.cursor() as cursor:
+            landed = manifest.landed_files(cursor)
+        for file in reversed(landed):
+            if (file.relation, file.name) not in before:
+                file_landing.retire_file(connection, SOURCES[file.relation], file)
+
+
 def _ask(dsn: str, query: str) -> object:
     connection = database.connect(dsn, "revops run", autocommit=True)
     try:
@@ -179,7 +251,8 @@ def _has_files(folder: Path) -> bool:
     if folder.is_dir():
         from loaders import inputs
 
-        return bool(inputs.discover(folder))
+        found = inputs.look(folder)
+        return bool(found.files or found.refused)
     return folder.name != RAW.name or folder.exists()  # a file or a glob: the loaders say what is wrong with it
 
 

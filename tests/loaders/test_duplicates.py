@@ -1,4 +1,4 @@
-"""Rows with the key of a newer row: found, and only them, however much of what landed is passed over."""
+"""Rows that give way to another row with their key: found, and only them, and always the same ones of the same files."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def rows(*keys: int | str, day: str = "2010-01-01") -> list[str]:
     return [transaction(id=str(key), date=f"{day} 10:00:00") for key in keys]
 
 
-def test_the_newest_landing_wins_and_going_away_gives_the_row_back(
+def test_the_later_file_wins_and_going_away_gives_the_row_back(
     load: Load, mark: Mark, query: Query, tmp_path: Path, size: str, read: list[Any]
 ) -> None:
     load(csv_file(tmp_path, "transactions_a.csv", rows(1, 2, 3, day="2010-01-05")))
@@ -105,7 +105,7 @@ def test_a_key_that_is_no_plain_number_has_all_rows_read(
     mark()
     assert read == []
     assert ("transactions_a.csv", 5) in superseded(query)
-    assert ("transactions_a.csv", 12) not in superseded(query)  # of the number 5 there is no newer row
+    assert ("transactions_a.csv", 12) not in superseded(query)  # the number 5 is in no later row
 
 
 def test_a_correction_of_few_rows_of_a_large_file_is_found(
@@ -140,7 +140,7 @@ FILES = st.lists(
 
 @ON_SERVER
 @given(files=FILES, odd=st.booleans())
-def test_the_marked_rows_are_all_but_the_newest_of_each_key(
+def test_the_marked_rows_are_all_but_the_last_of_each_key(
     files: list[list[int | str]], odd: bool, load: Load, mark: Mark, query: Query, tmp_path: Path
 ) -> None:
     if odd:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from loaders import inputs
 from loaders.errors import InputRefused, UsageError
 from loaders.inputs import discover, opened, printable_name
 from loaders.recognise import recognise
@@ -24,12 +23,10 @@ DATA = b"one,two\n" * 50_000
 
 def content(path: Path) -> bytes:
     (file,) = discover(path)
-    out = b""
     with opened(file) as stream:
-        while block := stream.read(4096):
-            out += block
+        blocks = list(iter(lambda: stream.read(4096), b""))
         stream.check_unchanged()
-    return out
+    return b"".join(blocks)
 
 
 def packed(folder: Path, packing: str, data: bytes = DATA) -> Path:
@@ -81,9 +78,8 @@ def test_a_file_that_is_not_packed_as_it_says_is_refused(tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize("packing", ["gz", "zst", "zip"])
-def test_a_decompression_bomb_is_refused(tmp_path: Path, packing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decompression_bomb_is_refused(tmp_path: Path, packing: str) -> None:
     path = packed(tmp_path, packing, b"0" * 50_000_000)
-    monkeypatch.setattr(inputs, "_BOMB_FLOOR", 1 << 20)
     with pytest.raises(InputRefused, match="unpacks to"):
         content(path)
 

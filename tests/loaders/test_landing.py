@@ -302,7 +302,7 @@ def test_pruning_follows_a_renamed_file(load: Any, query: Query, tmp_path: Path)
     load(tmp_path / "data")
     rows = query("SELECT * FROM raw.transactions")
     path.rename(path.with_name("transactions_new.csv"))
-    assert [outcome.action for outcome in load(tmp_path / "data", prune=True)] == ["renamed"]
+    assert [outcome.action for outcome in load(tmp_path / "data", prune=True)] == ["duplicate", "renamed"]
     assert query("SELECT name FROM ops.load_files") == [("transactions_new.csv",)]
     assert query("SELECT * FROM raw.transactions") == rows
     assert [outcome.action for outcome in load(tmp_path / "data", prune=True)] == ["unchanged"]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import logging
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 from loaders.errors import InputRefused
 from loaders.protect import KeyStore
 from loaders.replay import PLACE_COLUMNS, replay
 from loaders.sources import SOURCES, Source
+from tests.conftest import ROOT
 from tests.loaders.made import CARDS, CARDS_HEADER, TRANSACTIONS, card, card_number, csv_file, transaction
 from tests.loaders.warehouse import JAN_3, assert_reconciled, days, everything
 
@@ -101,6 +105,36 @@ def test_a_corrected_card_lands_as_a_token(database_url: str, load: Any, query: 
     assert query("SELECT id, card_last4 FROM raw.cards ORDER BY 1") == [("1", card_number(1)[-4:]), ("2", pan[-4:])]
     assert pan not in str(everything(query))
     assert "8642" not in str(everything(query))
+    assert_reconciled(query)
+
+
+def test_the_file_that_copy_writes_is_read_and_what_is_still_bad_is_passed_over_and_said(
+    database_url: str, load: Any, query: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [transaction(1), transaction(2, errors='"Bad PIN,Bad CVV"') + ",", "bad", transaction(4)]
+    csv_file(tmp_path / "data", "transactions.csv", rows)
+    csv_file(tmp_path / "data", "cards.csv", [card(1), card(2) + ","], header=CARDS_HEADER)
+    load(tmp_path / "data", max_rejects=1.0)
+    documented = next(
+        line for line in (ROOT / "docs" / "loading.md").read_text().splitlines() if line.startswith("\\copy")
+    )
+    statement = documented.removeprefix("\\copy ").replace("'rejects.csv'", "STDOUT")
+    path = tmp_path / "rejects.csv"
+    with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor, path.open("w") as out:
+        cursor.copy_expert(f"COPY {statement}", out)
+    for corrected in (False, True):
+        if corrected:
+            path.write_text(path.read_text().replace('Bad CVV"",', 'Bad CVV""'))
+        with caplog.at_level(logging.INFO):
+            outcomes = replay(database_url, path, pan_key=KeyStore(tmp_path / "key" / "pan.key", {}))
+        assert [(outcome.name, outcome.rows_loaded) for outcome in outcomes] == [("transactions.csv", 1)] * corrected
+        assert f"{2 if corrected else 3} of 3 rows are passed over" in caplog.text
+    assert query("SELECT errors FROM raw.transactions WHERE id = '2'") == [("Bad PIN,Bad CVV",)]
+    assert query("SELECT file_name, line_number FROM ops.rejected_rows ORDER BY 1") == [
+        ("cards.csv", 3),
+        ("transactions.csv", 4),
+    ]
+    assert [outcome.action for outcome in replay(database_url, path)] == ["unchanged"]
     assert_reconciled(query)
 
 

@@ -161,6 +161,31 @@ def test_nothing_to_load_is_a_usage_error(project: Project, tmp_path: Path) -> N
     assert project.run("run", "--data", str(tmp_path)).returncode == 2
 
 
+@pytest.mark.unit
+def test_data_may_be_a_folder_a_file_a_glob_or_below_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = csv_file(tmp_path / "x", "cards_data.csv", [], header=CARDS_HEADER)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cli._folder(Path("~/x")) == tmp_path / "x"
+    assert cli._folder(path) == path
+    assert cli._folder(Path("~/x/*.csv")) == tmp_path / "x" / "*.csv"
+    for missing in ("~/y", "~nobody_of_this_name/x"):
+        with pytest.raises(UsageError, match="there is no such"):
+            cli._folder(Path(missing))
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("data", ["~/x", "a folder/with 'quotes'"])
+def test_make_passes_the_folder_on_as_it_is_tilde_included(data: str, tmp_path: Path) -> None:
+    program = tmp_path / "revops"
+    program.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    program.chmod(0o755)
+    makefile = (ROOT / "Makefile").read_text().replace("run: .venv/stamp", "run:")
+    (tmp_path / "Makefile").write_text(makefile)
+    command = ["make", "-s", "-C", str(tmp_path), "run", f"BIN={tmp_path}", f"DATA={data}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"run|--data|{data}|"
+
+
 def test_rejects_are_allowed_replayed_and_their_key_rotated(project: Project, tmp_path: Path) -> None:
     cards = [card(1), card(2), card(3, "12345")]
     folder = csv_file(tmp_path / "data", "cards_data.csv", cards, header=CARDS_HEADER).parent

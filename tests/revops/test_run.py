@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from loaders.errors import CheckFailed, UsageError
+from loaders.errors import CheckFailed, InputRefused, UsageError
 from loaders.sources import SOURCES
 from revops import display, run, summary
 from revops.settings import Settings
@@ -51,14 +52,18 @@ def land(database_url: str, tmp_path: Path) -> Callable[..., None]:
     settings = Settings(root=tmp_path, home=tmp_path / ".warehouse", env_file=tmp_path / ".env")
     settings.home.mkdir()
 
-    def call(data: Path | None = None, scale: float | None = None) -> None:
-        run.land_files(settings, database_url, data, scale, 42, quiet=True)
+    def call(data: Path | None = None, **wanted: Any) -> None:
+        run.land_files(settings, database_url, run.Wanted(data, **wanted), quiet=True)
 
     return call
 
 
 def _rows(url: str) -> tuple[int, int]:
     return ask(url, "SELECT (SELECT count(*) FROM raw.transactions), (SELECT count(*) FROM raw.users)")  # type: ignore[no-any-return]
+
+
+def _names(url: str) -> str:
+    return str(ask(url, "SELECT string_agg(name, ' ' ORDER BY name) FROM ops.load_files"))
 
 
 def test_without_files_a_demo_set_is_generated_once_and_called_synthetic(
@@ -88,14 +93,87 @@ def test_the_users_files_replace_demo_rows_whole(
 ) -> None:
     land()
     own = tmp_path / "own"
-    own.mkdir()
-    shutil.copy(files / "users_data.csv", own / "users_data.csv")
+    shutil.copytree(files, own)
+    (own / "users_data.csv").write_text((files / "users_data.csv").read_text().replace("2,0", "3,0"))
     land(own)
-    assert _rows(database_url) == (0, 2)
+    assert _rows(database_url) == (1, 2)
+    assert (
+        _names(database_url)
+        == "cards_data.csv mcc_codes.json train_fraud_labels.json transactions_data.csv users_data.csv"
+    )
     assert not run.is_synthetic(database_url)
     land()
-    assert _rows(database_url) == (0, 2), "no demo rows beside the user's"
+    assert _rows(database_url) == (1, 2), "no demo rows beside the user's"
     assert generated == [0.05]
+
+
+@pytest.mark.parametrize("refused", ["missing", "damaged"])
+def test_demo_rows_stay_until_all_that_replaces_them_has_landed(
+    refused: str, land: Callable[..., None], generated: list[float], files: Path, database_url: str, tmp_path: Path
+) -> None:
+    land()
+    before = _names(database_url), ask(database_url, "SELECT string_agg(u::text, ' ' ORDER BY id) FROM raw.users AS u")
+    own = tmp_path / "own"
+    shutil.copytree(files, own)
+    (own / "users_data.csv").write_text((files / "users_data.csv").read_text().replace("2,0", "3,0"))
+    cards = own / "cards_data.csv"
+    if refused == "missing":
+        cards.unlink()
+    else:
+        cards.write_text("id,what\n")
+    with pytest.raises(InputRefused, match="cards"):
+        land(own)
+    assert (
+        _names(database_url),
+        ask(database_url, "SELECT string_agg(u::text, ' ' ORDER BY id) FROM raw.users AS u"),
+    ) == before
+    assert run.is_synthetic(database_url)
+    shutil.copy(files / "cards_data.csv", cards)
+    land(own)
+    assert "demo" not in _names(database_url)
+
+
+def test_relations_that_are_missing_are_named_and_refused_unless_they_are_meant_to_be(
+    land: Callable[..., None], files: Path, database_url: str, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    shutil.copy(files / "users_data.csv", own)
+    shutil.copy(files / "mcc_codes.json", own)
+    with pytest.raises(InputRefused, match=r"no file of cards, fraud_labels, transactions .*\n.*--partial"):
+        land(own)
+    land(own, partial=True)
+    assert _rows(database_url) == (0, 2)
+    for name in ("cards_data.csv", "train_fraud_labels.json", "transactions_data.csv"):
+        shutil.copy(files / name, own)
+    land(own)
+    for path in list(own.iterdir())[1:]:
+        path.unlink()
+    land(own)  # the others have landed before, and nothing takes them away
+    assert _rows(database_url) == (1, 2)
+
+
+def test_the_way_back_to_a_demo_set(
+    land: Callable[..., None], generated: list[float], files: Path, database_url: str, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(files, own)
+    (own / "users_data.csv").write_text((files / "users_data.csv").read_text().replace("2,0", "3,0"))
+    land(own)
+    for refused in ({"scale": 0.1}, {"data": own, "scale": 0.1}, {"data": own, "demo": True}):
+        with pytest.raises(UsageError, match="--demo"):
+            land(**refused)
+    assert generated == []
+    land(demo=True, scale=0.1)
+    assert generated == [0.1]
+    assert run.is_synthetic(database_url)
+    assert {name.split("/")[0] for name in _names(database_url).split()} == {"demo"}
+    with pytest.raises(UsageError, match="--demo"):
+        land(own, scale=0.1)
+    land(own)
+    assert not run.is_synthetic(database_url)
+    with pytest.raises(UsageError, match="--demo"):
+        land(tmp_path / "data" / "demo")
 
 
 def test_files_in_data_raw_are_taken_without_being_named(
@@ -154,7 +232,7 @@ def test_what_does_not_reconcile_is_an_error_after_the_summary(
     monkeypatch.setattr(run, "land_files", lambda *arguments: None)
     settings = Settings(root=tmp_path, home=tmp_path, env_file=tmp_path / ".env")
     with caplog.at_level(logging.WARNING), pytest.raises(CheckFailed, match="1 of 2 checks failed: dollars"):
-        run.run(settings, database_url, None)
+        run.run(settings, database_url, run.Wanted())
     assert "1.00 <> 2.00" in caplog.text
 
 
