@@ -6,11 +6,12 @@ import fnmatch
 from collections.abc import Collection
 
 from loaders.errors import InputRefused
+from loaders.header import Columns, find_columns, header_of
 from loaders.inputs import InputFile, opened
+from loaders.readers import text_of
 from loaders.sources import SOURCES, Source
 
 _BEGINNING = 4096
-_BOM = b"\xef\xbb\xbf"
 
 
 def recognise(file: InputFile) -> Source | None:
@@ -44,13 +45,13 @@ def in_order(
 def _by_beginning(file: InputFile) -> Source | None:
     try:
         with opened(file) as stream:
-            beginning = stream.read(_BEGINNING).removeprefix(_BOM)
+            beginning = stream.read(_BEGINNING)
     except InputRefused:
         return None  # a file of no known name that cannot be read is not one of ours
-    text = beginning.decode("utf-8", "replace")
-    header = text.splitlines()[0].replace('"', "").split(",") if text else []
+    text = text_of(beginning)
+    names = header_of(text)
     for source in SOURCES.values():
-        if source.format == "csv" and tuple(header) == source.columns:
+        if isinstance(find_columns(source, names, by_alias=False), Columns):
             return source
     compact = "".join(text.split())
     labels = next(source for source in SOURCES.values() if source.format == "labels_json")
@@ -64,4 +65,5 @@ def _by_columns(file: InputFile) -> Source | None:
         names = column_names(file)
     except InputRefused:
         return None
-    return next((source for source in SOURCES.values() if source.columns == names), None)
+    found = (source for source in SOURCES.values() if isinstance(find_columns(source, names, by_alias=False), Columns))
+    return next(found, None)

@@ -12,7 +12,8 @@ from tests.conftest import ROOT
 def create_view(relation: str) -> str:
     """The statement that creates staging's view of a relation of raw."""
     # Anew: a project that another test loaded leaves macros behind whose module is gone, and SQLMesh needs its source.
-    import_python_file(ROOT / "macros" / "casting.py", ROOT)
+    for module in ("casting", "masking"):
+        import_python_file(ROOT / "macros" / f"{module}.py", ROOT)
     name = f"stg_{relation}"
     text = (ROOT / "models" / "staging" / f"{name}.sql").read_text()
     model = load_sql_based_model(parse(text, default_dialect="postgres"), dialect="postgres")
