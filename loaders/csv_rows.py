@@ -57,11 +57,11 @@ class CsvReader:
                 headed = True
                 if note := unread_note(self._columns):
                     yield Chunk(notes=[note])
-            checked = self._checker.chunk(block, self._line) if self._checker and block else None
-            if checked is None and not block.strip():  # a great many line ends, perhaps
+            if block[:1].isspace() and not block.strip():  # perhaps a great many line ends
                 self._line += _line_ends(block)
                 pending = b""
                 continue
+            checked = self._checker.chunk(block, self._line) if self._checker and block else None
             if checked is None:
                 chunk, used = self._careful(block, final)
                 pending = block[used:]
