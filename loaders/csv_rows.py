@@ -7,22 +7,25 @@ from collections.abc import Iterator
 
 from loaders.csv_fast import BlockChecker
 from loaders.errors import InputRefused
+from loaders.header import Columns, check_names, separator_of, split_record, unread_note
 from loaders.inputs import BLOCK, ByteStream
-from loaders.protect import mask_card_numbers
-from loaders.rows import Chunk, RowEncoder
+from loaders.rows import NOT_UTF8, Chunk, RowEncoder
 
 _BOM = b"\xef\xbb\xbf"
 LONGEST_LINE = 1 << 16
 """Bytes of one line beyond which the rest of it is not even read into memory."""
 _MOST_LINES_OF_A_RECORD = 100
-_FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",]*))(,|\Z)')
+_BLANKS = b" \t\n\r\x0b\x0c"
+_SEPARATOR_LINE = re.compile(rb'"?sep=([,;|\t])"?[ \t]*(?:\r\n|\n|\r)', re.IGNORECASE)
+_ROWS_THAT_SHOW_A_TRAILING_SEPARATOR = 50
 
 
 class CsvReader:
     """Reads a CSV file block by block.
 
     Line ends may be LF, CRLF or CR, also mixed. Lines are counted from 1, the header is line 1. Blank lines are no
-    rows. A quoted field may hold line ends; the row then has the number of its first line.
+    rows, nor are lines of nothing but separators. A quoted field may hold line ends; the row then has the number of its
+    first line. Columns are found by their names; one of the usual characters separates them.
     """
 
     def __init__(self, stream: ByteStream, name: str, encoder: RowEncoder) -> None:
@@ -31,17 +34,19 @@ class CsvReader:
         self._encoder = encoder
         self._source = encoder.source
         self._line = 1
+        self._separator = ","
+        self._blanks = _BLANKS + b","
+        self._columns = Columns(len(self._source.columns), tuple(range(len(self._source.columns))))
+        self._trails = False
         self._checker = (
-            None
-            if self._source.is_sensitive
-            else BlockChecker(self._source, encoder.prefix, self._odd_line, encoder.keys)
+            BlockChecker(self._source, encoder.prefix, self._odd_line, encoder.keys) if self._source.shapes else None
         )
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the file's rows.
 
         Raises:
-            InputRefused: the file is empty or its header is not the declared one.
+            InputRefused: the file is empty or its header lacks a column.
         """
         pending = b""
         headed = False
@@ -50,6 +55,12 @@ class CsvReader:
             if not headed:
                 block = self._after_header(block)
                 headed = True
+                if note := unread_note(self._columns):
+                    yield Chunk(notes=[note])
+            if block[:1].isspace() and not block.strip():  # perhaps a great many line ends
+                self._line += _line_ends(block)
+                pending = b""
+                continue
             checked = self._checker.chunk(block, self._line) if self._checker and block else None
             if checked is None:
                 chunk, used = self._careful(block, final)
@@ -96,22 +107,44 @@ class CsvReader:
                 rest = block
 
     def _after_header(self, block: bytes) -> bytes:
-        """Check the header and return what comes after it."""
+        """Find the columns by the header and return what comes after it."""
         block = block.removeprefix(_BOM)
+        separator = _SEPARATOR_LINE.match(block)
+        if separator:  # a line for spreadsheet programs
+            block = block[separator.end() :]
+            self._line += 1
         end = _first_line_end(block)
         line = block if end < 0 else block[:end]
         rest = b"" if end < 0 else block[end:]
         if line.endswith(b"\r") and rest.startswith(b"\n"):
             rest = rest[1:]
         if b"\0" in line:
-            raise InputRefused(self._name, "its header holds NUL bytes", "Save it as UTF-8.", 1)
+            raise InputRefused(self._name, "its header holds NUL bytes", "Save it as UTF-8.", self._line)
         try:
             text = line.rstrip(b"\r\n").decode()
         except UnicodeDecodeError as error:
-            raise InputRefused(self._name, "its header is not valid UTF-8", "Save it as UTF-8.", 1) from error
-        check_header(self._name, split_record(text) or [text], self._source.columns)
-        self._line = 2
+            raise InputRefused(self._name, "its header is not valid UTF-8", "Save it as UTF-8.", self._line) from error
+        self._separator = separator[1].decode() if separator else separator_of(text)
+        self._blanks = _BLANKS + self._separator.encode()
+        names = split_record(text, self._separator) or [text]
+        self._columns = check_names(self._source, names, self._name, self._line)
+        self._trails = self._each_row_ends_with_a_separator(rest)
+        if self._separator != "," or self._trails or not self._columns.are_as_published:
+            self._checker = None
+        self._line += 1
         return rest
+
+    def _each_row_ends_with_a_separator(self, block: bytes) -> bool:
+        """Tell whether the first rows have one field more than the header, an empty one at the end."""
+        seen = False
+        for record in block[:LONGEST_LINE].splitlines(keepends=True)[:_ROWS_THAT_SHOW_A_TRAILING_SEPARATOR]:
+            if not record.endswith((b"\n", b"\r")) or not record.strip():
+                continue
+            fields = split_record(_without_line_end(record).decode("utf-8", "replace"), self._separator) or []
+            if len(fields) != self._columns.width + 1 or fields[-1].strip():
+                return False
+            seen = seen or self._encoder.can_use(self._columns.fields(fields))
+        return seen
 
     def _careful(self, block: bytes, final: bool) -> tuple[Chunk, int]:
         """Read a block line by line; return its rows and how many bytes they are: a record may go on after it."""
@@ -147,74 +180,50 @@ class CsvReader:
 
     def _is_row(self, record: bytes) -> bool:
         try:
-            fields = split_record(_without_line_end(record).decode())
+            fields = split_record(_without_line_end(record).decode(), self._separator)
         except UnicodeDecodeError:
             return False
-        return fields is not None and len(fields) == len(self._source.columns)
+        return fields is not None and len(fields) == self._columns.width + self._trails
 
     def _landed(self, chunk: Chunk, record: bytes, line_number: int) -> str | None:
         """Check one record; return its fields in COPY's form, None for a blank line and for a reject."""
         record = _without_line_end(record)
-        if not record.strip():
+        if not record.strip(self._blanks):
             return None
         text = record[:LONGEST_LINE].decode("utf-8", "backslashreplace")
         reason = ""
         if len(record) > LONGEST_LINE:
             reason = f"the line is longer than {LONGEST_LINE} bytes"
         elif not _is_utf8(record):
-            reason = "not valid UTF-8"
+            reason = NOT_UTF8
         elif b"\0" in record:
             reason = "a NUL byte in the row"
         else:
-            fields = split_record(text)
+            fields = split_record(text, self._separator)
             if fields is not None:
-                return self._encoder.landed(chunk, fields, line_number, text)
+                return self._checked(chunk, fields, line_number, text)
             reason = "a quote is not closed" if text.count('"') % 2 else "a quote inside an unquoted field"
         chunk.rejects.append(self._encoder.reject(line_number, reason, text))
         return None
 
+    def _checked(self, chunk: Chunk, fields: list[str], line_number: int, text: str) -> str | None:
+        """Check the fields of one record; return it in COPY's form, None for a blank row and for a reject."""
+        if not "".join(fields).strip(" \t"):
+            return None
+        if self._trails and len(fields) == self._columns.width + 1 and not fields[-1].strip():
+            del fields[-1]
+        if self._columns.are_as_published:
+            return self._encoder.landed(chunk, fields, line_number, text)
+        if len(fields) != self._columns.width:
+            reason = f"{len(fields)} fields instead of {self._columns.width}"
+            chunk.rejects.append(self._encoder.reject(line_number, reason, text))
+            return None
+        delivered = self._columns.delivered(fields)
+        return self._encoder.landed(chunk, self._columns.fields(fields), line_number, text, delivered)
+
     def _odd_line(self, chunk: Chunk, line: bytes, line_number: int) -> bytes | None:
         landed = self._landed(chunk, line, line_number)
         return None if landed is None else landed.encode()
-
-
-def check_header(name: str, found: list[str], declared: tuple[str, ...]) -> None:
-    """Compare a header with the declared columns.
-
-    Raises:
-        InputRefused: they differ; names the first column that does.
-    """
-    if tuple(found) == declared:
-        return
-    cure = f"The columns must be, in this order: {','.join(declared)}"
-    for place, column in enumerate(declared, 1):
-        if place > len(found):
-            raise InputRefused(name, f"column {place} of the header is missing", cure, 1, column)
-        here = mask_card_numbers(found[place - 1])[:60]
-        if here != column:
-            where = (
-                f"; {column!r} stands at {found.index(column) + 1}" if column in found else f"; {column!r} is missing"
-            )
-            raise InputRefused(name, f"column {place} of the header is {here!r}{where}", cure, 1, column)
-    extra = mask_card_numbers(found[len(declared)])[:60]
-    raise InputRefused(name, f"column {len(declared) + 1} of the header, {extra!r}, is not declared", cure, 1)
-
-
-def split_record(text: str) -> list[str] | None:
-    """Return the fields of one CSV record without its line end, None where its quoting is broken."""
-    if '"' not in text:
-        return text.split(",")
-    fields: list[str] = []
-    place = 0
-    while True:
-        found = _FIELD.match(text, place)
-        if found is None:
-            return None
-        quoted, plain, separator = found.groups()
-        fields.append(plain if quoted is None else quoted.replace('""', '"'))
-        place = found.end()
-        if not separator:
-            return fields
 
 
 def _span_of_record(lines: list[bytes], start: int) -> int | None:
@@ -241,6 +250,11 @@ def _is_utf8(record: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _line_ends(block: bytes) -> int:
+    """Return how many lines end in a block."""
+    return block.count(b"\n") + block.count(b"\r") - block.count(b"\r\n")
 
 
 def _first_line_end(block: bytes) -> int:

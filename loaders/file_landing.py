@@ -18,16 +18,15 @@ from psycopg2 import sql
 
 from loaders import archives, manifest, postgres
 from loaders.ahead import read_ahead
-from loaders.csv_rows import CsvReader
 from loaders.duplicates import KEYS
 from loaders.errors import InputRefused
 from loaders.inputs import BLOCK, ByteStream, InputFile, opened
-from loaders.json_rows import CodesReader, LabelsReader
 from loaders.keys_seen import KeysSeen
 from loaders.manifest import LandedFile
 from loaders.protect import Tokenizer, mask_card_numbers
+from loaders.readers import reader_of
 from loaders.reporting import Action, FileOutcome, Progress, Reporter
-from loaders.rows import Chunk, Reject, RowEncoder, RowReader, Tally, day_of
+from loaders.rows import Chunk, Reject, RowEncoder, Tally, day_of
 from loaders.sources import UNDATED_DAY, Source
 
 if TYPE_CHECKING:
@@ -49,6 +48,8 @@ SELECT NOT EXISTS (SELECT FROM {after} WHERE _file_id = %(now)s)
 """
 _REJECTS_AT_ONCE = 1000
 _REPORT_EVERY_SECONDS = 0.25
+_ROWS_TO_GUESS_FROM = 50_000
+_GUESSED_AT_MOST = 4  # times as many rows as the share of a packed file that was read lets expect
 _PACKED_GUESS = 6  # a packed file holds about this many times its size
 
 
@@ -158,7 +159,7 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
         rows_loaded=tally.rows_loaded,
         rows_rejected=tally.rows_rejected,
         amount_sum=tally.dollars if has_amounts else None,
-        note=note,
+        note="; ".join(filter(None, (note, tally.note))),
     )
 
 
@@ -322,7 +323,7 @@ def _copy(cur: cursor, job: Job, stream: ByteStream, file_id: int) -> tuple[Tall
     if large:
         postgres.create_partition(cur, job.source, file_id)
     encoder = RowEncoder(job.source, None if large else file_id, job.tokenizer)
-    reader = _reader(job, encoder, stream)
+    reader = reader_of(job.file.name, encoder, stream)
     taken = 0
     with read_ahead(reader.chunks()) as chunks:
         feed = _Feed(chunks, job, stream)
@@ -339,29 +340,8 @@ def _copy(cur: cursor, job: Job, stream: ByteStream, file_id: int) -> tuple[Tall
             f"{tally.rows_loaded:,} rows were sent, the database took {taken:,}",
             "Report this as a defect.",
         )
-    _check_rejects(job, tally)
+    tally.check(job.file.name, job.max_rejects)
     return tally, encoder.keys
-
-
-def _check_rejects(job: Job, tally: Tally) -> None:
-    if tally.rows_rejected > job.max_rejects * tally.rows_read and tally.first_reject is not None:
-        first = tally.first_reject
-        raise InputRefused(
-            job.file.name,
-            f"{tally.rows_rejected:,} of {tally.rows_read:,} rows cannot be landed, the first: {first.reason}",
-            f"Nothing of the file has landed. Correct it, or allow more than {job.max_rejects:.2%} by --max-rejects.",
-            first.line_number,
-        )
-
-
-def _reader(job: Job, encoder: RowEncoder, stream: ByteStream) -> RowReader:
-    if job.file.is_parquet:
-        return CsvReader(stream, job.file.name, encoder)
-    if job.source.format == "labels_json":
-        return LabelsReader(stream, job.file.name, encoder)
-    if job.source.format == "codes_json":
-        return CodesReader(stream, job.file.name, encoder)
-    return CsvReader(stream, job.file.name, encoder)
 
 
 class _Feed:
@@ -391,8 +371,8 @@ class _Feed:
                     self.at_end = True
                     return b""
                 self.tally.add(chunk)
-                if chunk.rejects:
-                    self._rejects += chunk.rejects
+                self._rejects += chunk.rejects
+                if chunk.rejects or chunk.unusable:
                     self._give_up_if_hopeless()
                 if time.monotonic() >= self._next_report:
                     self._next_report = time.monotonic() + _REPORT_EVERY_SECONDS
@@ -405,18 +385,22 @@ class _Feed:
         return b""
 
     def _give_up_if_hopeless(self) -> None:
-        """Refuse the file as soon as its rejects are too many however the rest of it turns out.
+        """Refuse the file as soon as its bad rows are too many however the rest of it turns out.
+
+        How many rows a plain file can still have is known; of a packed one it is guessed from what was read so far.
 
         Raises:
             InputRefused: they are.
         """
-        file = self._job.file
-        if not file.is_parquet:
-            unpacked = file.packing == "plain" or (file.member is not None and file.inner == "plain")
-            left = (file.size - self._stream.bytes_done) * (1 if unpacked else archives.BOMB_RATIO)
-            rows_at_most = self.tally.rows_read + left // len(self._job.source.columns) + 1
-            if self.tally.rows_rejected > self._job.max_rejects * rows_at_most:
-                _check_rejects(self._job, self.tally)
+        file, read, done = self._job.file, self.tally.rows_read, max(1, self._stream.bytes_done)
+        is_unpacked = file.packing == "plain" or (file.member is not None and file.inner == "plain")
+        if is_unpacked and not file.is_parquet:
+            rows_at_most = read + (file.size - done) // len(self._job.source.columns) + 1
+        elif read < _ROWS_TO_GUESS_FROM:
+            return
+        else:
+            rows_at_most = _GUESSED_AT_MOST * read * max(1, file.size // done)
+        self.tally.check(file.name, self._job.max_rejects, rows_at_most)
 
     def raise_failure(self) -> None:
         """Raise what went wrong while COPY was reading."""

@@ -19,16 +19,23 @@ _LF, _COMMA = b"\n,"
 _SHORTEST_QUICK_BLOCK = 64
 _LONGEST_QUICK_LINE = 15  # an id of at most 12 digits: no card number
 _LARGEST_CODES = 8 << 20
-_OPENING = re.compile(rb'\s*\{\s*"target"\s*:\s*\{')
+_OPENING = re.compile(rb'\s*\{\s*"(?:target|labels?|is_?fraud|fraud|class)"\s*:\s*\{', re.IGNORECASE)
+_OPENING_WITHOUT_NAME = re.compile(rb'\s*\{(?=\s*(?:"[^"\\]*"\s*:\s*["\w.+-]|\}))')
 _CLOSING = re.compile(rb"\s*\}\s*\}\s*\Z")
+_CLOSING_WITHOUT_NAME = re.compile(rb"\s*\}\s*\Z")
 _STRING = rb'"((?:[^"\\\x00-\x1f]|\\.)*)"'
 _ENTRY = re.compile(rb"\s*" + _STRING + rb"\s*:\s*(?:" + _STRING + rb"|([-+.\w]+))\s*(,|(?=\}))")
-_LABELS_CURE = 'It must be {"target": {"<transaction id>": "Yes" or "No", ...}}; get the file again.'
+_LABELS_CURE = (
+    'It must be {"target": {"<transaction id>": "Yes" or "No", ...}}, or the inner object alone; get the file again.'
+)
 _CODES_CURE = 'It must be {"<code>": "<description>", ...}; get the file again.'
 
 
 class LabelsReader:
-    """Streams `{"target": {"<id>": "Yes", ...}}` in constant memory. Rows are numbered by entry, from 1."""
+    """Streams `{"target": {"<id>": "Yes", ...}}`, or the inner object alone, in constant memory.
+
+    Rows are numbered by entry, from 1.
+    """
 
     def __init__(self, stream: ByteStream, name: str, encoder: RowEncoder) -> None:
         self._stream = stream
@@ -59,7 +66,7 @@ class LabelsReader:
         used, chunk = self._entries(rest)
         yield chunk
         end = rest[used:]
-        if not _CLOSING.match(end) or (self._comma_before_end and self._entry > 1):
+        if not self._closing.match(end) or (self._comma_before_end and self._entry > 1):
             if _ENTRY.match(end) or not end.strip() or b"}" not in end:
                 raise InputRefused(
                     self._name, f"it ends too early, after {self._entry - 1:,} labels", _LABELS_CURE, None, None
@@ -71,10 +78,12 @@ class LabelsReader:
         while len(head) < 4096:
             block = self._stream.read(4096)
             head += block
-            found = _OPENING.match(head.removeprefix(_BOM))
-            if found:
-                self._comma_before_end = False
-                return head.removeprefix(_BOM)[found.end() :]
+            for opening, closing in ((_OPENING, _CLOSING), (_OPENING_WITHOUT_NAME, _CLOSING_WITHOUT_NAME)):
+                found = opening.match(head.removeprefix(_BOM))
+                if found:
+                    self._comma_before_end = False
+                    self._closing = closing
+                    return head.removeprefix(_BOM)[found.end() :]
             if not block:
                 break
         if not head.strip():
@@ -144,6 +153,10 @@ class _Pairs(list[tuple[str, object]]):
     """The entries of a JSON object, in order, the same key more than once too."""
 
 
+class _Number(str):
+    """A number in JSON, as it is written."""
+
+
 class CodesReader:
     """Reads `{"<code>": "<description>", ...}` whole: it is small. Rows are numbered by entry, from 1."""
 
@@ -166,7 +179,10 @@ class CodesReader:
         if not data.strip():
             raise InputRefused(self._name, "the file is empty", _CODES_CURE)
         try:
-            pairs = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_Pairs)
+            # Numbers stay text: Python refuses to read very long ones.
+            pairs = json.loads(
+                data.decode("utf-8-sig"), object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number
+            )
         except UnicodeDecodeError as error:
             raise InputRefused(self._name, "it is not valid UTF-8", "Save it as UTF-8.") from error
         except json.JSONDecodeError as error:
@@ -178,8 +194,8 @@ class CodesReader:
         chunk = Chunk()
         lines: list[str] = []
         for number, (key, value) in enumerate(pairs, 1):
-            if not isinstance(value, str):
-                shown = mask_card_numbers(key)[:60]
+            if not isinstance(value, str) or isinstance(value, _Number):
+                shown = mask_card_numbers(key[:60])
                 raise InputRefused(self._name, f"the description of code {shown!r} is no text", _CODES_CURE)
             raw = json.dumps({key: value}, ensure_ascii=False)
             if len(raw) > 4 * LONGEST_FIELD or not _encodable(raw):

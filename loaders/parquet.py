@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from loaders.errors import InputRefused
@@ -113,7 +113,24 @@ def _as_text(file: InputFile, name: str, column: pa.Array) -> pa.Array:
     if pa.types.is_boolean(kind):
         return pc.if_else(column, "Yes", "No")
     if pa.types.is_timestamp(kind):
-        return pc.strftime(column.cast(pa.timestamp("s"), safe=False), "%Y-%m-%d %H:%M:%S")
+        if kind.tz is not None:
+            cure = "Write local times without one, as published."
+            raise InputRefused(file.name, f"its times are of the time zone {kind.tz}", cure, None, name)
+        seconds = column.cast(pa.timestamp("s"), safe=False)
+        is_whole = pc.all(pc.equal(seconds.cast(kind), column)).as_py() is not False
+        return pc.strftime(seconds if is_whole else column, "%Y-%m-%d %H:%M:%S")
     if pa.types.is_floating(kind):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, kind), column)
+        if pc.all(_are_whole(column)).as_py() is not False:  # else large ones would come in scientific notation
+            return column.cast(pa.int64()).cast(pa.string())
+    if pa.types.is_decimal(kind) and kind.scale > 2:  # else a zero would come as 0E-9
+        with suppress(pa.ArrowInvalid):  # it has more decimals: not to be rounded here
+            column = column.cast(pa.decimal128(38, 2))
     return column.cast(pa.string())
+
+
+def _are_whole(column: pa.Array) -> pa.Array:
+    """Tell which numbers have no decimals and are exact."""
+    import pyarrow.compute as pc
+
+    return pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2.0**53))

@@ -8,8 +8,9 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 from loaders.errors import UsageError
@@ -51,7 +52,7 @@ class Tokenizer:
         return self._digest(_FINGERPRINT_OF)
 
     def _digest(self, message: bytes) -> str:
-        return hmac.new(self.key, message, hashlib.sha256).hexdigest().translate(_AS_LETTERS)
+        return in_letters(hmac.new(self.key, message, hashlib.sha256).hexdigest())
 
     def made(self, known_fingerprint: str) -> bool:
         """Tell whether this key has the fingerprint."""
@@ -167,6 +168,11 @@ def _create(path: Path) -> str:
     return key
 
 
+def in_letters(digest: str) -> str:
+    """Return a hexadecimal digest in letters alone, as tokens are written: digits in it might pass for a card number."""
+    return digest.translate(_AS_LETTERS)
+
+
 def passes_luhn(digits: str) -> bool:
     """Tell whether the digits end in the check digit that Luhn's formula gives: all card numbers do."""
     total = 0
@@ -202,7 +208,7 @@ def holds_card_number(text: str) -> bool:
                     break
                 if len(digits) >= 13 and passes_luhn(digits):
                     return True
-        if any(len(group) > 19 and "*" in _mask_windows(group) for group in groups):
+        if any(len(group) > 19 and next(_luhn_windows(group), None) for group in groups):
             return True
     return False
 
@@ -223,18 +229,38 @@ def _mask_digits(match: re.Match[str]) -> str:
 
 def _mask_windows(digits: str) -> str:
     """Hide every window that passes Luhn but its last four digits, which a following window may hide in turn."""
-    hidden: set[int] = set()
+    shown = list(digits)
+    for start, end in _luhn_windows(digits):
+        shown[start : end - 4] = "*" * (end - 4 - start)
+    return "".join(shown)
+
+
+def _luhn_windows(digits: str) -> Iterator[tuple[int, int]]:
+    """Yield start and end of windows that pass Luhn, each from the last four digits of the one before on.
+
+    Sums up to each place spare adding up every window: a damaged line may hold a great many digits.
+    """
+    values = [int(digit) for digit in digits]
+    doubled = [2 * value - 9 * (value > 4) for value in values]
+    # By the parity of a window's end: its last digit counts as it is, the one before it doubled, and so on.
+    sums = [
+        list(accumulate((twice if place % 2 == parity else once for place, (once, twice) in pairs), initial=0))
+        for parity, pairs in (
+            (0, enumerate(zip(values, doubled, strict=True))),
+            (1, enumerate(zip(values, doubled, strict=True))),
+        )
+    ]
     start = 0
     while start < len(digits):
-        for length in (len(digits) - start, 16, 15, 19, 18, 17, 14, 13):
-            window = digits[start : start + length]
-            if 13 <= length <= 19 and len(window) == length and passes_luhn(window):
-                hidden.update(range(start, start + length - 4))
-                start += length - 4
+        left = len(digits) - start
+        for length in (left, 16, 15, 19, 18, 17, 14, 13):
+            end = start + length
+            if 13 <= length <= min(left, 19) and (sums[end % 2][end] - sums[end % 2][start]) % 10 == 0:
+                yield start, end
+                start = end - 4
                 break
         else:
             start += 1
-    return "".join("*" if place in hidden else digit for place, digit in enumerate(digits))
 
 
 def _hide(digits: str) -> str:

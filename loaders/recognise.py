@@ -10,10 +10,11 @@ from pathlib import PurePosixPath
 
 from loaders.archives import BEGINNING
 from loaders.errors import InputRefused
+from loaders.header import Columns, find_columns, header_of
 from loaders.inputs import InputFile, opened
+from loaders.readers import text_of
 from loaders.sources import DAY_PATTERN, SOURCES, Source
 
-_BOM = b"\xef\xbb\xbf"
 _ENOUGH_COLUMNS = 0.6
 """The share of a relation's columns from which a header is that relation's, whatever the file is called."""
 PUBLISHED = {
@@ -134,10 +135,12 @@ def _by_beginning(file: InputFile) -> Source | None:
                 beginning = stream.read(BEGINNING)
             except InputRefused:
                 return None  # damaged: refused when it lands, if its name is one of ours
-    lines = beginning.removeprefix(_BOM).decode("utf-8", "replace").splitlines()
-    rows = [[value.strip(' "') for value in line.split(",")] for line in lines[:2]]
-    if rows and (source := _by_header(rows[0])) is not None:
+    text = text_of(beginning)
+    source = _by_header(header_of(text))
+    if source is not None:
         return source
+    lines = text.splitlines()
+    rows = [[value.strip(' "') for value in line.split(",")] for line in lines[:2]]
     compact = "".join("".join(lines).split())
     labels = next(source for source in SOURCES.values() if source.format == "labels_json")
     if compact.startswith('{"target":{'):
@@ -157,6 +160,9 @@ def _by_beginning(file: InputFile) -> Source | None:
 
 
 def _by_header(names: Sequence[str]) -> Source | None:
+    for source in SOURCES.values():
+        if isinstance(find_columns(source, names, by_alias=False), Columns):
+            return source
     header = {name.casefold() for name in names}
     shares = {
         source.relation: len(header & set(source.columns)) / len(source.columns)
@@ -183,5 +189,4 @@ def _by_columns(file: InputFile) -> Source | None:
         names = column_names(file)
     except InputRefused:
         return None
-    exact = next((source for source in SOURCES.values() if source.columns == names), None)
-    return exact or _by_header(names)
+    return _by_header(names)

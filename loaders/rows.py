@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from loaders import card_forms, forms
+from loaders.errors import InputRefused
 from loaders.keys_seen import KeysSeen
-from loaders.protect import (
-    Tokenizer,
-    holds_card_number,
-    is_card_shaped,
-    mask_card_numbers,
-    mask_sensitive_line,
-    plain_digits,
-)
+from loaders.protect import Tokenizer, holds_card_number, mask_card_numbers, mask_sensitive_line
 from loaders.sources import AMOUNT_PATTERN, DAY_PATTERN, SHAPES, Source
 
 LONGEST_FIELD = 4096
 """Bytes of one field beyond which a row is rejected."""
 LONGEST_RAW_LINE = 8192
 """Characters of a rejected line that are kept."""
+NOT_UTF8 = "not valid UTF-8"
+FEW_ROWS = 5
+"""Rows that cannot be used and do not refuse a file, whatever their share, as long as others can be used."""
 
 _AMOUNT = re.compile(AMOUNT_PATTERN)
 _DAY = re.compile(DAY_PATTERN)
@@ -33,6 +31,9 @@ _MAYBE_CARD = re.compile(r"[0-9](?:[ \-\u00a0]?[0-9]){12}")
 # COPY in text format with a comma between fields: these characters must be escaped, an empty field is NULL.
 _MANY = 100_000
 _LOW_DIGITS = [b"%05d," % number for number in range(_MANY)]
+_MOST_VALUES_KNOWN = 20_000
+_LONGEST_VALUE_SHOWN = 40
+_DIGIT = re.compile("[0-9]")
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", ",": "\\,", "\n": "\\n", "\r": "\\r"})
 
 
@@ -51,6 +52,29 @@ class Reject:
     raw_line: str
 
 
+@dataclass(frozen=True)
+class Unusable:
+    """A row that lands, but cannot become more than a quarantined one.
+
+    Attributes:
+        line_number: where it begins in the file.
+        column: the first column whose value cannot be read.
+        reason: why, with the value, masked.
+    """
+
+    line_number: int
+    column: str
+    reason: str
+
+
+@dataclass
+class Conversion:
+    """Values of one column that were read from another form: how many, and the first one, masked."""
+
+    values: int
+    example: str
+
+
 @dataclass
 class Chunk:
     """Some rows ready for COPY, and what to count of them.
@@ -64,6 +88,10 @@ class Chunk:
         uncounted_amounts: rows whose amount does not match AMOUNT_PATTERN and counts as nothing.
         days: the days of their dates, as text.
         undated: rows without a day.
+        unusable: rows in `copy` that the transforms are bound to quarantine.
+        first_unusable: the first of them.
+        conversions: by column, what was read from another form than the published one.
+        notes: what else is worth a word about the file.
     """
 
     copy: bytes = b""
@@ -73,6 +101,10 @@ class Chunk:
     uncounted_amounts: int = 0
     days: set[str] = field(default_factory=set)
     undated: int = 0
+    unusable: int = 0
+    first_unusable: Unusable | None = None
+    conversions: dict[str, Conversion] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -85,7 +117,11 @@ class Tally:
     uncounted_amounts: int = 0
     days: set[str] = field(default_factory=set)
     undated: int = 0
+    unusable: int = 0
     first_reject: Reject | None = None
+    first_unusable: Unusable | None = None
+    conversions: dict[str, Conversion] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def add(self, chunk: Chunk) -> None:
         """Count a chunk."""
@@ -97,6 +133,12 @@ class Tally:
         self.undated += chunk.undated
         if self.first_reject is None and chunk.rejects:
             self.first_reject = chunk.rejects[0]
+        self.unusable += chunk.unusable
+        self.first_unusable = self.first_unusable or chunk.first_unusable
+        for column, more in chunk.conversions.items():
+            known = self.conversions.setdefault(column, Conversion(0, more.example))
+            known.values += more.values
+        self.notes += chunk.notes
 
     @property
     def rows_read(self) -> int:
@@ -107,6 +149,43 @@ class Tally:
     def dollars(self) -> Decimal:
         """The sum of the amounts."""
         return Decimal(self.cents).scaleb(-2)
+
+    @property
+    def note(self) -> str:
+        """What people should know about how the file was read, empty for a published one."""
+        read = [
+            f"{column}: {found.values:,} {'value' if found.values == 1 else 'values'} read from another form,"
+            f" such as {found.example}"
+            for column, found in self.conversions.items()
+        ]
+        few = f"{self.unusable:,} of {self.rows_loaded:,} rows cannot be used" if self.unusable else ""
+        return "; ".join([*self.notes, *read, *([few] if few else [])])
+
+    def check(self, name: str, max_rejects: float, rows: int | None = None) -> None:
+        """Refuse a file of which too little can be used.
+
+        Args:
+            name: the file.
+            max_rejects: the share of its rows that may be rejected, and that may be unusable.
+            rows: how many rows the file has at most; those counted so far if not given.
+
+        Raises:
+            InputRefused: it is more than that.
+        """
+        rows = self.rows_read if rows is None else rows
+        cure = f"Nothing of the file has landed. Correct it, or allow more than {max_rejects:.2%} by --max-rejects."
+        if self.first_reject is not None and self.rows_rejected > max_rejects * rows:
+            first = self.first_reject
+            if first.reason == NOT_UTF8:
+                cure = "Nothing of the file has landed. Save it as UTF-8: perhaps it is in Latin-1 or Windows-1252."
+            told = f"{self.rows_rejected:,} of {self.rows_read:,} rows cannot be landed, the first: {first.reason}"
+            raise InputRefused(name, told, cure, first.line_number)
+        if self.first_unusable is not None and self.unusable > max_rejects * rows:
+            none_is_usable = self.unusable + self.rows_rejected >= rows
+            if self.unusable > FEW_ROWS or none_is_usable:
+                bad = self.first_unusable
+                told = f"{self.unusable:,} of {self.rows_read:,} rows cannot be used, the first: {bad.reason}"
+                raise InputRefused(name, told, cure, bad.line_number, bad.column)
 
     @property
     def dates(self) -> list[datetime.date]:
@@ -201,9 +280,20 @@ class RowEncoder:
         shapes = [f"(?:{SHAPES[shape]})" for shape in source.shapes]
         self._regular = re.compile("\0".join(shapes)) if shapes else None
         self._key = source.shapes.index("id") if "id" in source.shapes else None
+        self._forms: list[tuple[int, Callable[[str], forms.Read], dict[str, forms.Read]]] = [
+            (place, forms.READERS[form], {}) for place, form in enumerate(source.forms) if form in forms.READERS
+        ]
         self.keys = KeysSeen()
 
-    def add(self, chunk: Chunk, lines: list[str], fields: Sequence[str], line_number: int, raw: str) -> None:
+    def add(
+        self,
+        chunk: Chunk,
+        lines: list[str],
+        fields: Sequence[str],
+        line_number: int,
+        raw: str,
+        delivered: tuple[str, str] = ("", ""),
+    ) -> None:
         """Check one row and put it into `lines` and the chunk's counts, or into the chunk's rejects.
 
         Args:
@@ -212,29 +302,35 @@ class RowEncoder:
             fields: the values; there may be too few or too many.
             line_number: where the row begins.
             raw: the row as it stands in the file, for a reject.
+            delivered: the token and the last four digits of a card, where the file has columns of them.
         """
-        landed = self.landed(chunk, fields, line_number, raw)
+        landed = self.landed(chunk, fields, line_number, raw, delivered)
         if landed is not None:
             chunk.rows += 1
             lines.append(f"{self.prefix}{line_number},{landed}")
 
-    def landed(self, chunk: Chunk, fields: Sequence[str], line_number: int, raw: str) -> str | None:
+    def landed(
+        self, chunk: Chunk, fields: Sequence[str], line_number: int, raw: str, delivered: tuple[str, str] = ("", "")
+    ) -> str | None:
         """Check one row and count it; return its fields in COPY's form, None when it went into the rejects.
 
-        Where the relation has _is_regular, that comes first. The row itself is not counted in `chunk.rows`.
+        Values in another form than the published one are brought into it. Where the relation has _is_regular, that comes
+        first. The row itself is not counted in `chunk.rows`.
         """
         reason = self.fault(fields)
         if reason is not None:
             chunk.rejects.append(self.reject(line_number, reason, raw))
             return None
+        is_regular = self._is_regular(fields)
+        if not is_regular:
+            fields = self._read(chunk, fields, line_number)
+            is_regular = self._is_regular(fields)
         if self._amount is not None:
             cents = cents_of(fields[self._amount])
             chunk.uncounted_amounts += cents is None
             chunk.cents += cents or 0
-        has_day = True
         if self._date is not None:
             day = self._day(fields[self._date])
-            has_day = day is not None
             if day is None:
                 chunk.undated += 1
             else:
@@ -243,11 +339,52 @@ class RowEncoder:
             self.keys.see_text(fields[self._key])
         else:
             self.keys.see_unknown()
-        text = ",".join(self._landed(fields))
-        if self._regular is None:
-            return text
-        is_regular = has_day and self._regular.fullmatch("\0".join(fields)) is not None
-        return f"{'t' if is_regular else 'f'},{text}"
+        text = ",".join(self._landed(fields, delivered))
+        return text if self._regular is None else f"{'t' if is_regular else 'f'},{text}"
+
+    def _is_regular(self, fields: Sequence[str]) -> bool:
+        if self._regular is None or self._regular.fullmatch("\0".join(fields)) is None:
+            return False
+        return self._date is None or self._day(fields[self._date]) is not None
+
+    def _read(self, chunk: Chunk, fields: Sequence[str], line_number: int) -> list[str]:
+        """Return the values of a row in their published forms, those that have none as they are, and count both."""
+        read = list(fields)
+        is_usable = True
+        for place, form, known in self._forms:
+            value = fields[place]
+            answer = known.get(value)
+            if answer is None:
+                if len(known) >= _MOST_VALUES_KNOWN:
+                    known.clear()
+                answer = known[value] = form(value)
+            text, fault = answer
+            if text != value:
+                self._note(chunk, place, value, text)
+                read[place] = text
+            if fault and is_usable:
+                is_usable = False
+                chunk.unusable += 1
+                if chunk.first_unusable is None:
+                    reason = f"{self._shown(value)} {fault}"
+                    chunk.first_unusable = Unusable(line_number, self.source.columns[place], reason)
+        return read
+
+    def _note(self, chunk: Chunk, place: int, value: str, text: str) -> None:
+        column = self.source.columns[place]
+        conversion = chunk.conversions.get(column)
+        if conversion is None:
+            example = f"{self._shown(value)} as {self._shown(text)}"
+            chunk.conversions[column] = Conversion(1, example)
+        else:
+            conversion.values += 1
+
+    def _shown(self, value: str) -> str:
+        """Return a value as it may be shown: of people and their cards, its form alone."""
+        shown = mask_card_numbers(value[: 2 * _LONGEST_VALUE_SHOWN])
+        if self.source.is_personal:
+            shown = _DIGIT.sub("#", shown)
+        return repr(shown if len(shown) <= _LONGEST_VALUE_SHOWN else shown[:_LONGEST_VALUE_SHOWN] + "...")
 
     def fault(self, fields: Sequence[str]) -> str | None:
         """Return why a row with these fields cannot be landed, None if it can."""
@@ -271,21 +408,28 @@ class RowEncoder:
                 return f"column {columns[place]} holds a card number"
         return None
 
+    def can_use(self, fields: Sequence[str]) -> bool:
+        """Tell whether a row with these fields can be landed and used. Counts nothing."""
+        probe = Chunk()
+        if self.fault(fields) is None:
+            self._read(probe, fields, 0)
+            return not probe.unusable
+        return False
+
     def reject(self, line_number: int, reason: str, raw: str) -> Reject:
         """Return a reject with its line masked and cut to a bearable length."""
+        is_cut = len(raw) > LONGEST_RAW_LINE
+        if is_cut:  # before it is masked, for that takes long; not inside a number, which would not be recognised
+            raw = raw[:LONGEST_RAW_LINE].rstrip("0123456789 -\u00a0")
         masked = mask_sensitive_line(raw) if self.source.is_sensitive else mask_card_numbers(raw)
-        masked = masked.replace("\0", "\\x00")
-        if len(masked) > LONGEST_RAW_LINE:
-            masked = masked[:LONGEST_RAW_LINE] + "..."
-        return Reject(line_number, reason, masked)
+        return Reject(line_number, reason, masked.replace("\0", "\\x00") + ("..." if is_cut else ""))
 
-    def _landed(self, fields: Sequence[str]) -> Iterator[str]:
+    def _landed(self, fields: Sequence[str], delivered: tuple[str, str]) -> Iterator[str]:
         for place, value in enumerate(fields):
             if place == self._pan:
                 assert self._tokenizer is not None
-                digits = plain_digits(value.strip())
-                yield self._tokenizer.token(digits)
-                yield digits[-4:]
+                for part in card_forms.identity(value, *delivered, self._tokenizer):
+                    yield part.translate(_COPY_ESCAPES)
             elif place not in self._dropped:
                 yield value.translate(_COPY_ESCAPES)
 
@@ -301,6 +445,6 @@ class RowEncoder:
 def _fault_of_card_number(value: str, column: str) -> str | None:
     if _SCIENTIFIC.fullmatch(value):
         return f"column {column} is in scientific notation: digits are lost"
-    if not is_card_shaped(plain_digits(value.strip())):
-        return f"column {column} is not 13 to 19 digits"
+    if card_forms.kind_of(value) is None:
+        return f"column {column} is neither 13 to 19 digits nor a masked number, a hash or a token"
     return None

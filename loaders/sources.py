@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Format = Literal["csv", "labels_json", "codes_json"]
-Shape = Literal["id", "number", "moment", "dollars", "channel", "zip", "text", "label"]
+Shape = Literal["id", "number", "moment", "dollars", "channel", "zip", "text", "state", "errors", "label"]
 """How a value is written: see SHAPES."""
+
+Form = (
+    Shape | Literal["whole_dollars", "yes_no", "month", "year", "latitude", "longitude", "description", "card_number"]
+)
+"""What a value means, whatever way it is written: see loaders/forms.py."""
 
 LINEAGE_COLUMNS: tuple[tuple[str, str], ...] = (
     ("_file_id", "bigint"),
@@ -30,6 +36,25 @@ does not match counts as no dollars on both sides, and its row is quarantined.
 CHANNELS = ("Swipe Transaction", "Chip Transaction", "Online Transaction")
 """What stands in use_chip."""
 
+ERRORS = (
+    "Bad CVV",
+    "Bad Card Number",
+    "Bad Expiration",
+    "Bad PIN",
+    "Bad Zipcode",
+    "Insufficient Balance",
+    "Technical Glitch",
+)
+"""What errors are known; a transaction may have several, separated by commas."""
+
+NONE_WORDS = frozenset(
+    ("", "nan", "NaN", "NAN", "<NA>", "N/A", "n/a", "#N/A", "null", "Null", "NULL", "none", "None", "NONE", r"\N")
+)
+"""What programs write where there is nothing."""
+
+_NO_NONE_WORD = "|".join(sorted(word.replace("\\", r"\\") for word in NONE_WORDS - {""}))
+_ERROR = f"(?:{'|'.join(ERRORS)})"
+
 SHAPES: dict[Shape, str] = {
     "id": "[0-9]{1,18}",
     "number": "[0-9]{1,9}",
@@ -38,6 +63,8 @@ SHAPES: dict[Shape, str] = {
     "channel": "|".join(CHANNELS),
     "zip": "(?:[0-9]{1,5}[.]0)?",
     "text": r"(?:[^ \0](?:[^\0]*[^ \0])?)?",
+    "state": rf"(?!(?:{_NO_NONE_WORD})(?![^\0]))(?:[^ \0](?:[^\0]*[^ \0])?)?",
+    "errors": f"(?:{_ERROR}(?:,{_ERROR})*)?",
     "label": "Yes|No",
 }
 """What a value of each shape looks like; besides, a moment is of a day that the calendar has.
@@ -67,7 +94,10 @@ class Source:
         dropped_columns: columns that never leave the loader.
         date_column: the column whose first ten characters are the day of a row.
         amount_column: the column whose sum goes into the manifest.
-        shapes: the shape of each column in a regular row; none where rows are too few for it to matter.
+        forms: what the value of each column means.
+        is_personal: whether its rows are about people or their cards, so that no message shows a value.
+        is_large: whether rows are so many that it matters which of them are regular.
+        aliases: other names of columns, as people write them, tried in this order where the published name is missing.
     """
 
     relation: str
@@ -79,7 +109,20 @@ class Source:
     dropped_columns: tuple[str, ...] = ()
     date_column: str | None = None
     amount_column: str | None = None
-    shapes: tuple[Shape, ...] = ()
+    forms: tuple[Form, ...] = ()
+    is_personal: bool = False
+    is_large: bool = False
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shape of each column in a regular row; none where rows are too few for it to matter."""
+        return self.forms if self.is_large else ()  # type: ignore[return-value]
+
+    @property
+    def optional_columns(self) -> tuple[str, ...]:
+        """Columns that a file may lack: those that land in no table as they are."""
+        return (*self.dropped_columns, *([self.pan_column] if self.pan_column else []))
 
     @property
     def landed_columns(self) -> tuple[str, ...]:
@@ -108,14 +151,23 @@ SOURCES: dict[str, Source] = {
     for source in (
         Source(
             relation="mcc_codes",
-            patterns=("mcc*.json", "*mcc_codes*.json", "mcc*.parquet"),
+            patterns=tuple(
+                f"{stem}.{ending}"
+                for ending in ("json", "jsonl", "ndjson", "csv", "tsv", "parquet")
+                for stem in ("mcc*", "*mcc_codes*")
+            ),
             format="codes_json",
             columns=("mcc", "description"),
             key_columns=("mcc",),
+            forms=("number", "description"),
+            aliases={
+                "mcc": ("mcc_code", "code", "id", "unnamed:_0", "index", ""),
+                "description": ("mcc_description", "edited_description", "name", "category", "0"),
+            },
         ),
         Source(
             relation="users",
-            patterns=("users*.csv", "*users_data*.csv", "users*.parquet"),
+            patterns=("users*.csv", "*users_data*.csv", "users*.tsv", "users*.parquet"),
             format="csv",
             columns=(
                 "id",
@@ -134,10 +186,28 @@ SOURCES: dict[str, Source] = {
                 "num_credit_cards",
             ),
             key_columns=("id",),
+            forms=(
+                "number",
+                "number",
+                "number",
+                "year",
+                "text",
+                "text",
+                "text",
+                "latitude",
+                "longitude",
+                "whole_dollars",
+                "whole_dollars",
+                "whole_dollars",
+                "number",
+                "number",
+            ),
+            is_personal=True,
+            aliases={"id": ("client_id", "user_id")},
         ),
         Source(
             relation="cards",
-            patterns=("cards*.csv", "*cards_data*.csv", "cards*.parquet"),
+            patterns=("cards*.csv", "*cards_data*.csv", "cards*.tsv", "cards*.parquet"),
             format="csv",
             columns=(
                 "id",
@@ -157,18 +227,44 @@ SOURCES: dict[str, Source] = {
             key_columns=("id", "client_id"),
             pan_column="card_number",
             dropped_columns=("cvv",),
+            forms=(
+                "number",
+                "number",
+                "text",
+                "text",
+                "card_number",
+                "month",
+                "text",
+                "yes_no",
+                "number",
+                "whole_dollars",
+                "month",
+                "number",
+                "yes_no",
+            ),
+            is_personal=True,
+            aliases={"id": ("card_id",), "client_id": ("user_id",)},
         ),
         Source(
             relation="fraud_labels",
-            patterns=("*fraud_labels*.json", "*labels*.json", "*fraud_labels*.parquet", "*labels*.parquet"),
+            patterns=tuple(
+                f"{stem}.{ending}"
+                for ending in ("json", "jsonl", "ndjson", "csv", "tsv", "parquet")
+                for stem in ("*fraud_labels*", "*labels*")
+            ),
             format="labels_json",
             columns=("transaction_id", "is_fraud"),
             key_columns=("transaction_id",),
-            shapes=("id", "label"),
+            forms=("id", "label"),
+            is_large=True,
+            aliases={
+                "transaction_id": ("id", "transaction", "unnamed:_0", "index", ""),
+                "is_fraud": ("isfraud", "fraud", "fraud_label", "label", "target", "class", "0"),
+            },
         ),
         Source(
             relation="transactions",
-            patterns=("transactions*.csv", "*transactions*.csv", "*transactions*.parquet"),
+            patterns=("transactions*.csv", "*transactions*.csv", "*transactions*.tsv", "*transactions*.parquet"),
             format="csv",
             columns=(
                 "id",
@@ -187,7 +283,9 @@ SOURCES: dict[str, Source] = {
             key_columns=("id", "client_id", "card_id", "merchant_id", "mcc"),
             date_column="date",
             amount_column="amount",
-            shapes=(
+            aliases={"id": ("transaction_id",)},
+            is_large=True,
+            forms=(
                 "id",
                 "moment",
                 "number",
@@ -196,10 +294,10 @@ SOURCES: dict[str, Source] = {
                 "channel",
                 "number",
                 "text",
-                "text",
+                "state",
                 "zip",
                 "number",
-                "text",
+                "errors",
             ),
         ),
     )

@@ -20,7 +20,7 @@ _SECTIONS = {
     ),
     "last_loads": (
         "ops.load_files",
-        "SELECT name, relation, rows_loaded, rows_rejected, amount_sum, min_date, max_date, ended_at"
+        "SELECT name, relation, rows_loaded, rows_rejected, uncounted_amounts, amount_sum, min_date, max_date, ended_at"
         " FROM ops.load_files ORDER BY ended_at DESC LIMIT 10",
     ),
     "last_refreshes": (

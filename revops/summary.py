@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from revops import database, display
@@ -16,6 +17,18 @@ FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.rel
 WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
 ORDER BY array_position(%s, n.nspname::text), c.relname
 """
+_MOST_REASONS = 5
+_NOT_USED = {
+    "quarantined": (
+        "quality.quarantined_transactions",
+        "SELECT reason, count(*) FROM quality.quarantined_transactions GROUP BY 1 ORDER BY 2 DESC, 1",
+    ),
+    "rejected": (
+        "ops.rejected_rows",
+        "SELECT reason, count(*) FROM ops.rejected_rows GROUP BY 1 ORDER BY 2 DESC, 1",
+    ),
+}
+_LANDED = "SELECT coalesce(sum(rows_read), 0), coalesce(sum(uncounted_amounts), 0) FROM ops.load_files"
 
 
 def of(dsn: str, results: Sequence[Any], synthetic: bool) -> str:
@@ -38,6 +51,7 @@ def of(dsn: str, results: Sequence[Any], synthetic: bool) -> str:
     lines += ["Rows", *("  " + line for line in display.table(rows_per_relation(dsn, counted))), ""]
     lines.append(f"Reconciliation: {len(results) - len(failed)} of {len(results)} checks hold")
     lines += ["  " + line for line in display.check_lines(failed).splitlines()]
+    lines += not_used_lines(dsn)
     name = display.program()
     lines += [
         "",
@@ -48,6 +62,34 @@ def of(dsn: str, results: Sequence[Any], synthetic: bool) -> str:
         f"         {name} verify | status | dashboard | ui | sqlmesh plan dev",
     ]
     return "\n".join(lines)
+
+
+def not_used_lines(dsn: str) -> list[str]:
+    """What of the landed rows is served nowhere: quarantined and rejected rows with the first reasons, amounts not read."""
+    connection = database.connect(dsn, "revops summary", autocommit=True)
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('ops.load_files') IS NOT NULL")
+        if cursor.fetchone() != (True,):
+            return []
+        cursor.execute(_LANDED)
+        read, uncounted = (int(value) for value in cursor.fetchone() or (0, 0))
+        lines = []
+        for word, (relation, query) in _NOT_USED.items():
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (relation,))
+            if cursor.fetchone() != (True,):
+                continue
+            cursor.execute(query)
+            reasons = cursor.fetchall()
+            rows = sum(count for _, count in reasons)
+            if not rows:
+                continue
+            lines.append(f"{rows:,} rows are {word} ({rows / max(read, rows):.2%} of the rows read), see {relation}:")
+            lines += [f"  {count:,}  {reason}" for reason, count in reasons[:_MOST_REASONS]]
+            if len(reasons) > _MOST_REASONS:
+                lines.append(f"  and {len(reasons) - _MOST_REASONS} more reasons")
+    if uncounted:
+        lines.append(f"{uncounted:,} amounts cannot be read and count as nothing")
+    return ["", "Not served", *("  " + line for line in lines)] if lines else []
 
 
 def rows_per_relation(dsn: str, counted: Mapping[str, int] | None = None) -> list[dict[str, object]]:

@@ -8,7 +8,7 @@ MODEL (
     dimension
   ),
   audits (
-    not_null(columns := (card_id, client_id, card_brand, card_type, card_last4)),
+    not_null(columns := (card_id, client_id, card_brand, card_type)),
     unique_values(columns := (
       card_id
     )),
@@ -22,7 +22,7 @@ SELECT
   client_id::INT, /* Its holder */
   card_brand::TEXT, /* Visa, Mastercard, Amex or Discover */
   card_type::TEXT, /* Debit, Credit or Debit (Prepaid) */
-  card_last4::TEXT, /* Last four digits of the card number */
+  card_last4::TEXT, /* Last four digits of the card number; NULL where the file held none */
   card_opened_on::DATE, /* First day of the month in which the account was opened */
   card_expires_on::DATE, /* Last day of the month in which the card expires */
   has_chip::BOOLEAN, /* Whether the card carries a chip; cards without one still appear as read by chip or swipe */

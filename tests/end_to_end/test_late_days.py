@@ -101,8 +101,8 @@ def test_faulty_rows_are_kept_with_their_reason(warehouse: Warehouse) -> None:
     write_purchases(
         warehouse,
         "transactions_data_faulty.csv",
-        purchase(warehouse, 90000001, "2013-05-02", "$1,234.50").replace("$1,234.50", '"$1,234.50"'),
-        purchase(warehouse, 90000002, "2013-05-02", "(12.00)"),
+        purchase(warehouse, 90000001, "2013-05-02", "$12.345"),
+        purchase(warehouse, 90000002, "2013-05-02", "twelve"),
         purchase(warehouse, 90000003, "2013-13-45"),
         purchase(warehouse, 90000004, "1999-12-31"),
         purchase(warehouse, 90000005, "2013-05-02", client_id="99999"),

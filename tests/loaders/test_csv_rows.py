@@ -100,6 +100,7 @@ def test_a_quote_that_the_end_of_the_file_leaves_open_is_a_reject(block: int) ->
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
+        (transaction() + ",x", "13 fields instead of 12"),
         (transaction() + ",", "13 fields instead of 12"),
         ("1,2,3", "3 fields instead of 12"),
         (transaction(merchant_city="Beu\0lah"), "NUL"),
@@ -129,8 +130,8 @@ def test_a_row_that_cannot_be_landed_is_rejected_with_its_reason(row: str | byte
         transaction(amount=amount)
         for amount in (
             "$1,234.50",
-            '"$1,234.50"',
-            "(12.00)",
+            '"$1,23.50"',
+            "12.005",
             "NaN",
             "1e309",
             "",
@@ -164,16 +165,14 @@ def test_backslashes_and_unicode_land_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("header", "told"),
     [
-        ("", "column id: column 1 of the header is ''"),
-        (HEADER.replace("amount", "Amount"), "column amount: column 5 of the header is 'Amount'"),
-        (HEADER.replace(",errors", ""), "column errors: column 12 of the header is missing"),
-        (HEADER + ",extra", "column 13 of the header, 'extra', is not declared"),
-        (HEADER.replace("id,date", "date,id", 1), "'id' stands at 2"),
-        (HEADER.replace(",", ";"), "column id: column 1"),
-        (transaction(), "column id: column 1"),
+        ("", "column id: the header has no such column"),
+        (HEADER.replace(",errors", ""), "column errors: the header has no such column, it begins 'id,date,"),
+        (HEADER + ",id", "column id: the header has this column twice"),
+        (transaction(), "column id: the header has no such column"),
+        (card_number(3) + ",b,c", "begins '************" + card_number(3)[-4:] + ",b,c'"),
     ],
 )
-def test_a_header_that_is_not_as_declared_refuses_the_file(header: str, told: str) -> None:
+def test_a_header_without_a_column_refuses_the_file(header: str, told: str) -> None:
     with pytest.raises(InputRefused) as caught:
         read(file_of(transaction(), header=header))
     assert caught.value.line == 1
@@ -203,9 +202,9 @@ def test_a_card_lands_as_token_and_last_four() -> None:
     assert rejects == []
 
 
-@pytest.mark.parametrize("pan", ["4.34468E+15", "", "12345", "4344x676951950444"])
-def test_a_card_without_its_number_is_rejected(pan: str) -> None:
-    lines, rejects, _ = read(file_of(card(1, pan or " "), header=CARDS_HEADER), source=CARDS)
+@pytest.mark.parametrize("pan", ["4.34468E+15", "12345", "4344x676951950444", "*444", "434467695195044 ****"])
+def test_a_card_with_a_damaged_number_is_rejected(pan: str) -> None:
+    lines, rejects, _ = read(file_of(card(1, pan), header=CARDS_HEADER), source=CARDS)
     assert lines == []
     assert "card_number" in rejects[0][1]
 
@@ -241,8 +240,8 @@ def test_quick_and_careful_agree_and_no_row_is_lost(rows: list[str | bytes], end
     assert quick_rejects == rejects
     quick.first_reject = careful.first_reject = None
     assert quick == careful
-    if b'"' not in data:  # then a row is a line that is not blank
-        assert careful.rows_read == sum(1 for line in data.splitlines()[1:] if line.strip())
+    if b'"' not in data:  # then a row is a line that is more than blanks and separators
+        assert careful.rows_read == sum(1 for line in data.splitlines()[1:] if line.strip(b", \t\n\r\x0b\x0c"))
 
 
 @settings(max_examples=200, deadline=None)
@@ -258,4 +257,4 @@ def test_what_a_csv_writer_writes_lands_whole(rows: list[list[str]], block: int)
     csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
     lines, rejects, _ = read(file_of() + out.getvalue().encode(), block)
     assert rejects == []
-    assert len(lines) == len(rows)
+    assert len(lines) == sum(1 for row in rows if "".join(row).strip(" "))

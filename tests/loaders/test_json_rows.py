@@ -92,7 +92,7 @@ def test_strange_values_land_as_text_and_hopeless_ones_are_rejected() -> None:
     lines, rejects, tally = labels(data)
     assert [line.split(",", 2)[2] for line in lines] == [
         "f,1,maybe",
-        "f,2,true",
+        "t,2,Yes",
         "f,x,No",
         "f,3,aé\\n",
         "f,7,a\\,b",

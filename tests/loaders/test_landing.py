@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import random
 import shutil
 import zipfile
 from contextlib import closing
@@ -217,6 +218,27 @@ def test_a_hopeless_file_is_given_up_early(load: Any, tmp_path: Path, monkeypatc
     with pytest.raises(InputRefused, match="1 fields instead of 12"):
         load(tmp_path / "data")
     assert sum(written) < 60_000
+
+
+def test_a_hopeless_packed_file_is_given_up_early(load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+    write = manifest.write_rejects
+    monkeypatch.setattr(manifest, "write_rejects", lambda *values: (written.append(len(values[-1])), write(*values)))
+    rows = [f'{random.getrandbits(64)},"' for _ in range(400_000)]
+    path = csv_file(tmp_path / "data", "transactions.csv", rows)
+    (tmp_path / "data" / "transactions.csv.gz").write_bytes(gzip.compress(path.read_bytes(), 1))
+    path.unlink()
+    with pytest.raises(InputRefused, match="a quote is not closed"):
+        load(tmp_path / "data")
+    assert sum(written) < 200_000
+
+
+def test_a_file_of_line_ends_is_counted_by_blocks(load: Any, query: Query, tmp_path: Path) -> None:
+    path = csv_file(tmp_path, "transactions.csv", [transaction(1)])
+    with path.open("ab") as out:
+        out.write(b"\r\n" * 4_000_000 + transaction(2).encode() + b"\n")
+    load(path)
+    assert query("SELECT id, _line_number FROM raw.transactions ORDER BY 2") == [("1", 2), ("2", 4_000_003)]
 
 
 def test_a_lone_file_of_no_relation_is_refused(load: Any, tmp_path: Path) -> None:

@@ -257,6 +257,33 @@ def test_the_summary_counts_each_layer_and_hides_the_password(database_url: str)
     assert len(lines) < 40
 
 
+def test_the_summary_says_what_is_served_nowhere_and_why(database_url: str) -> None:
+    assert summary.not_used_lines(database_url) == []
+    for statement in (
+        "CREATE SCHEMA ops",
+        "CREATE SCHEMA quality",
+        "CREATE TABLE ops.load_files AS SELECT 1000 AS rows_read, 0 AS uncounted_amounts",
+        "CREATE TABLE ops.rejected_rows (reason text)",
+        "CREATE TABLE quality.quarantined_transactions (reason text)",
+    ):
+        ask(database_url, statement)
+    assert summary.not_used_lines(database_url) == []
+    for statement in (
+        "UPDATE ops.load_files SET uncounted_amounts = 12",
+        "INSERT INTO quality.quarantined_transactions SELECT CASE WHEN n < 30 THEN 'mcc is of no known category' ELSE"
+        " 'reason ' || n END FROM generate_series(1, 35) AS n",
+        "INSERT INTO ops.rejected_rows VALUES ('3 fields instead of 12')",
+    ):
+        ask(database_url, statement)
+    text = "\n".join(summary.not_used_lines(database_url))
+    assert "35 rows are quarantined (3.50% of the rows read), see quality.quarantined_transactions:" in text
+    assert "29  mcc is of no known category" in text
+    assert "and 2 more reasons" in text
+    assert "1 rows are rejected (0.10% of the rows read), see ops.rejected_rows:" in text
+    assert "12 amounts cannot be read and count as nothing" in text
+    assert summary.of(database_url, [], synthetic=False).count("Not served") == 1
+
+
 @pytest.mark.unit
 def test_a_table_is_aligned_and_numbers_stand_right() -> None:
     rows = [{"name": "a", "rows": 1}, {"name": "long", "rows": 1234567}, {"name": "b\x1b[31m", "rows": None}]
