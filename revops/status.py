@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from revops import database, server, summary
+from revops.hooks import dependents
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -29,6 +30,7 @@ _SECTIONS = {
         " round(lock_wait_seconds::numeric, 3) AS lock_wait_seconds, refreshed_at"
         " FROM ops.refresh_history ORDER BY refresh_id DESC LIMIT 10",
     ),
+    "lost_views": ("ops.dependents", dependents.MISSING),
     "freshness": (
         "ops.built_files",
         "SELECT (SELECT max(max_date) FROM ops.load_files) AS last_day_landed,"
