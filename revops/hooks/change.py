@@ -58,6 +58,12 @@ class _Session(NamedTuple):
 
 
 _sessions: dict[int, _Session] = {}
+_begun = 0
+
+
+def begun() -> int:
+    """How many plans and runs of this process have begun by `begin`."""
+    return _begun
 
 
 def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
@@ -68,6 +74,8 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
     Raises:
         LockHeld: another run holds it.
     """
+    global _begun
+    _begun += 1
     session = _sessions.get(os.getpid())
     if session is None or not _is_alive(session.connection):
         dsn = sessions.dsn_of(adapter.connection)

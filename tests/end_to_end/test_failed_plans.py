@@ -59,6 +59,14 @@ def refresh(warehouse: Warehouse) -> None:
     warehouse.refresh()
 
 
+def plan_without_changes(warehouse: Warehouse) -> None:
+    warehouse.plan()
+
+
+def run_without_work(warehouse: Warehouse) -> None:
+    warehouse.run()
+
+
 def plan_of_another_environment(warehouse: Warehouse) -> None:
     warehouse.plan("dev")
 
@@ -82,7 +90,9 @@ def test_a_failing_audit_of_a_dimension_leaves_the_keys(warehouse: Warehouse, en
     warehouse.assert_sound()
 
 
-@pytest.mark.parametrize("command", [refresh, plan_of_another_environment, plan_that_fails_as_well])
+@pytest.mark.parametrize(
+    "command", [refresh, plan_without_changes, run_without_work, plan_of_another_environment, plan_that_fails_as_well]
+)
 def test_after_a_killed_plan_the_next_command_puts_the_keys_back(
     warehouse: Warehouse, command: Callable[[Warehouse], None]
 ) -> None:
