@@ -1,7 +1,7 @@
 """What others hang on our views: their views, and grants. Most promotions leave them alone; what must be dropped comes back.
 
-`save` keeps definitions, owners, options, comments, indexes and grants in ops.dependents. Views that were dropped are restored
-in the transaction of the promotion that dropped them; those that no longer fit are named, kept, and tried after each plan.
+`save` keeps definitions, owners, options, comments, indexes and grants in ops.dependents while a plan runs. Views that it drops
+are restored in the same transaction; those that no longer fit are named, kept, and tried again after each plan.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import psycopg2.errors
@@ -18,6 +17,7 @@ from psycopg2 import sql
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extras import execute_values
 
+from loaders.errors import DatabaseUnavailable
 from revops.hooks import catalog, locks, roles
 from revops.hooks.catalog import Relation
 
@@ -85,27 +85,25 @@ JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE r.ev_class = to_regclass(%s) AND d.refobjid = to_regclass(%s) ORDER BY 1
 """
 _INSERT = """
-INSERT INTO ops.dependents (view, dependent, kind, depth, place, statement, restored_at) VALUES %s
+INSERT INTO ops.dependents (view, dependent, kind, depth, place, statement) VALUES %s
 ON CONFLICT (view, dependent, kind, place) DO UPDATE
-SET statement = excluded.statement, depth = excluded.depth, saved_at = clock_timestamp(),
-    restored_at = excluded.restored_at, failure = NULL
+SET statement = excluded.statement, depth = excluded.depth, saved_at = clock_timestamp(), failure = NULL
 """
 MISSING = """
 SELECT dependent, view, failure, saved_at FROM (
     SELECT dependent, min(view) AS view, max(failure) AS failure, min(saved_at) AS saved_at,
            format('%I.%I', split_part(dependent, '.', 1), substr(dependent, strpos(dependent, '.') + 1)) AS name
-    FROM ops.dependents WHERE restored_at IS NULL AND kind = 'view' GROUP BY dependent
+    FROM ops.dependents WHERE kind = 'view' GROUP BY dependent
 ) AS kept WHERE to_regclass(name) IS NULL ORDER BY dependent
 """
 
 
-def save(cursor: Cursor, views: Iterable[Relation], about_to_drop: bool = False) -> list[Relation]:
+def save(cursor: Cursor, views: Iterable[Relation]) -> list[Relation]:
     """Saves the grants on our views, and the views of others that hang on them with all that belongs to them.
 
     Args:
         cursor: in the transaction that is about to drop them, or committing by itself.
         views: our views of one environment.
-        about_to_drop: whether they are to be restored; else they are saved in case SQLMesh drops them by CASCADE.
 
     Returns:
         The views of others, nearest first.
@@ -125,18 +123,17 @@ def save(cursor: Cursor, views: Iterable[Relation], about_to_drop: bool = False)
         ]
     rows += _grants_on_ours(cursor, ours)
     cursor.execute(
-        "DELETE FROM ops.dependents WHERE view = ANY (%s)"
-        " AND (dependent = ANY (%s) OR dependent = view OR restored_at IS NOT NULL)",
+        "DELETE FROM ops.dependents WHERE view = ANY (%s) AND (dependent = ANY (%s) OR dependent = view)",
         ([str(view) for view in ours], [str(other) for _, other in hanging]),
     )
-    _insert(cursor, rows, about_to_drop)
+    _insert(cursor, rows)
     return list(dict.fromkeys(other for _, other in hanging))
 
 
 def save_grants(cursor: Cursor, view: Relation) -> None:
     """Saves the grants on a view of ours, of which SQLMesh is about to take away those that the model does not name."""
     cursor.execute("DELETE FROM ops.dependents WHERE view = %s AND dependent = view", (str(view),))
-    _insert(cursor, _grants_on_ours(cursor, [view]), about_to_drop=False)
+    _insert(cursor, _grants_on_ours(cursor, [view]))
 
 
 def losing(cursor: Cursor, view: Relation, columns: Iterable[str]) -> dict[Relation, list[str]]:
@@ -162,7 +159,7 @@ def drop(cursor: Cursor, view: Relation) -> None:
     """
 
     def attempt(deadline: float) -> None:
-        save(cursor, [view], about_to_drop=True)
+        save(cursor, [view])
         for (_, other), (kind, _) in reversed(_hanging(cursor, [view]).items()):
             locks.wait_until(cursor, deadline)
             cursor.execute("SAVEPOINT other")
@@ -193,28 +190,28 @@ def restore_grants(cursor: Cursor, view: Relation) -> None:
 
 
 def settle(cursor: Cursor) -> None:
-    """After a plan: tries what is still missing, fills materialized views, and ticks off what is there.
+    """After a plan: tries what is missing, fills materialized views, and forgets what is there.
 
     The cursor's connection commits by itself.
     """
-    cursor.execute("SELECT DISTINCT dependent FROM ops.dependents WHERE dependent <> view")
-    gone = [name for (name,) in cursor.fetchall() if not catalog.exists(cursor, Relation.parse(name))]
-    if gone:  # also what SQLMesh dropped by CASCADE
-        cursor.execute("UPDATE ops.dependents SET restored_at = NULL WHERE dependent = ANY (%s)", (gone,))
-        _restore(cursor, None)
-    cursor.execute(
-        "SELECT DISTINCT dependent, statement FROM ops.dependents WHERE kind = 'refresh' AND restored_at IS NULL"
-    )
+    cursor.execute("SELECT EXISTS (SELECT FROM ops.dependents)")
+    if cursor.fetchone() == (False,):
+        return
+    _restore(cursor, None)
+    empty = []
+    cursor.execute("SELECT DISTINCT dependent, statement FROM ops.dependents WHERE kind = 'refresh'")
     for name, statement in cursor.fetchall():
-        other = Relation.parse(name)
-        if catalog.exists(cursor, other) and not _is_populated(cursor, other):
-            failure = _attempt(cursor, [statement])
+        if catalog.exists(cursor, Relation.parse(name)) and not _is_populated(cursor, Relation.parse(name)):
+            try:
+                failure = _attempt(cursor, [statement])
+            except DatabaseUnavailable as error:
+                failure = str(error).splitlines()[0]
             if failure is not None:
-                tell(f"{name} has no data yet: {failure}")
-    cursor.execute("SELECT DISTINCT dependent FROM ops.dependents WHERE restored_at IS NULL")
+                empty.append(name)
+                tell(f"{name} is back without rows, and is filled by the next command: {failure}")
+    cursor.execute("SELECT DISTINCT dependent FROM ops.dependents WHERE dependent <> ALL (%s)", (empty,))
     there = [name for (name,) in cursor.fetchall() if catalog.exists(cursor, Relation.parse(name))]
-    if there:
-        cursor.execute("UPDATE ops.dependents SET restored_at = now() WHERE dependent = ANY (%s)", (there,))
+    cursor.execute("DELETE FROM ops.dependents WHERE dependent = ANY (%s)", (there,))
 
 
 def missing(cursor: Cursor) -> list[tuple[str, str, str | None]]:
@@ -239,7 +236,7 @@ def tell(message: str) -> None:
 def _restore(cursor: Cursor, view: Relation | None) -> None:
     cursor.execute(
         "SELECT dependent, view, array_agg(statement ORDER BY kind DESC, place) FROM ops.dependents"
-        " WHERE restored_at IS NULL AND dependent <> view AND kind IN ('view', 'grant') AND view = coalesce(%s, view)"
+        " WHERE dependent <> view AND kind IN ('view', 'grant') AND view = coalesce(%s, view)"
         " GROUP BY dependent, view ORDER BY max(depth), dependent",
         (str(view) if view else None,),
     )
@@ -335,10 +332,9 @@ def _grants_on_ours(cursor: Cursor, views: Iterable[Relation]) -> list[tuple[obj
     return [(str(view), str(view), "grant", 0, place, text) for view in found for place, text in enumerate(found[view])]
 
 
-def _insert(cursor: Cursor, rows: list[tuple[object, ...]], about_to_drop: bool) -> None:
+def _insert(cursor: Cursor, rows: list[tuple[object, ...]]) -> None:
     if rows:
-        restored = None if about_to_drop else datetime.now(timezone.utc)
-        execute_values(cursor, _INSERT, [(*row, restored) for row in rows], page_size=1000)
+        execute_values(cursor, _INSERT, rows, page_size=1000)
 
 
 def _is_populated(cursor: Cursor, view: Relation) -> bool:
@@ -354,7 +350,7 @@ def _all_or_nothing(cursor: Cursor) -> Iterator[None]:
     cursor.execute("SAVEPOINT dependent" if inside else "BEGIN")
     try:
         yield
-    except psycopg2.Error:
+    except BaseException:
         if not cursor.connection.closed:
             cursor.execute("ROLLBACK TO SAVEPOINT dependent" if inside else "ROLLBACK")
         raise

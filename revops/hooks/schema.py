@@ -67,7 +67,6 @@ CREATE TABLE IF NOT EXISTS ops.dependents (
     place integer NOT NULL,
     statement text NOT NULL,
     saved_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    restored_at timestamptz,
     failure text,
     PRIMARY KEY (view, dependent, kind, place)
 );
