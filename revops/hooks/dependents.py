@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg2.errors
 from psycopg2 import sql
@@ -40,7 +40,7 @@ WITH RECURSIVE ours AS (
     SELECT o.oid AS root, e.above, 1 AS depth FROM ours AS o JOIN edges AS e ON e.below = o.oid
     UNION SELECT h.root, e.above, h.depth + 1 FROM hanging AS h JOIN edges AS e ON e.below = h.above WHERE h.depth < 50
 )
-SELECT rn.nspname, rc.relname, n.nspname, c.relname, c.relkind::text, max(h.depth) AS depth
+SELECT rn.nspname, rc.relname, n.nspname, c.relname, c.relkind::text, max(h.depth) AS depth, pg_has_role(c.relowner, 'USAGE')
 FROM hanging AS h
 JOIN pg_class AS rc ON rc.oid = h.root JOIN pg_namespace AS rn ON rn.oid = rc.relnamespace
 JOIN pg_class AS c ON c.oid = h.above JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -111,7 +111,7 @@ def save(cursor: Cursor, views: Iterable[Relation]) -> list[Relation]:
     ours = sorted(set(views))
     rows: list[tuple[object, ...]] = []
     hanging = _hanging(cursor, ours)
-    for (view, other), (kind, depth) in hanging.items():
+    for (view, other), (kind, depth, _) in hanging.items():
         statements = _definition(cursor, other)
         rows += [(str(view), str(other), "view", depth, place, text) for place, text in enumerate(statements)]
         if kind == "m" and _is_populated(cursor, other):
@@ -152,31 +152,54 @@ def losing(cursor: Cursor, view: Relation, columns: Iterable[str]) -> dict[Relat
 
 
 def drop(cursor: Cursor, view: Relation) -> None:
-    """Saves and drops a view of ours with all that hangs on it, in a transaction, in short attempts.
+    """Saves and drops a view of ours with all that hangs on it, in a transaction, in short attempts."""
 
-    From the top down: readers take their locks in this order, so that nobody holds one of these views and waits for another
-    that we hold.
-    """
-
-    def attempt(deadline: float) -> None:
+    def attempt() -> None:
         save(cursor, [view])
-        for (_, other), (kind, _) in reversed(_hanging(cursor, [view]).items()):
-            locks.wait_until(cursor, deadline)
-            cursor.execute("SAVEPOINT other")
-            try:
-                cursor.execute(sql.SQL("DROP {} IF EXISTS {} CASCADE").format(sql.SQL(_KINDS[kind]), other.identifier))
-            except psycopg2.errors.InsufficientPrivilege:  # not ours: CASCADE may drop it all the same
-                cursor.execute("ROLLBACK TO SAVEPOINT other")
-        locks.wait_until(cursor, deadline)
-        cursor.execute(sql.SQL("DROP VIEW IF EXISTS {} CASCADE").format(view.identifier))
+        _execute_at_once(cursor, _drops(cursor, view))
 
     locks.attempting(cursor, attempt)
 
 
+def replace(cursor: Cursor, view: Relation, new: Relation) -> None:
+    """Drops a view of ours with all that hangs on it, gives its name to another view, and restores what fits that.
+
+    In a transaction, in short attempts. All that is asked before the first lock is; then few statements are sent at once.
+    """
+    lost: dict[Relation, list[str]] = {}
+
+    def attempt() -> None:
+        save(cursor, [view])
+        lost.clear()
+        lost.update(losing(cursor, view, catalog.columns(cursor, new)))
+        others = {other for _, other in _hanging(cursor, [view])}
+        kept = [
+            each
+            for each in _kept(cursor, view)
+            if each.dependent not in lost
+            and (each.dependent in others or each.dependent == view or not catalog.exists(cursor, each.dependent))
+        ]
+        rename = sql.SQL("ALTER VIEW {} RENAME TO {}").format(new.identifier, sql.Identifier(view.name))
+        _execute_at_once(cursor, [*_drops(cursor, view), rename.as_string(cursor)])
+        try:
+            cursor.execute("; ".join(["SAVEPOINT together", *(text for each in kept for text in each.statements)]))
+        except locks.GAVE_WAY:
+            raise
+        except psycopg2.Error:
+            cursor.execute("ROLLBACK TO SAVEPOINT together")
+            for each in kept:
+                _restore(cursor, each)
+
+    locks.attempting(cursor, attempt)
+    for other, missing in lost.items():
+        _note_failure(cursor, view, other, f"it reads {', '.join(missing) or 'what is gone'}")
+
+
 def restore(cursor: Cursor, view: Relation) -> None:
-    """Restores, in the transaction of a promotion, what was dropped with the view that it has made again."""
-    restore_grants(cursor, view)
-    _restore(cursor, view)
+    """Restores, in the transaction of a promotion, what hung on a view that was not there."""
+    for each in _kept(cursor, view):
+        if each.dependent == view or not catalog.exists(cursor, each.dependent):
+            _restore(cursor, each)
 
 
 def restore_grants(cursor: Cursor, view: Relation) -> None:
@@ -197,7 +220,9 @@ def settle(cursor: Cursor) -> None:
     cursor.execute("SELECT EXISTS (SELECT FROM ops.dependents)")
     if cursor.fetchone() == (False,):
         return
-    _restore(cursor, None)
+    for each in _kept(cursor):
+        if not catalog.exists(cursor, each.dependent):
+            _restore(cursor, each)
     empty = []
     cursor.execute("SELECT DISTINCT dependent, statement FROM ops.dependents WHERE kind = 'refresh'")
     for name, statement in cursor.fetchall():
@@ -233,35 +258,71 @@ def tell(message: str) -> None:
         console.get_console().log_warning(message)
 
 
-def _restore(cursor: Cursor, view: Relation | None) -> None:
+class _Kept(NamedTuple):
+    """What restores a dependent, or the grants on a view of ours itself."""
+
+    dependent: Relation
+    view: Relation
+    statements: list[str]
+
+
+def _kept(cursor: Cursor, view: Relation | None = None) -> list[_Kept]:
+    """What is kept of a view's dependents, or of all, nearest first."""
     cursor.execute(
         "SELECT dependent, view, array_agg(statement ORDER BY kind DESC, place) FROM ops.dependents"
-        " WHERE dependent <> view AND kind IN ('view', 'grant') AND view = coalesce(%s, view)"
+        " WHERE kind IN ('view', 'grant') AND view = coalesce(%s, view)"
         " GROUP BY dependent, view ORDER BY max(depth), dependent",
         (str(view) if view else None,),
     )
-    for name, of, statements in cursor.fetchall():
-        if catalog.exists(cursor, Relation.parse(name)):
-            continue
-        failure = _attempt(cursor, statements)
-        if failure is None:
-            _log.info("%s is back", name)
-            continue
-        cursor.execute(
-            "UPDATE ops.dependents SET failure = %s WHERE view = %s AND dependent = %s AND failure IS DISTINCT FROM %s",
-            (failure, of, name, failure),
+    return [_Kept(Relation.parse(name), Relation.parse(of), statements) for name, of, statements in cursor.fetchall()]
+
+
+def _drops(cursor: Cursor, view: Relation) -> list[str]:
+    """The statements that drop a view of ours and what hangs on it, from the top down.
+
+    Readers take their locks in this order, so that nobody holds one of these views and waits for another that we hold.
+    """
+    statements = [
+        sql.SQL("DROP {} IF EXISTS {} CASCADE").format(sql.SQL(_KINDS[kind]), other.identifier)
+        for (_, other), (kind, _, may_drop) in reversed(_hanging(cursor, [view]).items())
+        if may_drop  # else only CASCADE does, and a deadlock is retried
+    ]
+    statements.append(sql.SQL("DROP VIEW IF EXISTS {} CASCADE").format(view.identifier))
+    return [statement.as_string(cursor) for statement in statements]
+
+
+def _execute_at_once(cursor: Cursor, statements: list[str]) -> None:
+    """Sends all statements together, so that the time limit of one lock is that of all."""
+    cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{max(1, locks.TIMEOUT_MS // len(statements))}ms",))
+    cursor.execute("; ".join(statements))
+
+
+def _restore(cursor: Cursor, kept: _Kept) -> None:
+    """Restores a dependent, or says why it cannot be."""
+    failure = _attempt(cursor, kept.statements)
+    if failure is None:
+        _log.info("%s is back", kept.dependent)
+    else:
+        _note_failure(cursor, kept.view, kept.dependent, failure)
+
+
+def _note_failure(cursor: Cursor, view: Relation, dependent: Relation, failure: str) -> None:
+    """Notes why a dependent is gone, and says it once."""
+    cursor.execute(
+        "UPDATE ops.dependents SET failure = %s WHERE view = %s AND dependent = %s AND failure IS DISTINCT FROM %s",
+        (failure, str(view), str(dependent), failure),
+    )
+    if cursor.rowcount:
+        tell(
+            f"{dependent} does not fit the new {view} and is gone: {failure}. Its definition and grants are kept in"
+            " ops.dependents, and it is restored as soon as it fits again."
         )
-        if cursor.rowcount:
-            tell(
-                f"{name} does not fit the new {of} and is gone: {failure}. Its definition and grants are kept in"
-                " ops.dependents, and it is restored as soon as it fits again."
-            )
 
 
 def _attempt(cursor: Cursor, statements: list[str]) -> str | None:
     """Executes all statements or none; returns what PostgreSQL said against them."""
 
-    def execute(_: float) -> None:
+    def execute() -> None:
         for statement in statements:
             cursor.execute(statement)
 
@@ -275,11 +336,14 @@ def _attempt(cursor: Cursor, statements: list[str]) -> str | None:
     return None
 
 
-def _hanging(cursor: Cursor, views: Iterable[Relation]) -> dict[tuple[Relation, Relation], tuple[str, int]]:
-    """Views of ours and the views of others that hang on them, nearest first: their kind, and how far away they are."""
+def _hanging(cursor: Cursor, views: Iterable[Relation]) -> dict[tuple[Relation, Relation], tuple[str, int, bool]]:
+    """Views of ours and the views of others that hang on them, nearest first.
+
+    With the kind of each, how far away it is, and whether we may drop it.
+    """
     ours = list(views)
     cursor.execute(_HANGING, {"schemas": [view.schema for view in ours], "names": [view.name for view in ours]})
-    return {(Relation(*row[:2]), Relation(*row[2:4])): (row[4], row[5]) for row in cursor.fetchall()}
+    return {(Relation(*row[:2]), Relation(*row[2:4])): (row[4], row[5], row[6]) for row in cursor.fetchall()}
 
 
 def _definition(cursor: Cursor, view: Relation) -> list[str]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg2.errors
-from psycopg2.extensions import TRANSACTION_STATUS_INERROR, TRANSACTION_STATUS_INTRANS
+from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 
 from loaders.errors import DatabaseUnavailable
 
@@ -24,33 +24,35 @@ GAVE_WAY = (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)
 # Autovacuum cancels itself for a session that has waited deadlock_timeout (default 1 s), which is longer than we wait.
 VACUUM_GIVES_WAY = "50ms"
 _SET = """
-SELECT set_config('lock_timeout', %s, false),
-       CASE WHEN has_parameter_privilege('deadlock_timeout', 'SET') THEN set_config('deadlock_timeout', %s, false) END
+SELECT set_config('lock_timeout', %(wait)s, %(local)s),
+       CASE WHEN has_parameter_privilege('deadlock_timeout', 'SET')
+            THEN set_config('deadlock_timeout', %(deadlock)s, %(local)s) END
 """
 
 
 @contextmanager
 def briefly(cursor: Cursor) -> Iterator[None]:
-    """Statements inside wait for a lock for `TIMEOUT_MS` at most; where the account may say so, a vacuum gives way before."""
+    """Statements inside wait for a lock for `TIMEOUT_MS` at most; where the account may say so, a vacuum gives way before.
+
+    In a transaction this holds until its end, so that nothing is left to do between a lock and the commit.
+    """
     cursor.execute("SELECT current_setting('lock_timeout'), current_setting('deadlock_timeout')")
-    before = cursor.fetchone()
-    cursor.execute(_SET, (f"{TIMEOUT_MS}ms", VACUUM_GIVES_WAY))
+    wait, deadlock = cursor.fetchone() or ("0", "1s")
+    in_transaction = cursor.connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
+    cursor.execute(_SET, {"wait": f"{TIMEOUT_MS}ms", "deadlock": VACUUM_GIVES_WAY, "local": in_transaction})
     try:
         yield
     finally:
-        lost = cursor.connection.closed
-        if (
-            not lost and cursor.connection.info.transaction_status != TRANSACTION_STATUS_INERROR
-        ):  # its end takes them back
-            cursor.execute(_SET, before)
+        if not in_transaction and not cursor.connection.closed:
+            cursor.execute(_SET, {"wait": wait, "deadlock": deadlock, "local": False})
 
 
 def patiently(cursor: Cursor, statement: sql.Composable, attempts: int = ATTEMPTS) -> float:
     """Runs a statement that needs a short exclusive lock: see `attempting`."""
-    return attempting(cursor, lambda _: cursor.execute(statement), attempts)
+    return attempting(cursor, lambda: cursor.execute(statement), attempts)
 
 
-def attempting(cursor: Cursor, action: Callable[[float], object], attempts: int = ATTEMPTS) -> float:
+def attempting(cursor: Cursor, action: Callable[[], object], attempts: int = ATTEMPTS) -> float:
     """Tries an action that needs short exclusive locks: for `TIMEOUT_MS` a lock, then lets readers pass and tries again.
 
     A deadlock is treated like a timeout: whoever holds what we want may want what we hold. In a transaction, an attempt that
@@ -58,7 +60,7 @@ def attempting(cursor: Cursor, action: Callable[[float], object], attempts: int 
 
     Args:
         cursor: in a transaction or committing by itself.
-        action: called with the instant (of `time.monotonic`) by which it should hold all its locks.
+        action: what is tried.
         attempts: how many.
 
     Returns:
@@ -75,7 +77,7 @@ def attempting(cursor: Cursor, action: Callable[[float], object], attempts: int 
                 cursor.execute("SAVEPOINT attempt")
             began = time.monotonic()
             try:
-                action(began + TIMEOUT_MS / 1000)
+                action()
             except GAVE_WAY:
                 longest = max(longest, time.monotonic() - began)
                 if in_transaction:
@@ -87,9 +89,3 @@ def attempting(cursor: Cursor, action: Callable[[float], object], attempts: int 
         "A reader kept its lock for too long, so the new version could not be put in place; readers see the previous one.\n"
         "  End the long query (pg_stat_activity), and run the same command again."
     )
-
-
-def wait_until(cursor: Cursor, deadline: float) -> None:
-    """Within `attempting`: lets the next statement wait for a lock until then, so that several locks share one time limit."""
-    left = max(1, round((deadline - time.monotonic()) * 1000))
-    cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{min(left, TIMEOUT_MS)}ms",))

@@ -76,11 +76,11 @@ def finish(cursor: Cursor, view: Relation, declared: Declarations) -> None:
     new = promotion.made if promotion is not None and promotion.made is not None else view
     if declared.materialized_view is not None:
         materialized_views.serve(cursor, new)
-    if new != view:
+    if new == view:
+        dependents.restore(cursor, view)
+    else:
         roles.grant_declared(cursor, new, declared)
-        dependents.drop(cursor, view)
-        cursor.execute(sql.SQL("ALTER VIEW {} RENAME TO {}").format(new.identifier, sql.Identifier(view.name)))
-    dependents.restore(cursor, view)
+        dependents.replace(cursor, view, new)
 
 
 def _create_view(

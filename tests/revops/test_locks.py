@@ -47,7 +47,7 @@ def test_a_deadlock_is_retried_like_a_timeout(connections: tuple[Connection, Con
     attempts = []
     with ours.cursor() as cursor:
 
-        def lock_both(_: float) -> None:
+        def lock_both() -> None:
             attempts.append(1)
             cursor.execute("SET LOCAL lock_timeout = '30s'; LOCK below IN ACCESS EXCLUSIVE MODE")
             has_ours.set()
@@ -61,13 +61,13 @@ def test_a_deadlock_is_retried_like_a_timeout(connections: tuple[Connection, Con
     assert len(attempts) > 1, "there was no deadlock: it tested nothing"
 
 
-def test_an_attempt_that_fails_holds_no_lock_and_no_setting(connections: tuple[Connection, Connection]) -> None:
+def test_an_attempt_that_fails_holds_no_lock(connections: tuple[Connection, Connection]) -> None:
     ours, readers = connections
     with readers.cursor() as cursor:
         cursor.execute("SELECT FROM above")
     with ours.cursor() as cursor:
 
-        def lock_both(_: float) -> None:
+        def lock_both() -> None:
             cursor.execute("LOCK below IN ACCESS EXCLUSIVE MODE")
             cursor.execute("LOCK above IN ACCESS EXCLUSIVE MODE")
 
@@ -75,25 +75,10 @@ def test_an_attempt_that_fails_holds_no_lock_and_no_setting(connections: tuple[C
             locks.attempting(cursor, lock_both, attempts=2)
         cursor.execute(LOCKED)
         assert cursor.fetchone() == (0,)
-        cursor.execute("SHOW lock_timeout")
-        assert cursor.fetchone() == ("0",)
-
-
-def test_several_locks_share_one_time_limit(connections: tuple[Connection, Connection]) -> None:
-    ours, _ = connections
-    left = []
+    ours.rollback()
     with ours.cursor() as cursor:
-
-        def late(deadline: float) -> None:
-            for earlier in (0, 10):
-                locks.wait_until(cursor, deadline - earlier)
-                cursor.execute("SELECT setting::int FROM pg_settings WHERE name = 'lock_timeout'")
-                left.append(cursor.fetchone())
-
-        locks.attempting(cursor, late)
-    first, second = (row[0] for row in left if row)
-    assert 1 <= first <= locks.TIMEOUT_MS
-    assert second == 1, "no time is left, and 0 would mean for ever"
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("0",), "a setting outlives the transaction"
 
 
 def test_a_statement_outside_of_a_transaction_is_retried(connections: tuple[Connection, Connection]) -> None:
@@ -105,5 +90,7 @@ def test_a_statement_outside_of_a_transaction_is_retried(connections: tuple[Conn
     timer.start()
     with ours.cursor() as cursor:
         waited = locks.patiently(cursor, sql.SQL("ALTER TABLE above ADD COLUMN added int"))
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("0",)
     timer.join()
     assert waited > 0
