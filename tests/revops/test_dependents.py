@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -121,3 +122,23 @@ def test_those_that_will_not_fit_are_known_before(connection: Connection) -> Non
     with connection.cursor() as cursor:
         lost = dependents.losing(cursor, OURS, ["amount", "added"])
     assert lost == {Relation("their own", "cities"): ["city"], Relation("their own", "first"): []}
+
+
+def test_while_we_wait_for_a_view_of_others_ours_is_not_locked(connection: Connection, database_url: str) -> None:
+    """Else a reader that holds the one and wants the other deadlocks with us."""
+    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = '\"their own\".kept'::regclass)"
+    exchanging = threading.Thread(target=exchange, args=(connection, WITH_CITY))
+    with closing(psycopg2.connect(database_url)) as reading, reading.cursor() as reader:
+        reader.execute('SELECT FROM "their own".kept')
+        exchanging.start()
+        try:
+            for _ in range(5):
+                while (reader.execute(waiting), reader.fetchone())[1] != (True,):
+                    assert exchanging.is_alive()
+                reader.execute("SET LOCAL lock_timeout = '20ms'; SELECT count(*) FROM serving.paid")
+                assert reader.fetchone() == (2,)
+        finally:
+            reading.rollback()
+            exchanging.join(60)
+    assert not exchanging.is_alive()
+    assert not missing(connection)
