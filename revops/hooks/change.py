@@ -47,6 +47,12 @@ JOIN pg_class AS t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p')
 JOIN pg_namespace AS tn ON tn.oid = t.relnamespace
 """
 
+# Those of some layers: prod's, another environment's, and those that hold the tables of all.
+_SCHEMAS = """
+SELECT nspname FROM pg_namespace
+WHERE split_part(regexp_replace(nspname, '^sqlmesh__', ''), '__', 1) = ANY (%s)
+"""
+
 _log = logging.getLogger(__name__)
 
 
@@ -124,7 +130,7 @@ def put_back(cursor: Cursor, schemas: Iterable[str] = ()) -> None:
 
     Args:
         cursor: on the warehouse.
-        schemas: whose relations are given to their owner, beside those of prod.
+        schemas: whose relations are given to their owner, beside those of prod's models in all environments.
     """
     cursor.execute("SELECT to_regclass('ops.declarations') IS NOT NULL AND to_regclass('ops.dependents') IS NOT NULL")
     row = cursor.fetchone()
@@ -140,8 +146,8 @@ def put_back(cursor: Cursor, schemas: Iterable[str] = ()) -> None:
         if declared.foreign_keys:
             _point(cursor, tables[model], tables, declared)
     dependents.settle(cursor)
-    relations = [*tables.values(), *map(Relation.parse, noted)]
-    roles.settle(cursor, {*schemas, *(relation.schema for relation in relations)})
+    cursor.execute(_SCHEMAS, (list({Relation.parse(model).schema for model in noted}),))
+    roles.settle(cursor, {*schemas, *(schema for (schema,) in cursor.fetchall())})
 
 
 def set_aside_foreign_keys(cursor: Cursor) -> None:
