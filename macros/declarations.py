@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from sqlmesh import macro
 
+from revops.hooks import idle
+
+idle.watch()  # the macros below are not called by a plan or run that finds nothing to do
+
 
 @macro(metadata_only=True)
 def primary_key(evaluator, *columns):
@@ -62,11 +66,15 @@ def apply_declarations(evaluator):
 
 @macro(metadata_only=True)
 def prepare_promotion(evaluator):
-    """First in the transaction of a promotion: the view that is to be made anew is dropped when no reader is held up by it."""
+    """First in the transaction of a promotion or demotion: readers of the view are not held up, and views on it are not lost."""
     if evaluator.runtime_stage == "promoting":
         from revops.hooks.events import before_promotion
 
         before_promotion(evaluator)
+    elif evaluator.runtime_stage == "demoting":
+        from revops.hooks.events import before_demotion
+
+        before_demotion(evaluator)
     return None
 
 

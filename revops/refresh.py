@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from loaders.errors import UsageError
 from revops import database, server
-from revops.hooks import catalog, declarations, materialized_views
+from revops.hooks import catalog, change, declarations, materialized_views
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 def refresh(settings: Settings, mode: str = "auto") -> None:
     """Refreshes the parts whose inputs changed; with a mode other than auto, all parts in that mode.
 
-    The caller holds the warehouse's lock. Each part is committed by itself: a refresh that is killed leaves the rest as it was.
+    The caller holds the warehouse's lock. Readers see all new parts at once; a refresh that is killed leaves the old ones.
 
     Raises:
         UsageError: nothing is built yet.
@@ -37,6 +37,7 @@ def bring_up_to_date(dsn: str, mode: str = "auto") -> bool:
     with closing(database.connect(dsn, "revops refresh", autocommit=True)) as connection, connection.cursor() as cursor:
         found = _materialized(cursor)
         if found:
+            change.put_back(cursor)
             materialized_views.reap(cursor)  # what a refresh that failed had built and nobody was shown
         for model, view, declared in found:
             query = catalog.view_definition(cursor, view)

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from revops import database, server, summary
+from revops.hooks import dependents
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -29,6 +30,7 @@ _SECTIONS = {
         " round(lock_wait_seconds::numeric, 3) AS lock_wait_seconds, refreshed_at"
         " FROM ops.refresh_history ORDER BY refresh_id DESC LIMIT 10",
     ),
+    "lost_views": ("ops.dependents", dependents.MISSING),
     "freshness": (
         "ops.evaluations",
         "SELECT (SELECT max(max_date) FROM ops.load_files) AS last_day_landed,"
@@ -41,7 +43,8 @@ def status(settings: Settings) -> dict[str, Any]:
     """The state of the warehouse; starts no server.
 
     Returns:
-        `server`, then a list of rows for each of environments, last_loads, last_refreshes, freshness and rows.
+        `server`, then a list of rows for each of environments, last_loads, last_refreshes, lost_views (of others, which a plan
+        dropped and which do not fit yet), freshness and rows.
     """
     dsn = settings.connection_string or server.current(settings)
     if dsn is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +89,11 @@ def is_table(cursor: Cursor, relation: Relation) -> bool:
     return _kind(cursor, relation) in ("r", "p")
 
 
+def is_view(cursor: Cursor, relation: Relation) -> bool:
+    """Whether there is such a view, not materialized."""
+    return _kind(cursor, relation) == "v"
+
+
 def columns(cursor: Cursor, relation: Relation) -> list[str]:
     """The relation's columns in order."""
     cursor.execute(
@@ -147,13 +154,20 @@ def view_definition(cursor: Cursor, relation: Relation) -> str | None:
 
     The text depends on nothing but the query and the relations it binds to: names are written out in full.
     """
+    with names_in_full(cursor):
+        cursor.execute("SELECT pg_get_viewdef(to_regclass(%s))", (quoted(relation),))
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+@contextmanager
+def names_in_full(cursor: Cursor) -> Iterator[None]:
+    """PostgreSQL writes the names of relations with their schemas in definitions that are read inside."""
     cursor.execute("SELECT current_setting('search_path')")
     path = cursor.fetchone()
     cursor.execute("SELECT set_config('search_path', 'pg_catalog', false)")
-    cursor.execute("SELECT pg_get_viewdef(to_regclass(%s))", (quoted(relation),))
-    row = cursor.fetchone()
+    yield
     cursor.execute("SELECT set_config('search_path', %s, false)", path)
-    return row[0] if row else None
 
 
 def relations_read_by(cursor: Cursor, view: Relation) -> list[Relation]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg2
 import psycopg2.errors
-from psycopg2 import sql
 
+from loaders.errors import RevopsError
 from revops import lock
 from revops.hooks import (
     bulk,
@@ -20,7 +23,6 @@ from revops.hooks import (
     dependents,
     graph,
     keys,
-    locks,
     materialized_views,
     roles,
     schema,
@@ -34,8 +36,41 @@ if TYPE_CHECKING:
 
 PROD = "prod"
 
+# The table behind each of prod's views.
+_BEHIND = """
+SELECT DISTINCT wanted.model, tn.nspname, t.relname
+FROM unnest(%s::text[]) AS wanted (model)
+JOIN pg_namespace AS n ON n.nspname = split_part(wanted.model, '.', 1)
+JOIN pg_class AS v ON v.relnamespace = n.oid AND v.relname = split_part(wanted.model, '.', 2)
+JOIN pg_rewrite AS r ON r.ev_class = v.oid
+JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+JOIN pg_class AS t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p')
+JOIN pg_namespace AS tn ON tn.oid = t.relnamespace
+"""
+
+# Those of some layers: prod's, another environment's, and those that hold the tables of all.
+_SCHEMAS = """
+SELECT nspname FROM pg_namespace
+WHERE split_part(regexp_replace(nspname, '^sqlmesh__', ''), '__', 1) = ANY (%s)
+"""
+
 _log = logging.getLogger(__name__)
-_sessions: dict[int, connection] = {}
+
+
+class _Session(NamedTuple):
+    """The connection that holds the lock, and how to make another when it is lost."""
+
+    connection: connection
+    dsn: str
+
+
+_sessions: dict[int, _Session] = {}
+_begun = 0
+
+
+def begun() -> int:
+    """How many plans and runs of this process have begun by `begin`."""
+    return _begun
 
 
 def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
@@ -46,22 +81,22 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
     Raises:
         LockHeld: another run holds it.
     """
+    global _begun
+    _begun += 1
     session = _sessions.get(os.getpid())
-    if session is None or not _is_alive(session):
-        session = sessions.beside(adapter.connection)
-        with session.cursor() as cursor:
-            lock.acquire(cursor)
-        _sessions[os.getpid()] = session
-    with session.cursor() as cursor:
+    if session is None or not _is_alive(session.connection):
+        dsn = sessions.dsn_of(adapter.connection)
+        session = _sessions[os.getpid()] = _Session(_locked(dsn), dsn)
+    _watch_the_end()
+    with session.connection.cursor() as cursor:
         schema.create(cursor)
         roles.create(cursor)
         # SQLMesh would fail at the first view that is granted to a role which nobody could make.
         adapter.SUPPORTS_GRANTS = not roles.missing_grantees(cursor, snapshots)
-        for other in dependents.save(cursor, _views(environment, snapshots)):
-            _log.info(
-                "%s hangs on a view of %s: where that is made anew, it is dropped and restored", other, environment
-            )
-        _relax(cursor, environment, snapshots)
+        shown = _columns(cursor, environment, snapshots)
+        if dependents.save(cursor, shown):
+            _name_what_is_lost(cursor, shown)
+        _relax(cursor, snapshots)
         bulk.clear(cursor)  # what a plan that failed had built and nobody was shown
         materialized_views.reap(cursor)
         for view, query, declared in _materialized(adapter, snapshots):
@@ -73,32 +108,106 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
 def end(adapter: Any, environment: str, snapshots: list[Any]) -> None:
     """Brings prod's tables to what is declared, serves what is not served yet, drops what nobody uses, frees the lock."""
     session = _sessions.pop(os.getpid(), None)
-    if session is None or not _is_alive(session):
-        session = sessions.beside(adapter.connection)
+    held = session is not None and _is_alive(session.connection)
+    own = session.connection if session is not None and held else sessions.beside(adapter.connection)
     try:
-        with session.cursor() as cursor:
+        with own.cursor() as cursor:
             if environment == PROD:
                 _note_declarations(cursor, snapshots)
                 _settle_keys(cursor, snapshots)
-            _restore_relaxed(cursor, environment)
-            dependents.settle(cursor)
-            materialized_views.reap(cursor)
             built = [*_physical(snapshots).values(), *_views(environment, snapshots)]
-            roles.settle(cursor, {relation.schema for relation in built})
+            put_back(cursor, {relation.schema for relation in built})
+            materialized_views.reap(cursor)
             lock.release(cursor)  # not when the server gets to know that the session is closed
     finally:
-        session.close()
+        own.close()
 
 
-def set_aside_foreign_keys(cursor: Cursor) -> None:
-    """Drops the foreign keys of prod's tables, because facts are about to lose parents; `end` points them anew."""
-    cursor.execute(
-        "SELECT model, relation FROM ops.declarations WHERE jsonb_array_length(declared -> 'foreign_keys') > 0"
-    )
-    for _, name in cursor.fetchall():
-        table = Relation.parse(name)
-        for key in catalog.foreign_keys(cursor, table):
-            keys.drop_constraint(cursor, table, key.name)
+def put_back(cursor: Cursor, schemas: Iterable[str] = ()) -> None:
+    """Puts back what a plan set aside: prod's foreign keys as declared, views of others that fit again, the owners.
+
+    For the end of a plan, also one that failed, and for the start of every command, because a plan may have been killed. Costs
+    a few look-ups in the catalog when nothing is missing. The cursor's connection commits by itself; the caller holds the lock.
+
+    Args:
+        cursor: on the warehouse.
+        schemas: whose relations are given to their owner, beside those of prod's models in all environments.
+    """
+    cursor.execute("SELECT to_regclass('ops.declarations') IS NOT NULL AND to_regclass('ops.dependents') IS NOT NULL")
+    row = cursor.fetchone()
+    if not (row and row[0]):
+        return
+    cursor.execute("SELECT model, relation, declared FROM ops.declarations")
+    noted = {model: (Relation.parse(name), declarations.from_json(found)) for model, name, found in cursor.fetchall()}
+    # A plan that failed while it promoted leaves some views on their new tables, of which nothing is noted.
+    cursor.execute(_BEHIND, (list(noted),))
+    behind = {model: Relation(*table) for model, *table in cursor.fetchall()}
+    tables = {model: behind.get(model, table) for model, (table, _) in noted.items()}
+    for model, (_, declared) in noted.items():
+        if declared.foreign_keys:
+            _point(cursor, tables[model], tables, declared)
+    dependents.settle(cursor)
+    cursor.execute(_SCHEMAS, (list({Relation.parse(model).schema for model in noted}),))
+    roles.settle(cursor, {*schemas, *(schema for (schema,) in cursor.fetchall())})
+
+
+def _watch_the_end() -> None:
+    """Has SQLMesh's console, which is told of the end of each plan, call `_after_failure`: a plan that fails runs no hook."""
+    from sqlmesh.core.console import get_console
+
+    console = get_console()
+    stop = console.stop_plan_evaluation
+    if getattr(stop, "func", None) is not _after_failure:
+        console.stop_plan_evaluation = partial(_after_failure, stop)
+
+
+def _after_failure(stop: Callable[[], None]) -> None:
+    """Puts back what a plan that failed had set aside, and frees the lock; does nothing after one that came to its end."""
+    session = _sessions.pop(os.getpid(), None)
+    try:
+        if session is not None:
+            own = session.connection if _is_alive(session.connection) else _locked(session.dsn)
+            with closing(own), own.cursor() as cursor:
+                put_back(cursor)
+                lock.release(cursor)
+    except (psycopg2.Error, RevopsError) as error:
+        first = str(error).strip().splitlines()[0]
+        dependents.tell(f"The next command puts back what this plan set aside, such as foreign keys: {first}")
+    finally:
+        stop()
+
+
+def _locked(dsn: str) -> connection:
+    """A connection that holds the lock, or is inside of a command that does."""
+    own = sessions.connect(dsn)
+    with own.cursor() as cursor:
+        lock.acquire(cursor)
+    return own
+
+
+def _columns(cursor: Cursor, environment: str, snapshots: list[Any]) -> dict[Relation, list[str] | None]:
+    """The columns that the views of an environment are about to have; none for one that goes, None where they are not known."""
+    models = [snapshot.model for snapshot in snapshots if not snapshot.is_symbolic]
+    shown: dict[Relation, list[str] | None] = {
+        view: list(model.columns_to_types) if model.columns_to_types else None
+        for view, model in zip(_views(environment, snapshots), models, strict=True)
+    }
+    if environment == PROD:
+        cursor.execute("SELECT model FROM ops.declarations")
+        shown |= {view: [] for (name,) in cursor.fetchall() if (view := Relation.parse(name)) not in shown}
+    return shown
+
+
+def _name_what_is_lost(cursor: Cursor, shown: dict[Relation, list[str] | None]) -> None:
+    """Names, before anything is changed, the views of others that cannot come back."""
+    for view, columns in shown.items():
+        lost = dependents.losing(cursor, view, columns) if columns is not None else {}
+        for other, missing in lost.items():
+            why = f"it reads {', '.join(missing)}, which goes" if missing else "what it reads goes"
+            dependents.tell(
+                f"{other} does not fit the new {view} and will be dropped: {why}. Its definition and grants are kept in"
+                " ops.dependents, and it is restored as soon as it fits again."
+            )
 
 
 def _is_alive(session: connection) -> bool:
@@ -127,32 +236,18 @@ def _views(environment: str, snapshots: list[Any]) -> list[Relation]:
     return [Relation(f"{s.model.schema_name}{suffix}", s.model.view_name) for s in snapshots if not s.is_symbolic]
 
 
-def _relax(cursor: Cursor, environment: str, snapshots: list[Any]) -> None:
+def _relax(cursor: Cursor, snapshots: list[Any]) -> None:
     tables = _physical(snapshots)
     for snapshot in snapshots:
         declared = declarations.of(snapshot.model)
         table = tables.get(f"{snapshot.model.schema_name}.{snapshot.model.view_name}")
         if not declared.foreign_keys or table is None:
             continue
-        if environment != PROD:
-            expected = {key.column: tables.get(key.parent) for key in declared.foreign_keys}
-            for key in catalog.foreign_keys(cursor, table):
-                if expected.get(key.columns[0]) != key.parent:
-                    _remember(cursor, table, key.name)
         keys.relax_foreign_keys(cursor, table, tables, declared)
 
 
-def _remember(cursor: Cursor, table: Relation, name: str) -> None:
-    cursor.execute(
-        "INSERT INTO ops.relaxed_foreign_keys (table_schema, table_name, constraint_name, definition)"
-        " SELECT n.nspname, t.relname, c.conname, pg_get_constraintdef(c.oid) FROM pg_constraint AS c"
-        " JOIN pg_class AS t ON t.oid = c.conrelid JOIN pg_namespace AS n ON n.oid = t.relnamespace"
-        " WHERE n.nspname = %s AND t.relname = %s AND c.conname = %s ON CONFLICT DO NOTHING",
-        (table.schema, table.name, name),
-    )
-
-
 def _settle_keys(cursor: Cursor, snapshots: list[Any]) -> None:
+    """Makes primary keys and indexes exactly the declared ones; foreign keys are left to `put_back`."""
     tables = _physical(snapshots)
     for snapshot in snapshots:
         if snapshot.is_symbolic:
@@ -163,15 +258,6 @@ def _settle_keys(cursor: Cursor, snapshots: list[Any]) -> None:
             materialized_views.reconcile_indexes(cursor, table, declared)
         elif not snapshot.model.kind.is_view:
             keys.reconcile(cursor, table, declared)
-    for snapshot in snapshots:
-        declared = declarations.of(snapshot.model)
-        if declared.foreign_keys:
-            table = tables[f"{snapshot.model.schema_name}.{snapshot.model.view_name}"]
-            _point(cursor, table, tables, declared)
-            cursor.execute(
-                "DELETE FROM ops.relaxed_foreign_keys WHERE table_schema = %s AND table_name = %s",
-                (table.schema, table.name),
-            )
 
 
 def _point(cursor: Cursor, table: Relation, tables: dict[str, Relation], declared: declarations.Declarations) -> None:
@@ -201,37 +287,6 @@ def noted_nodes(cursor: Cursor) -> list[graph.Node]:
     """The models of prod and what they read, as noted when it was last planned; parents first."""
     cursor.execute("SELECT node FROM ops.declarations WHERE node IS NOT NULL")
     return graph.in_order({node["model"]: graph.from_json(node) for (node,) in cursor.fetchall()})
-
-
-def _restore_relaxed(cursor: Cursor, environment: str) -> None:
-    """Puts back the foreign keys of prod that this environment's plan, or one that died, had set aside."""
-    cursor.execute("SELECT table_schema, table_name, constraint_name, definition FROM ops.relaxed_foreign_keys")
-    for table_schema, table_name, name, definition in cursor.fetchall():
-        table = Relation(table_schema, table_name)
-        try:
-            if catalog.is_table(cursor, table) and name not in {k.name for k in catalog.foreign_keys(cursor, table)}:
-                definition = definition.removesuffix(" NOT VALID") + " NOT VALID"
-                locks.patiently(
-                    cursor,
-                    sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} ").format(table.identifier, sql.Identifier(name))
-                    + sql.SQL(definition),
-                )
-                cursor.execute(
-                    sql.SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(table.identifier, sql.Identifier(name))
-                )
-        except psycopg2.errors.ForeignKeyViolation as error:
-            _log.warning(
-                "%s keeps its foreign key %s, not validated until prod knows the new parents: %s",
-                table,
-                name,
-                str(error).splitlines()[0],
-            )
-        except psycopg2.errors.UndefinedTable:
-            _log.info("the parent of foreign key %s of %s is gone; prod's next plan sets it anew", name, table)
-        cursor.execute(
-            "DELETE FROM ops.relaxed_foreign_keys WHERE table_schema = %s AND table_name = %s AND constraint_name = %s",
-            (table_schema, table_name, name),
-        )
 
 
 def _materialized(adapter: Any, snapshots: list[Any]) -> list[tuple[Relation, str, declarations.Declarations]]:

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from psycopg2 import sql
-
-from revops.hooks import bulk, change, declarations, dependents, evaluations, keys, locks, materialized_views, parents
+from revops.hooks import (
+    bulk,
+    change,
+    declarations,
+    dependents,
+    evaluations,
+    keys,
+    materialized_views,
+    parents,
+    promotions,
+    sessions,
+)
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
@@ -31,7 +40,8 @@ def before_evaluation(evaluator: MacroEvaluator) -> None:
 def after_evaluation(evaluator: MacroEvaluator) -> None:
     """Brings the evaluated table to its declared keys and indexes, or the materialized view to its new contents.
 
-    Runs inside the transaction of the evaluation: a table that is new becomes visible with its keys.
+    Runs inside the transaction of the evaluation: a table that is new becomes visible with its keys. What is materialized reads
+    tables that are committed, and is committed by itself.
     """
     model = evaluator.locals["snapshot"].model
     declared = declarations.of(model)
@@ -40,7 +50,8 @@ def after_evaluation(evaluator: MacroEvaluator) -> None:
     if model.kind.is_view:
         if declared.materialized_view is not None:
             query = evaluator.resolve_tables(model.render_query_or_raise())
-            materialized_views.refresh(cursor, relation, query.sql(dialect="postgres", comments=False), declared)
+            with sessions.aside(cursor) as own:  # no lock is held until SQLMesh gets to its commit
+                materialized_views.refresh(own, relation, query.sql(dialect="postgres", comments=False), declared)
     else:
         if model.kind.is_incremental_by_time_range:
             bulk.finish(cursor, relation)
@@ -49,22 +60,19 @@ def after_evaluation(evaluator: MacroEvaluator) -> None:
 
 
 def before_promotion(evaluator: MacroEvaluator) -> None:
-    """Drops the environment's view, as SQLMesh is about to, but without making others queue behind a long reader of it.
-
-    SQLMesh would wait for that reader for as long as it takes, and whoever asks for the view meanwhile would wait with it.
-    """
-    view = Relation.of(evaluator.locals["this_model"])
-    statement = sql.SQL("DROP VIEW IF EXISTS {} CASCADE").format(view.identifier)
-    locks.patiently(evaluator.engine_adapter.cursor, statement)
+    """Makes SQLMesh leave the environment's view in place, where the new version allows it: see `promotions`."""
+    promotions.begin(evaluator.engine_adapter, Relation.of(evaluator.locals["this_model"]))
 
 
 def after_promotion(evaluator: MacroEvaluator) -> None:
-    """Points the environment's view, just made anew by SQLMesh, at what is materialized, and restores what hung on it."""
+    """Shows the new version, from what is materialized of it, and restores what had to be dropped."""
     view = Relation.of(evaluator.locals["this_model"])
-    cursor = evaluator.engine_adapter.cursor
-    if declarations.of(_model(evaluator)).materialized_view is not None:
-        materialized_views.serve(cursor, view)
-    dependents.restore(cursor, view)
+    promotions.finish(evaluator.engine_adapter.cursor, view, declarations.of(_model(evaluator)))
+
+
+def before_demotion(evaluator: MacroEvaluator) -> None:
+    """Drops the view of a model that an environment no longer has, and what others hung on it, as SQLMesh could not."""
+    dependents.drop(evaluator.engine_adapter.cursor, Relation.of(evaluator.locals["this_model"]))
 
 
 def before_change(evaluator: MacroEvaluator) -> None:

@@ -2,72 +2,90 @@
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg2.errors
-from psycopg2 import sql
-from psycopg2.extensions import TRANSACTION_STATUS_INERROR
+from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 
 from loaders.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
+    from psycopg2 import sql
     from psycopg2.extensions import cursor as Cursor
 
-TIMEOUT = "200ms"
+TIMEOUT_MS = 200
 ATTEMPTS = 300
-# A vacuum of the server's own gives way to whoever has waited for this long, a second unless told: longer than we may wait.
+# Both say that somebody else has the lock; what was tried may succeed a moment later.
+GAVE_WAY = (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)
+# Autovacuum cancels itself for a session that has waited deadlock_timeout (default 1 s), which is longer than we wait.
 VACUUM_GIVES_WAY = "50ms"
 _SET = """
-SELECT set_config('lock_timeout', %s, false),
-       CASE WHEN has_parameter_privilege('deadlock_timeout', 'SET') THEN set_config('deadlock_timeout', %s, false) END
+SELECT set_config('lock_timeout', %(wait)s, %(local)s),
+       CASE WHEN has_parameter_privilege('deadlock_timeout', 'SET')
+            THEN set_config('deadlock_timeout', %(deadlock)s, %(local)s) END
 """
 
 
 @contextmanager
 def briefly(cursor: Cursor) -> Iterator[None]:
-    """Statements inside wait for a lock for `TIMEOUT` at most; where the account may say so, a vacuum gives way before."""
+    """Statements inside wait for a lock for `TIMEOUT_MS` at most; where the account may say so, a vacuum gives way before.
+
+    In a transaction this holds until its end, so that nothing is left to do between a lock and the commit.
+    """
     cursor.execute("SELECT current_setting('lock_timeout'), current_setting('deadlock_timeout')")
-    before = cursor.fetchone()
-    cursor.execute(_SET, (TIMEOUT, VACUUM_GIVES_WAY))
+    wait, deadlock = cursor.fetchone() or ("0", "1s")
+    in_transaction = cursor.connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
+    cursor.execute(_SET, {"wait": f"{TIMEOUT_MS}ms", "deadlock": VACUUM_GIVES_WAY, "local": in_transaction})
     try:
         yield
     finally:
-        lost = cursor.connection.closed
-        if (
-            not lost and cursor.connection.info.transaction_status != TRANSACTION_STATUS_INERROR
-        ):  # its end takes them back
-            cursor.execute(_SET, before)
+        if not in_transaction and not cursor.connection.closed:
+            cursor.execute(_SET, {"wait": wait, "deadlock": deadlock, "local": False})
 
 
 def patiently(cursor: Cursor, statement: sql.Composable, attempts: int = ATTEMPTS) -> float:
-    """Runs a statement that needs a short exclusive lock: tries for `TIMEOUT`, lets readers pass, tries again.
+    """Runs a statement that needs a short exclusive lock: see `attempting`."""
+    return attempting(cursor, lambda: cursor.execute(statement), attempts)
+
+
+def attempting(cursor: Cursor, action: Callable[[], object], attempts: int = ATTEMPTS) -> float:
+    """Tries an action that needs short exclusive locks: for `TIMEOUT_MS` a lock, then lets readers pass and tries again.
+
+    A deadlock is treated like a timeout: whoever holds what we want may want what we hold. In a transaction, an attempt that
+    fails is rolled back to a savepoint, which releases the locks that it took; outside of one, the action is one statement.
+
+    Args:
+        cursor: in a transaction or committing by itself.
+        action: what is tried.
+        attempts: how many.
 
     Returns:
-        For how many seconds the attempts, each holding up new readers, waited at the most.
+        The longest time in seconds that an attempt, which holds up new readers, took.
 
     Raises:
         DatabaseUnavailable: a reader did not let go for all attempts.
     """
-    in_transaction = not cursor.connection.autocommit
     longest = 0.0
     with briefly(cursor):
+        in_transaction = cursor.connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
         for _ in range(attempts):
             if in_transaction:
-                cursor.execute("SAVEPOINT patiently")
+                cursor.execute("SAVEPOINT attempt")
             began = time.monotonic()
             try:
-                cursor.execute(statement)
-            except psycopg2.errors.LockNotAvailable:
+                action()
+            except GAVE_WAY:
                 longest = max(longest, time.monotonic() - began)
                 if in_transaction:
-                    cursor.execute("ROLLBACK TO SAVEPOINT patiently")
-                time.sleep(0.1)
+                    cursor.execute("ROLLBACK TO SAVEPOINT attempt")
+                time.sleep(random.uniform(0.05, 0.15))  # not in step with a reader that polls
                 continue
             return max(longest, time.monotonic() - began)
     raise DatabaseUnavailable(
-        "A reader kept its lock for too long, so what is new could not be put in place; what was served is served still.\n"
-        "  End the long query (pg_stat_activity), and do it again."
+        "A reader kept its lock for too long, so the new version could not be put in place; readers see the previous one.\n"
+        "  End the long query (pg_stat_activity), and run the same command again."
     )

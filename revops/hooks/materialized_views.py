@@ -14,13 +14,14 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg2.errors
 from psycopg2 import sql
+from psycopg2.extras import execute_values
 
 from revops.hooks import catalog, evaluations, keys, locks, periods, roles, sessions
 from revops.hooks.catalog import Relation
@@ -76,10 +77,11 @@ def refresh(
     """Brings the parts up to date with the tables that the query reads; builds all where there are none.
 
     Only parts whose inputs changed are touched: a table evaluated by days changes the periods of those days; a table
-    evaluated whole changes all, if its contents differ. Readers see old or new contents, and wait at most `locks.TIMEOUT`.
+    evaluated whole changes all, if its contents differ. Readers see old or new contents, and wait for one statement at most:
+    the last one makes the composing view show what was built, committed and noted before.
 
     Args:
-        cursor: in whose transaction, or committing by itself.
+        cursor: commits by itself, so that the lock on the composing view is held for its one statement.
         view: the physical view of the model.
         query: the model's query on physical tables.
         declared: what the model declares; its `materialized_view` is not None.
@@ -113,20 +115,25 @@ def refresh(
         else:
             stale.append((period, part, why or reason))
     mode = _cheaper_mode(cursor, served) if mode == "auto" else mode
-    in_place = [task for task in stale if mode == "concurrently" and task[1] is not None]
-    anew = [task for task in stale if task not in in_place]
-    # What is refreshed in its place is seen when the cursor's transaction ends; what is built beside, when it is composed.
-    refreshed = [_refresh_in_place(cursor, served, part, latest, why) for _, part, why in in_place if part is not None]
-    refreshed += _build_all(cursor, served, query, declared, latest, anew)
-    current = sorted([*current, *refreshed], key=lambda part: part.period.label)
-    if (
-        refreshed
-        or {p.relation for p in current} != {p.relation for p in standing.values()}
-        or not catalog.exists(cursor, served)
-    ):
-        _compose(cursor, served, current)
-    _note(cursor, served, current, latest)
-    return refreshed
+    in_place = [(part, why) for _, part, why in stale if mode == "concurrently" and part is not None]
+    beside = [task for task in stale if mode != "concurrently" or task[1] is None]
+    built = _build_all(cursor, served, query, declared, latest, beside)
+    waited = 0.0
+    current += built
+    # All that is refreshed in place is seen at once, with what was built beside.
+    with _transaction(cursor) if in_place else nullcontext():
+        refreshed = [_refresh_in_place(cursor, served, part, latest, why) for part, why in in_place]
+        current = sorted([*current, *refreshed], key=lambda part: part.period.label)
+        _note(cursor, served, current, latest)
+        if {p.relation for p in current} != set(catalog.relations_read_by(cursor, served)):
+            waited = _compose(cursor, served, current)
+    if built:
+        cursor.execute(
+            "UPDATE ops.refresh_history SET lock_wait_seconds = %s"
+            " WHERE relation = %s AND lock_wait_seconds IS NULL AND mode <> 'concurrently'",
+            (waited, str(served)),
+        )
+    return [*refreshed, *built]
 
 
 def serve(cursor: Cursor, view: Relation) -> bool:
@@ -138,12 +145,21 @@ def serve(cursor: Cursor, view: Relation) -> bool:
     shown = catalog.relations_read_by(cursor, view)
     if len(shown) != 1:
         return False
-    definition = catalog.view_definition(cursor, shown[0])
-    served = served_relation(shown[0], definition) if definition else shown[0]
-    if not definition or not catalog.exists(cursor, served):
+    target = materialized_of(cursor, shown[0])
+    if target == shown[0]:
         return shown[0].name.rpartition("__mv_")[1] != ""
-    cursor.execute(sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}").format(view.identifier, served.identifier))
+    locks.patiently(
+        cursor,
+        sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}").format(view.identifier, target.identifier),
+    )
     return True
+
+
+def materialized_of(cursor: Cursor, view: Relation) -> Relation:
+    """The composing view of a physical view; the physical view itself where nothing is materialized of it."""
+    definition = catalog.view_definition(cursor, view)
+    served = served_relation(view, definition) if definition else view
+    return served if catalog.exists(cursor, served) else view
 
 
 def reconcile_indexes(cursor: Cursor, view: Relation, declared: Declarations) -> None:
@@ -345,31 +361,45 @@ def _free_name(cursor: Cursor, served: Relation, period: Period, part: Part | No
             return relation
 
 
-def _compose(cursor: Cursor, served: Relation, parts: list[Part]) -> None:
-    """Makes the composing view show these parts: the moment in which readers pass from old to new contents."""
+def _compose(cursor: Cursor, served: Relation, parts: list[Part]) -> float:
+    """Makes the composing view show these parts: the moment in which readers pass from old to new contents.
+
+    Returns:
+        For how many seconds the statement, which holds up new readers, waited at the most.
+    """
     # Without their bounds: PostgreSQL plans a bare branch as it does a partition, and its statistics and indexes say in
     # microseconds that a day is not there. With bounds it plans each as a query of its own, and as if all held the day.
     branches = [sql.SQL("SELECT * FROM {}").format(part.relation.identifier) for part in parts]
     statement = sql.SQL("CREATE OR REPLACE VIEW {} AS ").format(served.identifier) + sql.SQL(" UNION ALL ").join(
         branches
     )
-    waited = locks.patiently(cursor, statement)
-    cursor.execute(
-        "UPDATE ops.refresh_history SET lock_wait_seconds = %s"
-        " WHERE relation = %s AND lock_wait_seconds IS NULL AND mode <> 'concurrently'",
-        (waited, str(served)),
-    )
+    return locks.patiently(cursor, statement)
+
+
+@contextmanager
+def _transaction(cursor: Cursor) -> Iterator[None]:
+    """A transaction on a connection that otherwise commits by itself."""
+    cursor.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        if not cursor.connection.closed:
+            cursor.execute("ROLLBACK")
+        raise
+    cursor.execute("COMMIT")
 
 
 def _note(cursor: Cursor, served: Relation, parts: list[Part], latest: int) -> None:
-    for part in parts:
-        cursor.execute(
-            "INSERT INTO ops.materialized_parts (served, part, label, starts_on, ends_before, row_count, last_evaluation_id)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s)"
-            " ON CONFLICT (served, part) DO UPDATE SET row_count = excluded.row_count,"
-            " last_evaluation_id = excluded.last_evaluation_id,"
-            " refreshed_at = CASE WHEN materialized_parts.last_evaluation_id = excluded.last_evaluation_id"
-            " THEN materialized_parts.refreshed_at ELSE excluded.refreshed_at END",
+    """Notes all parts in one statement."""
+    execute_values(
+        cursor,
+        "INSERT INTO ops.materialized_parts (served, part, label, starts_on, ends_before, row_count, last_evaluation_id)"
+        " VALUES %s"
+        " ON CONFLICT (served, part) DO UPDATE SET row_count = excluded.row_count,"
+        " last_evaluation_id = excluded.last_evaluation_id,"
+        " refreshed_at = CASE WHEN materialized_parts.last_evaluation_id = excluded.last_evaluation_id"
+        " THEN materialized_parts.refreshed_at ELSE excluded.refreshed_at END",
+        [
             (
                 str(served),
                 str(part.relation),
@@ -378,8 +408,11 @@ def _note(cursor: Cursor, served: Relation, parts: list[Part], latest: int) -> N
                 part.period.ends_before,
                 part.row_count,
                 latest,
-            ),
-        )
+            )
+            for part in parts
+        ],
+        page_size=1000,
+    )
 
 
 def _drop(cursor: Cursor, relation: Relation, kind: str, dropped: list[Relation]) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 import psycopg2.errors
@@ -67,6 +68,10 @@ JOIN pg_namespace AS n ON n.nspname = split_part(d.model, '.', 1)
 JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = split_part(d.model, '.', 2)
 WHERE pg_has_role(c.relowner, 'USAGE') AND NOT has_table_privilege(r.oid, c.oid, declared.privilege)
 """
+_GRANTED_TO_OURS = """
+SELECT pg_get_userbyid(g.grantee), g.privilege_type FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS g
+WHERE c.oid = to_regclass(%s) AND g.grantee <> c.relowner AND g.grantee <> 0 AND pg_get_userbyid(g.grantee) = ANY (%s)
+"""
 _OPEN_SCHEMAS = """
 SELECT n.nspname FROM pg_namespace AS n
 WHERE n.nspname = 'public' AND pg_has_role(n.nspowner, 'USAGE')
@@ -78,12 +83,18 @@ SELECT d.datname FROM pg_database AS d
 WHERE d.datname = current_database() AND pg_has_role(d.datdba, 'USAGE')
   AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) AS g WHERE g.grantee = (%s::regrole)::oid)
 """
-# In the order in which they may change hands: nobody reads through a view whose new owner may not read what is below it. A
-# view is younger than what it reads, but for those that are pointed elsewhere: these stand in an environment's schema.
+# What this account owns, bottom-up: each relation after those it reads, which are given with it.
 _OURS_TO_GIVE = """
-SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p', 'm', 'v') AND c.relowner = (quote_ident(current_user)::regrole)::oid
-ORDER BY array_position('{r,p,m,v}'::"char"[], c.relkind), n.nspname NOT LIKE 'sqlmesh%%', c.oid
+WITH ours AS (
+    SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p', 'm', 'v')
+      AND c.relowner = (quote_ident(current_user)::regrole)::oid
+)
+SELECT o.oid, o.nspname, o.relname,
+       array(SELECT d.refobjid FROM pg_rewrite AS r JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass
+             AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+             WHERE r.ev_class = o.oid AND d.refobjid <> o.oid AND d.refobjid IN (SELECT oid FROM ours))
+FROM ours AS o
 """
 
 _log = logging.getLogger(__name__)
@@ -138,6 +149,39 @@ def share_owner(cursor: Cursor, relation: Relation, like: Relation) -> None:
     )
     for (owner,) in cursor.fetchall():
         cursor.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(relation.identifier, sql.Identifier(owner)))
+
+
+def grant_declared(cursor: Cursor, view: Relation, declared: declarations.Declarations) -> None:
+    """Grants what its model declares on a view that was just made."""
+    missing = _missing(cursor, {grant.role for grant in declared.grants})
+    for grant in declared.grants:
+        if grant.role not in missing:
+            cursor.execute(
+                sql.SQL("GRANT {} ON {} TO {}").format(
+                    sql.SQL(grant.privilege), view.identifier, sql.Identifier(grant.role)
+                )
+            )
+
+
+def withdraw(cursor: Cursor, view: Relation, declared: declarations.Declarations) -> None:
+    """Takes from our roles what they may do with a view and its model no longer declares; SQLMesh sees its own grants only."""
+    cursor.execute(_GRANTED_TO_OURS, (catalog.quoted(view), list(NAMES)))
+    wanted = {(grant.role, grant.privilege.upper()) for grant in declared.grants}
+    for role, privilege in set(cursor.fetchall()) - wanted:
+        cursor.execute(
+            sql.SQL("REVOKE {} ON {} FROM {}").format(sql.SQL(privilege), view.identifier, sql.Identifier(role))
+        )
+
+
+def let_owner_read(cursor: Cursor, view: Relation, target: Relation) -> None:
+    """Lets a view's owner read what the view is about to show, until `settle` gives that to the same owner."""
+    cursor.execute(
+        "SELECT pg_get_userbyid(relowner) FROM pg_class"
+        " WHERE oid = to_regclass(%s) AND NOT has_table_privilege(relowner, to_regclass(%s), 'SELECT')",
+        (catalog.quoted(view), catalog.quoted(target)),
+    )
+    for (owner,) in cursor.fetchall():
+        cursor.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(target.identifier, sql.Identifier(owner)))
 
 
 def _missing(cursor: Cursor, names: Iterable[str]) -> list[str]:
@@ -214,7 +258,10 @@ def _grant_all(cursor: Cursor) -> None:
 
 
 def _give_to_transformer(cursor: Cursor, schemas: list[str]) -> None:
-    """Gives what this account built to the transformer; a table that somebody locks, and what follows it, next time."""
+    """Gives what this account built to the transformer, bottom-up: no view is owned by a role that cannot read its inputs.
+
+    What somebody locks keeps its owner until the next command, as does what reads it; the rest is given.
+    """
     if not _owns_for_others(cursor):
         return
     cursor.execute(
@@ -222,19 +269,23 @@ def _give_to_transformer(cursor: Cursor, schemas: list[str]) -> None:
         (schemas,),
     )
     owner = sql.Identifier(TRANSFORMER)
-    statements = [
-        sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(sql.Identifier(schema), owner) for (schema,) in cursor.fetchall()
-    ]
+    for (schema,) in cursor.fetchall():
+        cursor.execute(sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(sql.Identifier(schema), owner))
     cursor.execute(_OURS_TO_GIVE, (schemas,))
-    statements += [
-        sql.SQL("ALTER TABLE {} OWNER TO {}").format(Relation(*row).identifier, owner) for row in cursor.fetchall()
-    ]
-    try:
-        with locks.briefly(cursor):
-            for statement in statements:
-                cursor.execute(statement)
-    except psycopg2.errors.LockNotAvailable as error:
-        _log.info("%s: the next plan gives the rest to %s", str(error).splitlines()[0], TRANSFORMER)
+    ours = {oid: (Relation(schema, name), reads) for oid, schema, name, reads in cursor.fetchall()}
+    kept: set[int] = set()
+    with locks.briefly(cursor):
+        for oid in TopologicalSorter({oid: reads for oid, (_, reads) in ours.items()}).static_order():
+            relation, reads = ours[oid]
+            try:
+                if kept.isdisjoint(reads):
+                    cursor.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(relation.identifier, owner))
+                    continue
+            except locks.GAVE_WAY as error:
+                _log.info("%s: %s", relation, str(error).splitlines()[0])
+            kept.add(oid)
+    if kept:
+        _log.info("%d relations are given to %s by the next command", len(kept), TRANSFORMER)
 
 
 def _answer(cursor: Cursor, question: str, *values: str) -> bool:

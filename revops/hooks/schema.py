@@ -51,17 +51,6 @@ CREATE TABLE IF NOT EXISTS ops.refresh_history (
 );
 COMMENT ON TABLE ops.refresh_history IS 'One row per part of a materialized view that was built or refreshed';
 
-CREATE TABLE IF NOT EXISTS ops.relaxed_foreign_keys (
-    table_schema text NOT NULL,
-    table_name text NOT NULL,
-    constraint_name text NOT NULL,
-    definition text NOT NULL,
-    relaxed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (table_schema, table_name, constraint_name)
-);
-COMMENT ON TABLE ops.relaxed_foreign_keys IS
-    'One row per foreign key of prod that another environment''s plan set aside, until it is put back at that plan''s end';
-
 CREATE TABLE IF NOT EXISTS ops.declarations (
     model text PRIMARY KEY,
     relation text NOT NULL,
@@ -80,12 +69,11 @@ CREATE TABLE IF NOT EXISTS ops.dependents (
     place integer NOT NULL,
     statement text NOT NULL,
     saved_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    restored_at timestamptz,
     failure text,
     PRIMARY KEY (view, dependent, kind, place)
 );
 COMMENT ON TABLE ops.dependents IS
-    'One row per statement that restores a grant on, or a view of somebody else''s over, a view that a promotion drops';
+    'One row per statement that restores a grant on one of our views, or a view of others that reads it; kept until it is back';
 
 CREATE TABLE IF NOT EXISTS ops.audit_history (
     audit_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -26,12 +26,22 @@ _log = logging.getLogger(__name__)
 
 def beside(connection: Connection, autocommit: bool = True) -> Connection:
     """Another connection to the same database, as the same user."""
+    return connect(dsn_of(connection), autocommit)
+
+
+def dsn_of(connection: Connection) -> str:
+    """What another connection to the same database, as the same user, is made with; has the password in it."""
     parameters = {
         **connection.get_dsn_parameters(),
         "password": connection.info.password,
         "application_name": f"sqlmesh [{os.getpid()}]",
     }
-    ours: Connection = psycopg2.connect(make_dsn(**parameters))
+    return str(make_dsn(**parameters))
+
+
+def connect(dsn: str, autocommit: bool = True) -> Connection:
+    """A connection of ours beside SQLMesh's."""
+    ours: Connection = psycopg2.connect(dsn)
     ours.autocommit = autocommit
     return ours
 

@@ -44,7 +44,6 @@ _LEFT_OVER = {
     "keys not validated": "SELECT conname FROM pg_constraint WHERE NOT convalidated",
     "rules of a first fill": "SELECT rulename FROM pg_rules WHERE rulename LIKE 'revops_is_filled%'",
     "tables of a first fill": "SELECT tablename FROM pg_tables WHERE tablename ~ '^new_'",
-    "keys set aside": "SELECT constraint_name FROM ops.relaxed_foreign_keys",
     "partitions not attached": "SELECT relname FROM pg_class WHERE relnamespace = 'raw'::regnamespace AND relkind = 'r'"
     " AND NOT relispartition AND relname <> 'superseded_rows'",
     "materialized and not read": "SELECT relname FROM pg_class AS c WHERE (relkind = 'm' OR relname ~ '__mv_[0-9a-f]{8}$')"

@@ -23,6 +23,13 @@ RELATIONS = """
 SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
 """
+READS_WHAT_ANOTHER_OWNS = """
+SELECT v.oid::regclass::text, t.oid::regclass::text
+FROM pg_rewrite AS r JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+JOIN pg_class AS v ON v.oid = r.ev_class JOIN pg_class AS t ON t.oid = d.refobjid AND d.refclassid = 'pg_class'::regclass
+WHERE pg_get_userbyid(v.relowner) = %s AND pg_get_userbyid(t.relowner) <> %s AND t.relnamespace <> 'raw'::regnamespace
+  AND t.relnamespace <> 'ops'::regnamespace
+"""
 Login = Callable[..., str]
 
 
@@ -168,6 +175,33 @@ def test_the_transformer_reads_raw_and_owns_what_is_built(warehouse: Warehouse, 
     assert others == []
     for statement in ("ALTER VIEW serving.enriched_transactions RENAME TO renamed", "CREATE TABLE facts.mine (a int)"):
         assert attempt(transformer, statement) == [], statement
+
+
+def test_what_somebody_locks_keeps_its_owner_with_what_reads_it_and_the_next_command_gives_it(
+    warehouse: Warehouse,
+) -> None:
+    owned = (
+        "SELECT n.nspname || '.' || c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE n.nspname ~ '^(sqlmesh__)?(staging|dimensions|facts|serving)(__dev)?$' AND c.relkind IN ('r', 'v', 'm')"
+        " AND pg_get_userbyid(c.relowner) {} %s"
+    )
+    change_a_dimension(warehouse)
+    warehouse.plan("dev")
+    given = warehouse.query(owned.format("="), (roles.TRANSFORMER,))
+    assert warehouse.query(owned.format("<>"), (roles.TRANSFORMER,)) == []
+    warehouse.query(f"REASSIGN OWNED BY {roles.TRANSFORMER} TO CURRENT_USER")
+    with closing(psycopg2.connect(warehouse.url)) as reading, reading.cursor() as cursor:
+        for relation in ("dimensions.dim_dates", "staging.stg_users"):
+            cursor.execute(f"SELECT count(*) FROM {relation}")
+        warehouse.refresh()
+    left = {name for (name,) in warehouse.query(owned.format("<>"), (roles.TRANSFORMER,))}
+    assert {"dimensions.dim_dates", "staging.stg_users"} < left
+    # The views, the physical relations that they show, and whatever else reads these.
+    assert len(left) <= 6, left
+    assert not warehouse.query(READS_WHAT_ANOTHER_OWNS, (roles.TRANSFORMER, roles.TRANSFORMER))
+    warehouse.refresh()
+    assert warehouse.query(owned.format("<>"), (roles.TRANSFORMER,)) == []
+    assert len(given) == len(warehouse.query(owned.format("="), (roles.TRANSFORMER,)))
 
 
 def test_verify_notices_what_is_not_as_it_should_be(warehouse: Warehouse) -> None:

@@ -1,0 +1,144 @@
+"""Promotes a view in place. SQLMesh would drop it, with all that hangs on it, and make another while readers wait.
+
+The view is replaced by one statement, the last of the promotion's transaction: readers wait for that one, and views of others,
+grants and comments stay. Where the new columns do not allow it, the view and those that hang on it are dropped and made again.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from psycopg2 import sql
+from sqlglot import exp
+
+from revops.hooks import catalog, dependents, locks, materialized_views, roles
+from revops.hooks.catalog import Relation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from psycopg2.extensions import cursor as Cursor
+
+    from revops.hooks.declarations import Declarations
+
+_SHAPE = """
+SELECT attname, atttypid, atttypmod, attcollation FROM pg_attribute
+WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+"""
+_COMMENTS = """
+SELECT coalesce(a.attname, ''), d.description
+FROM pg_description AS d LEFT JOIN pg_attribute AS a ON a.attrelid = d.objoid AND a.attnum = d.objsubid AND d.objsubid > 0
+WHERE d.classoid = 'pg_class'::regclass AND d.objoid = to_regclass(%s)
+"""
+
+
+@dataclass
+class _Promotion:
+    """One that is under way in a thread.
+
+    Attributes:
+        view: the environment's view.
+        target: what it is to show, where it may be replaced.
+        comments: of the view, under the empty name, and of its columns.
+        made: a view that is ready to take its place, where it may not.
+    """
+
+    view: Relation
+    target: Relation | None = None
+    comments: Mapping[str, str] = field(default_factory=dict)
+    made: Relation | None = None
+
+
+class _Current(threading.local):
+    promotion: _Promotion | None = None
+
+
+_current = _Current()
+
+
+def begin(adapter: Any, view: Relation) -> None:
+    """First in the transaction of a promotion: what SQLMesh is about to do with the view comes to `_create_view`."""
+    _current.promotion = _Promotion(view)
+    create = adapter.create_view
+    if getattr(create, "func", None) is not _create_view:
+        adapter.create_view = partial(_create_view, create, adapter)
+
+
+def finish(cursor: Cursor, view: Relation, declared: Declarations) -> None:
+    """Last in the transaction of a promotion: shows the new version."""
+    promotion, _current.promotion = _current.promotion, None
+    if promotion is not None and promotion.target is not None:
+        _replace(cursor, promotion, promotion.target, declared)
+        return
+    new = promotion.made if promotion is not None and promotion.made is not None else view
+    if declared.materialized_view is not None:
+        materialized_views.serve(cursor, new)
+    if new == view:
+        dependents.restore(cursor, view)
+    else:
+        roles.grant_declared(cursor, new, declared)
+        dependents.replace(cursor, view, new)
+
+
+def _create_view(
+    create: Callable[..., None], adapter: Any, view_name: Any, query: Any, *args: Any, **options: Any
+) -> None:
+    """In place of the adapter's `create_view`: takes no lock on a view that is being promoted and is there already.
+
+    Notes what it is to show where it may be replaced; else has SQLMesh make a view beside it.
+    """
+    promotion = _current.promotion
+    view = Relation.of(view_name)
+    if promotion is None or promotion.view != view or not catalog.exists(adapter.cursor, view):
+        create(view_name, query, *args, **options)
+        return
+    target = Relation.of(query)
+    if _fits(adapter.cursor, view, target):
+        dependents.save_grants(adapter.cursor, view)
+        comments = {"": options.get("table_description"), **(options.get("column_descriptions") or {})}
+        promotion.target = target
+        promotion.comments = {name: text for name, text in comments.items() if text}
+    else:
+        promotion.made = view.sibling(catalog.bounded_name("revops_new", view.name))
+        create(exp.table_(promotion.made.name, promotion.made.schema, quoted=True), query, *args, **options)
+
+
+def _replace(cursor: Cursor, promotion: _Promotion, target: Relation, declared: Declarations) -> None:
+    """Lets the view show another relation; of all statements, only the one that does so holds up readers."""
+    view = promotion.view
+    if declared.materialized_view is not None:
+        target = materialized_views.materialized_of(cursor, target)
+    columns = {"", *catalog.columns(cursor, view)}
+    _comment(cursor, view, {name: text for name, text in promotion.comments.items() if name in columns})
+    roles.withdraw(cursor, view, declared)
+    dependents.restore_grants(cursor, view)
+    roles.let_owner_read(cursor, view, target)
+    statement = sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}").format(view.identifier, target.identifier)
+    locks.patiently(cursor, statement)
+    _comment(cursor, view, {name: text for name, text in promotion.comments.items() if name not in columns})
+
+
+def _fits(cursor: Cursor, view: Relation, target: Relation) -> bool:
+    """Whether a view may show another relation without a change but for columns at its end."""
+    if not catalog.is_view(cursor, view):
+        return False
+    cursor.execute(_SHAPE, (catalog.quoted(view),))
+    now = cursor.fetchall()
+    cursor.execute(_SHAPE, (catalog.quoted(target),))
+    return cursor.fetchall()[: len(now)] == now
+
+
+def _comment(cursor: Cursor, view: Relation, comments: Mapping[str, str]) -> None:
+    """Sets the comments of a view and its columns that are not so yet; the view's is under the empty name."""
+    cursor.execute(_COMMENTS, (catalog.quoted(view),))
+    known = dict(cursor.fetchall())
+    for name, text in comments.items():
+        if known.get(name) != text:
+            what = sql.SQL("COLUMN {}").format(sql.Identifier(view.schema, view.name, name)) if name else None
+            statement = sql.SQL("COMMENT ON {} IS {}").format(
+                what or sql.SQL("VIEW {}").format(view.identifier), sql.Literal(text)
+            )
+            cursor.execute(statement)
