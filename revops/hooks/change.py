@@ -18,6 +18,7 @@ from revops.hooks import (
     catalog,
     declarations,
     dependents,
+    guards,
     keys,
     locks,
     materialized_views,
@@ -44,6 +45,7 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
 
     Raises:
         LockHeld: another run holds it.
+        CheckFailed: the plan would take something from prod's readers.
     """
     session = _sessions.get(os.getpid())
     if session is None or not _is_alive(session):
@@ -53,6 +55,7 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
         _sessions[os.getpid()] = session
     with session.cursor() as cursor:
         schema.create(cursor)
+        guards.check(cursor, adapter, snapshots)
         roles.create(cursor)
         # SQLMesh would fail at the first view that is granted to a role which nobody could make.
         adapter.SUPPORTS_GRANTS = not roles.missing_grantees(cursor, snapshots)
