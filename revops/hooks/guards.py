@@ -1,7 +1,8 @@
 """Refuses, before anything changes, a plan that would take something from prod's readers.
 
-Two kinds. A forward-only change alters tables and views in place, under their readers: a column that is dropped takes with it
-every view that shows it. And a plan with --skip-backfill or --empty-backfill promotes tables that nothing has filled.
+Three kinds. A forward-only change alters tables and views in place, under their readers: a column that is dropped takes with
+it every view that shows it. A plan with --skip-backfill or --empty-backfill promotes tables that nothing has filled. And where
+a breaking change was recorded by a plan that failed, SQLMesh keeps the tables below it for the next change that is not breaking.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ FROM ops.evaluations WHERE relation = %(relation)s
 
 
 def check(cursor: Cursor, adapter: Any, snapshots: list[Any]) -> None:
-    """Refuses a plan of prod that would drop what is read, or serve what is empty; does nothing for others, or for a run.
+    """Refuses a plan that would take from prod what is read, or have it serve what is empty or out of date.
 
     Columns that a forward-only change adds are added here, in short attempts that hold up no reader: SQLMesh, which would
     wait for every reader with all others queueing behind it, then finds them there.
@@ -60,9 +61,14 @@ def check(cursor: Cursor, adapter: Any, snapshots: list[Any]) -> None:
         CheckFailed: names the models, and the way that is open.
     """
     plan = _plan()
-    if plan is None or plan.is_dev:
+    if plan is None:
         return
-    _refuse_unfilled(cursor, plan, snapshots)
+    cursor.execute("SELECT model, relation FROM ops.declarations")
+    served = {model: Relation.parse(relation) for model, relation in cursor.fetchall()}
+    _refuse_kept(served, snapshots)
+    if plan.is_dev:
+        return
+    _refuse_unfilled(cursor, plan, served, snapshots)
     for statement in _alterations(cursor, adapter, plan, snapshots):
         locks.patiently(cursor, statement)
 
@@ -80,13 +86,49 @@ def _plan() -> EvaluatablePlan | None:
     return None
 
 
-def _refuse_unfilled(cursor: Cursor, plan: EvaluatablePlan, snapshots: list[Any]) -> None:
-    cursor.execute("SELECT relation FROM ops.declarations")
-    served = {row[0] for row in cursor.fetchall()}
+def _refuse_kept(served: dict[str, Relation], snapshots: list[Any]) -> None:
+    """Refuses a version that keeps prod's table although what it reads is not, but for additions, what that was made of.
+
+    SQLMesh goes by the changes that are new to it. Beside a new one that is not breaking, it overlooks a breaking one that it
+    knows already: from a plan that failed, or because an earlier version comes back.
+    """
+    by_id = {snapshot.snapshot_id: snapshot for snapshot in snapshots}
+    for snapshot in filter(_is_filled_by_evaluations, snapshots):
+        if snapshot.model.kind.is_view or snapshot.is_forward_only or not _is_served(served, snapshot):
+            continue
+        changed = [
+            _name(by_id[parent]) for parent in snapshot.parents if parent in by_id and _is_broken(served, by_id[parent])
+        ]
+        if changed:
+            raise CheckFailed(
+                f"Refused, nothing was changed: {_name(snapshot)} would keep its table, although {_named(changed)} changed in"
+                " a way that rebuilds it; SQLMesh overlooks a change that it knows from an earlier plan.\n"
+                "  Plan that change by itself first, without the other changes, then all."
+            )
+
+
+def _is_broken(served: dict[str, Relation], parent: Any) -> bool:
+    """Whether, on the way from prod's version to this one, a model changed in other ways than by additions."""
+    if not parent.version or _name(parent) not in served or _is_served(served, parent):
+        return False
+    for version in reversed(parent.all_versions):
+        if version.version == served[_name(parent)].name.rpartition("__")[2]:
+            return False
+        if version.change_category is None or version.change_category.name in ("BREAKING", "INDIRECT_BREAKING"):
+            return True
+    return True  # prod's version is not among those before it: an earlier one comes back, or another's
+
+
+def _is_served(served: dict[str, Relation], snapshot: Any) -> bool:
+    """Whether prod shows the table of this version now."""
+    return served.get(_name(snapshot)) == Relation.of(snapshot.table_name())
+
+
+def _refuse_unfilled(cursor: Cursor, plan: EvaluatablePlan, served: dict[str, Relation], snapshots: list[Any]) -> None:
     missing = _missing(plan, snapshots) if plan.skip_backfill or plan.empty_backfill else set()
     skipped, emptied = [], []
     for snapshot in filter(_is_filled_by_evaluations, snapshots):
-        is_served = str(Relation.of(snapshot.table_name())) in served
+        is_served = _is_served(served, snapshot)
         if snapshot.name in missing and (plan.empty_backfill or not is_served):
             skipped.append(_name(snapshot))
         elif not is_served and _has_days_nobody_wrote(cursor, snapshot):

@@ -8,6 +8,7 @@ from tests.end_to_end.test_patience import a_long_transaction
 from tests.end_to_end.test_transitions import DIM_CARDS, ENRICHED, FACTS, behind
 from tests.end_to_end.warehouse import Reader, Warehouse
 
+QUARANTINED = "models/quality/quarantined_transactions.sql"
 DIM_USERS = "models/dimensions/dim_users.sql"
 LABELS = "models/facts/fct_fraud_labels.sql"
 LAST_OF_THE_FACT = "  )::BOOLEAN AS is_refund /* Whether money went back */"
@@ -20,7 +21,6 @@ def refused(warehouse: Warehouse, *said: str, environment: str = "prod", **optio
     before = recorded(warehouse)
     with pytest.raises(SQLMeshError) as error:
         warehouse.plan(environment, **options)
-    print(error.value)
     for words in said:
         assert words in str(error.value)
     assert recorded(warehouse) == before
@@ -165,6 +165,32 @@ def test_a_table_that_has_no_rows_because_there_are_none_is_promoted(warehouse: 
     warehouse.plan("dev")
     warehouse.plan()
     assert warehouse.served()[2] == 0
+
+
+@pytest.mark.parametrize("environment", ["prod", "dev"])
+def test_a_breaking_change_of_a_plan_that_failed_is_not_overlooked(warehouse: Warehouse, environment: str) -> None:
+    from sqlmesh.utils.errors import SQLMeshError
+
+    table = behind(warehouse, "facts", "fct_transactions")
+    quarantined = (warehouse.root / QUARANTINED).read_text()
+    warehouse.edit(DIM_CARDS, "card_brand::TEXT, /*", "UPPER(card_brand)::TEXT AS card_brand, /*")
+    warehouse.edit(QUARANTINED, "reason::TEXT, /*", "(reason::TEXT || (1 / 0)::TEXT)::TEXT AS reason, /*")
+    with pytest.raises(SQLMeshError):
+        warehouse.plan()
+    (warehouse.root / QUARANTINED).write_text(quarantined)
+    users = (warehouse.root / DIM_USERS).read_text()
+    with_a_column = users.replace(
+        "  num_credit_cards::INT", "  (num_credit_cards > 3)::BOOLEAN AS has_many_cards, /* */\n  num_credit_cards::INT"
+    )
+    (warehouse.root / DIM_USERS).write_text(with_a_column)
+    refused(warehouse, "facts.fct_transactions", "dimensions.dim_cards", "by itself first", environment=environment)
+    (warehouse.root / DIM_USERS).write_text(users)
+    warehouse.plan()
+    (warehouse.root / DIM_USERS).write_text(with_a_column)
+    warehouse.plan()
+    assert behind(warehouse, "facts", "fct_transactions") != table, "it was not rebuilt for the change of the cards"
+    assert warehouse.query("SELECT count(*) > 0 FROM dimensions.dim_users WHERE has_many_cards") == [(True,)]
+    warehouse.assert_sound()
 
 
 def add_a_column(warehouse: Warehouse) -> None:
