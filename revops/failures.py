@@ -99,9 +99,12 @@ def known(error: BaseException) -> RevopsError | None:
         if isinstance(cause, RevopsError):
             return cause
     psycopg2 = sys.modules.get("psycopg2")
-    for cause in _causes(error):
-        if psycopg2 is None or not isinstance(cause, (psycopg2.OperationalError, psycopg2.InterfaceError)):
-            continue
+    if psycopg2 is None:
+        return None
+    # What is asked of a lost connection afterwards fails with an InterfaceError or without a code: what lost it says more.
+    causes = [cause for cause in _causes(error) if isinstance(cause, psycopg2.OperationalError)]
+    causes.sort(key=lambda cause: not str(cause.pgcode).startswith(LOST))
+    for cause in causes or [cause for cause in _causes(error) if isinstance(cause, psycopg2.InterfaceError)]:
         code = getattr(cause, "pgcode", None)
         if code is None or code.startswith(LOST):
             return database.unavailable(cause)

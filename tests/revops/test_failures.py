@@ -73,6 +73,14 @@ def test_a_deadlock_is_the_databases_and_may_be_tried_again() -> None:
     assert "run the same command again" in str(known)
 
 
+def test_what_lost_a_connection_says_more_than_what_was_asked_of_it_afterwards() -> None:
+    lost = psycopg2.OperationalError("server closed the connection unexpectedly")
+    error = wrapped(lost, psycopg2.InterfaceError("connection already closed"), PlanError("failed"), explicitly=False)
+    known = failures.known(error)
+    assert known is not None
+    assert "server closed the connection unexpectedly" in str(known)
+
+
 @pytest.mark.parametrize("debug", [False, True])
 def test_no_card_number_is_shown(debug: bool, capsys: pytest.CaptureFixture[str]) -> None:
     cause = psycopg2.errors.InvalidTextRepresentation(f'invalid input syntax for type integer: "{CARD}"')
