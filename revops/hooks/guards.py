@@ -22,14 +22,8 @@ if TYPE_CHECKING:
     from sqlmesh.core.plan.definition import EvaluatablePlan
 
 _MOST_NAMED = 5
-_REBUILD = (
-    "  Plan it without --forward-only, and without forward_only in the model's kind: the new version is then built beside\n"
-    "  the one that is served, and takes its place in a moment."
-)
-_FORGET = (
-    "\n  It was planned as forward-only in another environment, and is remembered so: first `sqlmesh invalidate` that"
-    "\n  environment, then `sqlmesh janitor --ignore-ttl`."
-)
+_REBUILD = "  Plan it without --forward-only and without forward_only in the model's kind: that builds it beside what is served."
+_FORGET = " First\n  forget that it was planned so elsewhere: `sqlmesh invalidate` there, then `sqlmesh janitor --ignore-ttl`."
 _LEFT = "  An earlier forward-only change left it so: change the model's query, in any way, to build its table beside this one."
 # The columns of a table that some view shows.
 _SHOWN = """
@@ -48,6 +42,8 @@ FROM ops.evaluations WHERE relation = %(relation)s
 
 def check(cursor: Cursor, adapter: Any, snapshots: list[Any]) -> None:
     """Refuses a plan that would take from prod what is read, or have it serve what is empty or out of date.
+
+    A run is no plan: it promotes nothing, and is let through.
 
     Columns that a forward-only change adds are added here, in short attempts that hold up no reader: SQLMesh, which would
     wait for every reader with all others queueing behind it, then finds them there.
@@ -87,10 +83,10 @@ def _plan() -> EvaluatablePlan | None:
 
 
 def _refuse_kept(served: dict[str, Relation], snapshots: list[Any]) -> None:
-    """Refuses a version that keeps prod's table although what it reads is not, but for additions, what that was made of.
+    """Refuses a version that keeps prod's table although a parent moves to another version by a breaking change.
 
-    SQLMesh goes by the changes that are new to it. Beside a new one that is not breaking, it overlooks a breaking one that it
-    knows already: from a plan that failed, or because an earlier version comes back.
+    SQLMesh categorizes it by the parents that are new in this plan. Beside one whose change is not breaking, it overlooks one
+    whose breaking change it recorded before, in a plan that failed, or that goes back to an earlier version.
     """
     by_id = {snapshot.snapshot_id: snapshot for snapshot in snapshots}
     for snapshot in filter(_is_filled_by_evaluations, snapshots):
@@ -108,15 +104,18 @@ def _refuse_kept(served: dict[str, Relation], snapshots: list[Any]) -> None:
 
 
 def _is_broken(served: dict[str, Relation], parent: Any) -> bool:
-    """Whether, on the way from prod's version to this one, a model changed in other ways than by additions."""
+    """Whether a change between prod's version of a model and this one was breaking."""
     if not parent.version or _name(parent) not in served or _is_served(served, parent):
         return False
+    from sqlmesh.core.constants import DATA_VERSION_LIMIT
+
     for version in reversed(parent.all_versions):
         if version.version == served[_name(parent)].name.rpartition("__")[2]:
             return False
         if version.change_category is None or version.change_category.name in ("BREAKING", "INDIRECT_BREAKING"):
             return True
-    return True  # prod's version is not among those before it: an earlier one comes back, or another's
+    # Prod's version is not among those before it: an earlier one comes back. Or there were more than SQLMesh keeps.
+    return len(parent.all_versions) < int(DATA_VERSION_LIMIT)
 
 
 def _is_served(served: dict[str, Relation], snapshot: Any) -> bool:
