@@ -101,9 +101,8 @@ def known(error: BaseException) -> RevopsError | None:
     psycopg2 = sys.modules.get("psycopg2")
     if psycopg2 is None:
         return None
-    # What is asked of a lost connection afterwards fails with an InterfaceError or without a code: what lost it says more.
+    # What is asked of a lost connection afterwards fails with an InterfaceError: what lost it says more.
     causes = [cause for cause in _causes(error) if isinstance(cause, psycopg2.OperationalError)]
-    causes.sort(key=lambda cause: not str(cause.pgcode).startswith(LOST))
     for cause in causes or [cause for cause in _causes(error) if isinstance(cause, psycopg2.InterfaceError)]:
         code = getattr(cause, "pgcode", None)
         if code is None or code.startswith(LOST):

@@ -17,7 +17,7 @@ SHOWN = "card_brand::TEXT, /*"
         ("('95186x' || LEFT(card_brand, 0))::INT::TEXT AS card_brand, /*", 1, "integer: \"95186x\""),
         ("no_such_column::TEXT AS card_brand, /*", 1, 'column "no_such_column" does not exist'),
         ("NULLIF(card_brand, card_brand)::TEXT AS card_brand, /*", 1, "audit not_null failed on"),
-        ("PG_TERMINATE_BACKEND(PG_BACKEND_PID())::TEXT AS card_brand, /*", 4, "terminating connection"),
+        ("PG_TERMINATE_BACKEND(PG_BACKEND_PID())::TEXT AS card_brand, /*", 4, "server closed the connection unexpectedly"),
     ],
 )  # fmt: skip
 def test_a_model_that_fails_is_named_with_its_cause(warehouse: Warehouse, query: str, code: int, said: str) -> None:

@@ -115,8 +115,8 @@ def wait_for_its_backends(warehouse: Warehouse) -> None:
 def test_a_period_that_was_declared_otherwise_is_what_the_next_refresh_builds(warehouse: Warehouse) -> None:
     before = warehouse.served()
     warehouse.edit("models/serving/enriched_transactions.sql", "every := quarter", "every := year")
+    warehouse.plan()
     with Reader(warehouse.url) as reader:
-        warehouse.plan()
         warehouse.refresh()
     reader.assert_undisturbed(before)
     labels = "SELECT label FROM ops.materialized_parts JOIN pg_matviews ON part = schemaname || '.' || matviewname"
