@@ -16,6 +16,8 @@ class LogConsole(NoopConsole):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self._failures: list[tuple[str, Exception]] = []
+        self._violations: list[str] = []
+        self._is_promoting = False
         self._audited: list[tuple[str, int, int]] = []
 
     def take_audited(self) -> list[tuple[str, int, int]]:
@@ -24,9 +26,35 @@ class LogConsole(NoopConsole):  # type: ignore[misc]
         return audited
 
     def take_failures(self) -> list[tuple[str, Exception]]:
-        """One line per model that failed since the last call, with the error."""
+        """Each model that failed since the last call, with its error."""
         failures, self._failures = self._failures, []
         return failures
+
+    def take_violations(self) -> list[str]:
+        """Each violation of a lint rule since the last call: file, line, rule and what is wrong."""
+        violations, self._violations = self._violations, []
+        return violations
+
+    def take_is_promoting(self) -> bool:
+        """Whether a plan began to promote since the last call."""
+        is_promoting, self._is_promoting = self._is_promoting, False
+        return is_promoting
+
+    def start_promotion_progress(self, *args: Any, **kwargs: Any) -> None:
+        """Notes that views of the environment are changing from here on."""
+        self._is_promoting = True
+
+    def show_linter_violations(self, violations: Any, model: Any, is_error: bool = False) -> None:
+        """Keeps violations that are errors, for the error that ends the build; passes the others on."""
+        for violation in violations:
+            place = str(getattr(model, "_path", None) or model.name)
+            if violation.violation_range is not None:
+                place += f":{violation.violation_range.start.line + 1}"
+            said = f"{place}: {violation.rule.name}: {' '.join(violation.violation_msg.split())}"
+            if is_error:
+                self._violations.append(said)
+            else:
+                _log.warning("%s", said)
 
     def update_snapshot_evaluation_progress(
         self,
@@ -52,8 +80,7 @@ class LogConsole(NoopConsole):  # type: ignore[misc]
         """Keeps what failed, for the error that ends the build."""
         for error in errors:
             node = getattr(error.node, "snapshot_name", None) or getattr(error.node, "name", error.node)
-            cause = str(error.__cause__ or error).strip().splitlines()
-            self._failures.append((f"{_name(str(node))}: {cause[0] if cause else 'no reason given'}", error))
+            self._failures.append((_name(str(node)), error))
 
     def log_warning(self, short_message: str, long_message: str | None = None, *args: Any, **kwargs: Any) -> None:
         """Passes a warning on."""

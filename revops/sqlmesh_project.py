@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from loaders.errors import CheckFailed
+from loaders.errors import CheckFailed, DatabaseUnavailable
 from revops import failures
 from revops.hooks.catalog import Relation
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # SQLMesh makes millions of small objects that nearly all stay: to look through them for garbage as often as Python does
 # unless told is a third of the time that a plan takes to start. Now and then is enough, and no more memory.
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
+MOST_TOLD = 3
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +37,11 @@ def cli() -> None:
 
 
 def context(settings: Settings, with_tests: bool = False) -> Context:
-    """The project's context, on the selected database; says what it does in log lines."""
+    """The project's context, on the selected database; says what it does in log lines.
+
+    Raises:
+        CheckFailed: a file of the project cannot be read; names it.
+    """
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     # Told to SQLMesh's developers by the libraries it uses; whoever builds can do nothing about it.
     warnings.filterwarnings("ignore", category=FutureWarning, module="sqlmesh")
@@ -56,10 +61,17 @@ def context(settings: Settings, with_tests: bool = False) -> Context:
             return []
 
     set_console(LogConsole())
-    configs = load_configs(None, Config, [settings.root], dotenv_path=settings.empty_dotenv())
-    for path, config in configs.items() if not with_tests else ():
-        configs[path] = config.copy(update={"loader": WithoutTests})
-    return Context(paths=[settings.root], config=configs)
+    file = "config.yaml: "
+    try:
+        configs = load_configs(None, Config, [settings.root], dotenv_path=settings.empty_dotenv())
+        file = ""
+        for path, config in configs.items() if not with_tests else ():
+            configs[path] = config.copy(update={"loader": WithoutTests})
+        return Context(paths=[settings.root], config=configs)
+    except Exception as error:  # of any kind: macros are imported, and YAML is read, on the way
+        raise failures.known(error) or CheckFailed(
+            f"The project cannot be read: {file}{failures.reason(error)}\n  Correct it and run the same command again."
+        ) from error
 
 
 def apply(context: Context, environment: str) -> None:
@@ -77,20 +89,28 @@ def apply(context: Context, environment: str) -> None:
 def _explaining(environment: str, is_restatement: bool) -> Iterator[None]:
     """Turns an error of SQLMesh into one that says which model failed, and why."""
     from sqlmesh.core.console import get_console
-    from sqlmesh.utils.errors import SQLMeshError
 
     console: Any = get_console()
+    console.take_is_promoting()
     try:
         yield
-    except SQLMeshError as error:
+    except Exception as error:  # a promotion passes on the driver's own errors
         failed = console.take_failures()
-        for each in (error, *(failure for _, failure in failed)):
-            if (known := failures.known(each)) is not None:
+        known = failures.known(error)
+        if known is not None:
+            raise known from error
+        for model, failure in failed:
+            known = failures.known(failure)
+            if isinstance(known, DatabaseUnavailable):
+                raise DatabaseUnavailable(f"{model}: {known}") from error
+            if known is not None:
                 raise known from error
-        details = [line for line, _ in failed] or [str(error).strip().splitlines()[0]]
+        details = [f"{model}: {failures.reason(failure)}" for model, failure in failed]
+        details = details or console.take_violations() or [failures.reason(error)]
+        more = f" (and {len(details) - MOST_TOLD} more)" if len(details) > MOST_TOLD else ""
         raise CheckFailed(
-            f"Building {environment} failed: {'; '.join(details)}\n"
-            "  What was served before is served still. Mend it, then: revops build"
+            f"Building {environment} failed: {'; '.join(details[:MOST_TOLD])}{more}\n"
+            f"  {_left(environment, is_restatement, console.take_is_promoting())} Correct it, then: revops build"
         ) from error
 
 
@@ -141,6 +161,15 @@ def evaluate(
         )
         if errors:
             raise errors[0]
+
+
+def _left(environment: str, is_restatement: bool, is_promoting: bool) -> str:
+    """How a plan that failed leaves what is read."""
+    if is_promoting:
+        return f"Some views of {environment} may show new versions already."
+    if is_restatement:
+        return f"Tables of {environment} may hold new rows of the restated days already."
+    return f"The views of {environment} are unchanged."
 
 
 def note_audits(connection: Connection, environment: str) -> None:

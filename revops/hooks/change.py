@@ -22,6 +22,7 @@ from revops.hooks import (
     declarations,
     dependents,
     graph,
+    guards,
     keys,
     materialized_views,
     roles,
@@ -80,6 +81,7 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
 
     Raises:
         LockHeld: another run holds it.
+        CheckFailed: the plan would take something from prod's readers.
     """
     global _begun
     _begun += 1
@@ -90,6 +92,7 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
     _watch_the_end()
     with session.connection.cursor() as cursor:
         schema.create(cursor)
+        guards.check(cursor, adapter, snapshots)
         roles.create(cursor)
         # SQLMesh would fail at the first view that is granted to a role which nobody could make.
         adapter.SUPPORTS_GRANTS = not roles.missing_grantees(cursor, snapshots)

@@ -110,3 +110,17 @@ def wait_for_its_backends(warehouse: Warehouse) -> None:
     )
     while warehouse.query(alive) != [(0,)] and time.monotonic() < deadline:
         time.sleep(0.05)
+
+
+def test_a_period_that_was_declared_otherwise_is_what_the_next_refresh_builds(warehouse: Warehouse) -> None:
+    before = warehouse.served()
+    warehouse.edit("models/serving/enriched_transactions.sql", "every := quarter", "every := year")
+    warehouse.plan()
+    with Reader(warehouse.url) as reader:
+        warehouse.refresh()
+    reader.assert_undisturbed(before)
+    labels = "SELECT label FROM ops.materialized_parts JOIN pg_matviews ON part = schemaname || '.' || matviewname"
+    years = "SELECT DISTINCT date_part('year', transacted_on)::int::text FROM facts.fct_transactions"
+    assert sorted(warehouse.query(labels)) == sorted(warehouse.query(years))
+    assert warehouse.query(PARTS) == [(len(warehouse.query(years)),)]
+    warehouse.assert_sound()
