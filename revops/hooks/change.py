@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
@@ -24,6 +24,7 @@ from revops.hooks import (
     graph,
     guards,
     keys,
+    ledger,
     materialized_views,
     roles,
     schema,
@@ -275,6 +276,7 @@ def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
     """Keeps what prod's models declare and read where `revops verify` and `revops refresh` find it without SQLMesh."""
     tables = _physical(snapshots)
     nodes = {node.model: node for node in graph.nodes_of(snapshots)}
+    _record_kept_tables(cursor, nodes)
     cursor.execute("DELETE FROM ops.declarations")
     for snapshot in snapshots:
         name = f"{snapshot.model.schema_name}.{snapshot.model.view_name}"
@@ -283,6 +285,17 @@ def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
             cursor.execute(
                 "INSERT INTO ops.declarations (model, relation, declared, node) VALUES (%s, %s, %s, %s)",
                 (name, str(tables[name]), declared, json.dumps(asdict(nodes[name]))),
+            )
+
+
+def _record_kept_tables(cursor: Cursor, nodes: Mapping[str, graph.Node]) -> None:
+    """Notes tables that are kept for another query, by a forward-only change: all of their rows are to be made again."""
+    for before in noted_nodes(cursor):
+        now = nodes.get(before.model)
+        if now and now.relation and (now.relation == before.relation) and now.data_hash != before.data_hash:
+            cursor.execute(
+                "INSERT INTO ops.changes (relation, starts_on, ends_before, cause) VALUES (%s, %s, '9999-01-01', 'forward-only')",
+                (graph.definition_of(now.model), ledger.FIRST_DAY),
             )
 
 
