@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from sqlmesh import SQL, macro
 
 UNDATED = "2000-01-01"
+AS_OF_NOW = "1970-01-01"  # when SQLMesh says that it is, where it was not told: `sqlmesh audit`
 
 
 @macro()
@@ -24,14 +25,17 @@ def landed_in_range(evaluator, landed_date: SQL, transacted_at: SQL):
     """
     start, end, execution = (_day(evaluator, name) for name in ("start_ds", "end_ds", "execution_ds"))
     has_undated = str(start) <= UNDATED <= str(end)
-    if has_undated and execution - end <= timedelta(days=1):
+    if has_undated and str(execution) > AS_OF_NOW and execution - end <= timedelta(days=1):
         return "TRUE"
-    first, until = max(str(start), UNDATED), min(end + timedelta(days=1), execution)
+    first, until = max(str(start), UNDATED), end + timedelta(days=1)
     dated = f"""
     (
       {_text_in_range(landed_date, start, end)}
       AND CASE
-        WHEN {transacted_at} >= CAST('{first}' AS TIMESTAMP) AND {transacted_at} < CAST('{until}' AS TIMESTAMP) THEN TRUE
+        WHEN {transacted_at} >= CAST('{first}' AS TIMESTAMP)
+          AND {transacted_at} < CAST('{until}' AS TIMESTAMP)
+          AND {_is_over(evaluator, transacted_at)}
+        THEN TRUE
         ELSE FALSE
       END
     )
@@ -76,8 +80,13 @@ def _is_sound(row_fault):
 
 
 def _is_usable(evaluator, transacted_at):
+    return f"({transacted_at} >= CAST('{UNDATED}' AS TIMESTAMP) AND {_is_over(evaluator, transacted_at)})"
+
+
+def _is_over(evaluator, transacted_at):
     execution = _day(evaluator, "execution_ds")
-    return f"({transacted_at} >= CAST('{UNDATED}' AS TIMESTAMP) AND {transacted_at} < CAST('{execution}' AS TIMESTAMP))"
+    today = "CURRENT_DATE" if str(execution) == AS_OF_NOW else f"'{execution}'"
+    return f"{transacted_at} < CAST({today} AS TIMESTAMP)"
 
 
 def _text_in_range(landed_date, first, last):

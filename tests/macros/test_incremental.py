@@ -101,6 +101,16 @@ def test_all_days_have_all_rows_without_a_look_at_them(connection: Connection) -
         assert expand("@landed_in_range(landed, at)", start_ds="1970-01-01", end_ds=end, execution_ds=NOW) == "TRUE"
 
 
+def test_an_audit_that_is_not_told_when_it_is_takes_it_to_be_now(connection: Connection) -> None:
+    told, untold = (
+        [_in_range(connection, [*UNUSABLE[:-5], "2019-10-01 00:00:00", "2999-01-01 00:00:00"], start, end, now)
+         for start, end in (("1970-01-01", "2010-01-01"), ("2019-10-01", "2019-10-02"), ("1970-01-01", "2999-12-31"))]
+        for now in ("2026-01-01", "1970-01-01")
+    )  # fmt: skip
+    assert told[:2] == untold[:2]
+    assert all(untold[2])
+
+
 def test_days_before_2000_have_none(connection: Connection) -> None:
     """Without dates, SQLMesh audits the first day of 1970, as of that day."""
     texts = [*UNUSABLE, "2019-10-01 00:00:00"]
