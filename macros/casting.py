@@ -118,7 +118,7 @@ def is_plausible(evaluator, amount: SQL):
 @macro()
 def is_plausible_as_written(evaluator, text: SQL):
     """Whether `$999999.99` or the like is plausible by its length alone: so of nearly every row no amount is cast to ask."""
-    return f"LENGTH({text}) <= {len(f'${MOST_DOLLARS}.00') - 1}"
+    return f"OCTET_LENGTH({text}) <= {len(f'${MOST_DOLLARS}.00') - 1}"
 
 
 @macro()

@@ -67,7 +67,8 @@ def _outcome(row: Transaction) -> tuple[Any, ...]:
     minute = int((row.at - datetime(1970, 1, 1)).total_seconds() // 60)
     return (
         row.number, row.at, row.day, row.month, minute, row.client, row.card, row.merchant, row.mcc, row.channel,
-        None if row.state is None else row.place, row.foreign, row.approved, row.bad_card_data, row.cents, row.purchase, row.refund, row.fraud,
+        None if row.state is None else row.place, row.foreign, row.approved, row.bad_card_data, row.cents,
+        row.purchase, row.refund, row.fraud,
     )  # fmt: skip
 
 
