@@ -165,7 +165,7 @@ class Project:
                     query = self.models[name].render_audit_query(audit, this_model=name, **times, **arguments)
                     self._rendered[key] = query.sql(dialect="postgres")
                 is_blocking = audit.blocking and str(arguments.get("blocking", True)).lower() != "false"
-                if is_blocking and run(f"SELECT FROM ({self._rendered[key]}) AS audited LIMIT 1"):
+                if is_blocking and run(f"SELECT 1 FROM ({self._rendered[key]}) AS audited LIMIT 1"):
                     failed.append(key[0])
         return failed
 
