@@ -105,13 +105,13 @@ WITH outcomes AS (
     COALESCE(SUM(fraud_count), 0) AS fraud_count,
     COALESCE(SUM(fraud_loss), 0) AS fraud_loss,
     COALESCE(BOOL_OR(fraud_alert_count > fraud_count OR value_caught > fraud_loss), FALSE) AS has_more_than_all
-  FROM @this_model
+  FROM @whole_model()
   WHERE
     @in_months_of_range(month_start)
     AND measured_name = (
       SELECT
         MIN(measured_name)
-      FROM @this_model
+      FROM @whole_model()
       WHERE
         measured_kind = 'score'
     )

@@ -21,7 +21,7 @@ WITH outcomes AS (
     COALESCE(SUM(labelled_count), 0) AS labelled_count,
     COALESCE(SUM(fraud_count), 0) AS fraud_count,
     COALESCE(SUM(fraud_loss), 0) AS fraud_loss
-  FROM @this_model
+  FROM @whole_model()
   WHERE
     @in_months_of_range(month_start)
 )

@@ -56,7 +56,7 @@ WITH outcomes AS (
     COALESCE(SUM(purchase_cents), 0) AS purchase_cents,
     COALESCE(SUM(refund_cents), 0) AS refund_cents,
     COALESCE(SUM(labelled_count), 0) AS labelled_count
-  FROM @this_model
+  FROM @whole_model()
   WHERE
     @in_months_of_range(month_start)
 )

@@ -52,7 +52,7 @@ WITH outcomes AS (
   SELECT
     COALESCE(SUM(transaction_count), 0) AS transaction_count,
     COALESCE(SUM(purchase_volume), 0) AS purchase_volume
-  FROM @this_model
+  FROM @whole_model()
   WHERE
     @in_months_of_range(month_start)
 )
@@ -89,7 +89,7 @@ WITH facts AS (
       decline_reason = 'Any error'), 0) AS declined_count,
     COALESCE(MAX(declined_count) FILTER(WHERE
       decline_reason <> 'Any error'), 0) AS most_of_one_reason
-  FROM @this_model
+  FROM @whole_model()
   WHERE
     @in_months_of_range(month_start)
 )
@@ -170,4 +170,32 @@ WHERE
   daily.transaction_count IS DISTINCT FROM monthly.transaction_count
   OR daily.purchase_volume IS DISTINCT FROM monthly.purchase_volume
   OR daily.refunds IS DISTINCT FROM monthly.refunds
-  OR daily.estimated_interchange IS DISTINCT FROM monthly.estimated_interchange
+  OR daily.estimated_interchange IS DISTINCT FROM monthly.estimated_interchange;
+
+AUDIT (
+  name errors_are_known,
+  dialect postgres
+);
+
+/* Errors that are none of the published ones: they count as declined, for the reason Other. Somebody should know of them. */
+SELECT
+  month_start,
+  channel,
+  declined_count
+FROM @this_model
+WHERE
+  decline_reason = 'Other' AND declined_count > 0;
+
+AUDIT (
+  name places_are_known,
+  dialect postgres
+);
+
+/* Transactions of which merchant_state is neither a US state nor a country: neither domestic nor foreign. */
+SELECT
+  month_start,
+  place,
+  transaction_count
+FROM @this_model
+WHERE
+  place_kind = 'unknown'

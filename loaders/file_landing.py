@@ -249,13 +249,15 @@ def _touched_days(
     """Return the days on which this landing adds, changes or removes rows, and what a replacement changes, in words."""
     if source.date_column is None:
         return [], f"{earlier.rows_loaded:,} rows go, {tally.rows_loaded:,} come" if earlier is not None else ""
+    # A row that cannot be used may have a date whose text begins with a day, and is no time all the same.
+    undated = {UNDATED_DAY} if tally.undated or tally.unusable else set()
     if earlier is None:
-        return sorted({*tally.dates, *([UNDATED_DAY] if tally.undated else [])}), ""
+        return sorted({*tally.dates, *undated}), ""
     before = postgres.day_profiles(cur, source, earlier.file_id)
     after = postgres.day_profiles(cur, source, file_id)
     touched = {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}
     going, coming = (_rows_of(profiles, touched) for profiles in (before, after))
-    return days_of(touched), f"{going} go, {coming} come"
+    return sorted({*days_of(touched), *undated}), f"{going} go, {coming} come"
 
 
 def _rows_of(profiles: dict[str | None, tuple[int, int]], days: set[str | None]) -> str:

@@ -242,5 +242,5 @@ def _land(cur: cursor, source: Source, landed: LandedFile, rows: Sequence[_Corre
     tally = Tally()
     tally.add(chunk)
     manifest.replayed(cur, landed.file_id, tally, [row.line_number for row in rows], source.amount_column is not None)
-    days = days_of([*chunk.days, *([None] if chunk.undated else [])]) if source.date_column else []
+    days = days_of([*chunk.days, *([None] if chunk.undated or chunk.unusable else [])]) if source.date_column else []
     manifest.touch_days(cur, source.relation, landed.file_id, days, "replayed")

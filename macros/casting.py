@@ -11,6 +11,18 @@ from __future__ import annotations
 
 from sqlmesh import SQL, macro
 
+MOST_DOLLARS = 1000000
+KNOWN_ERRORS = (
+    "Bad Card Number",
+    "Bad CVV",
+    "Bad Expiration",
+    "Bad PIN",
+    "Bad Zipcode",
+    "Insufficient Balance",
+    "Technical Glitch",
+)
+NO_ERROR = ("", "nan", "na", "n/a", "<na>", "nat", "none", "null", "nil", "no", "no error", "no errors", "-")
+
 
 def try_cast(evaluator, text, data_type, is_written_so=None):
     """The SQL of a cast that gives NULL instead of an error. All is SQL; `is_written_so` is true where the cast cannot fail."""
@@ -31,11 +43,15 @@ def _either(known, asked):
 
 @macro()
 def cast_or_null(evaluator, text: SQL, data_type: str, is_regular: SQL = None):
-    """The text as the type, NULL where it does not cast; a whole number is digits, and nothing that only a server reads so."""
+    """The text as the type, NULL where it does not cast; a whole number is digits, and nothing that only a server reads so.
+
+    A negative number is written in one way only, without leading zeros, and 0 without a sign: the loaders, which look for
+    rows with the same key, compare what has a sign as text.
+    """
     value = try_cast(evaluator, text, data_type, is_regular)
     if data_type.lower() not in ("int", "bigint"):
         return value
-    is_one = f"{has_only(text, '')} OR {has_only(text, '-')}"
+    is_one = f"{has_only(text, '')} OR ({has_only(text, '-')} AND NOT {text} LIKE '-0%')"
     return f"CASE WHEN {_either(is_regular, is_one)} THEN {value} END"
 
 
@@ -53,8 +69,29 @@ def moment(evaluator, text: SQL, is_regular: SQL = None):
 @macro()
 def blank_to_null(evaluator, text: SQL, is_regular: SQL = None):
     """The text without the blanks around it; NULL where nothing is left."""
+    return _without_blanks(text, is_regular)
+
+
+def _without_blanks(text, is_regular):
     bare = f"NULLIF(TRIM({text}), '')"
     return bare if is_regular is None else f"CASE WHEN {is_regular} THEN {text} ELSE {bare} END"
+
+
+@macro()
+def error_text(evaluator, text: SQL, is_regular: SQL = None):
+    """What went wrong, NULL for nothing: for no text, and for the words that other programs write where there is none."""
+    words = ", ".join(f"'{word}'" for word in NO_ERROR)
+    is_none = f"LOWER(TRIM({text})) IN ({words})"
+    return f"CASE WHEN {text} IS NULL OR {is_none} THEN NULL ELSE {_without_blanks(text, is_regular)} END"
+
+
+@macro()
+def has_other_error(evaluator, errors: SQL):
+    """Whether anything went wrong that is none of the published errors, alone or beside them."""
+    rest = errors
+    for error in KNOWN_ERRORS:
+        rest = f"REPLACE({rest}, '{error}', '')"
+    return f"COALESCE(TRANSLATE({rest}, ', ', '') <> '', FALSE)"
 
 
 @macro()
@@ -67,6 +104,21 @@ def dollars(evaluator, text: SQL, is_regular: SQL = None):
     amount = try_cast(evaluator, f"SUBSTRING({text}, 2)", "DECIMAL(12, 2)", is_regular)
     is_one = f"{text} LIKE '$%_.__' AND NOT {text} LIKE '$-.%' AND TRANSLATE({text}, '0123456789', '') IN ('$.', '$-.')"
     return f"CASE WHEN {_either(is_regular, is_one)} THEN {amount} END"
+
+
+@macro()
+def is_plausible(evaluator, amount: SQL):
+    """Whether an amount is of a card transaction: at most $1,000,000 either way, 150 times the largest published one.
+
+    The limit keeps sums in range: a million dollars are 10^8 cents, of which BIGINT holds the sum of 9 * 10^10 rows.
+    """
+    return f"{amount} BETWEEN -{MOST_DOLLARS} AND {MOST_DOLLARS}"
+
+
+@macro()
+def is_plausible_as_written(evaluator, text: SQL):
+    """Whether `$999999.99` or the like is plausible by its length alone: so of nearly every row no amount is cast to ask."""
+    return f"OCTET_LENGTH({text}) <= {len(f'${MOST_DOLLARS}.00') - 1}"
 
 
 @macro()

@@ -13,8 +13,13 @@ from macros.casting import has_only, try_cast
 
 @macro()
 def coarse_degrees(evaluator, text: SQL):
-    """`38.6487` as 38.6: degrees to one decimal, about 11 km; NULL for anything that is not a number of degrees."""
-    return f"CAST(ROUND({try_cast(evaluator, text, 'DECIMAL(9, 6)')}, 1) AS DECIMAL(4, 1))"
+    """`38.6487` as 38.6: degrees to one decimal, about 11 km; NULL for anything that is not a number of degrees.
+
+    Degrees beyond 180 are none: they may not fit, once rounded.
+    """
+    degrees = try_cast(evaluator, text, "DECIMAL(9, 6)")
+    is_one = f"TRANSLATE({text}, '0123456789', '') IN ('', '-', '.', '-.') AND {degrees} BETWEEN -180 AND 180"
+    return f"CASE WHEN {is_one} THEN CAST(ROUND({degrees}, 1) AS DECIMAL(4, 1)) END"
 
 
 @macro()

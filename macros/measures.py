@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from sqlglot import exp
 from sqlmesh import SQL, macro
 
 _WIDEST = "DECIMAL(30, 8)"
+_EXACT_IN_FLOATS = 9 * 10**15
 
 
 @macro()
@@ -25,6 +27,16 @@ def dollars_of(evaluator, cents: SQL):
 
 
 @macro()
+def interchange_of(evaluator, cents: SQL, count: SQL, rate_bp: SQL, fixed_fee: SQL):
+    """The estimated interchange of `count` purchases of together so many cents, in US dollars; 0 where no rate is known.
+
+    Exact: cents by hundredths of a basis point have eight decimals. Nothing is rounded, and nothing divided, so that a month
+    has the same sum however it is cut.
+    """
+    return f"COALESCE({cents} * {rate_bp} * 0.000001 + {count} * {fixed_fee}, 0)"
+
+
+@macro()
 def basis_points(evaluator, part: SQL, whole: SQL):
     """The part of the whole in basis points, to two decimals; NULL where the whole is 0."""
     return f"CAST(10000 * CAST(COALESCE({part}, 0) AS {_WIDEST}) / NULLIF({whole}, 0) AS DECIMAL(18, 2))"
@@ -37,9 +49,34 @@ def average_of(evaluator, total: SQL, count: SQL):
 
 
 @macro()
+def z_score(evaluator, value: SQL, count: SQL, total: SQL, squares: SQL):
+    """Standard deviations of whole cents from the mean of `count` others; NULL where these are all alike.
+
+    `total` is their sum and `squares` the sum of their squares, which PostgreSQL sums as NUMERIC: of plausible amounts, up to
+    10^8 cents, BIGINT would hold the squares of 922. Floats hold whole numbers up to 2^53 exactly; of larger ones, the small
+    difference of two products would be noise, so that it is taken of decimals. The score is at most 10^8 * SQRT(count).
+    """
+    n, whole, total_squares = (
+        f"CAST({column} AS DOUBLE PRECISION)"
+        for column in (count, f"CAST({total} AS BIGINT)", f"CAST({squares} AS BIGINT)")
+    )
+    exact = f"CASE WHEN {squares} <= {_EXACT_IN_FLOATS} THEN {n} * {total_squares} <= {_EXACT_IN_FLOATS} ELSE FALSE END"
+    spread = f"""
+    CASE WHEN {exact} THEN {n} * {total_squares} - {whole} * {whole}
+    ELSE CAST({count} * CAST({squares} AS DECIMAL(38, 0))
+      - CAST({total} AS DECIMAL(38, 0)) * CAST({total} AS DECIMAL(38, 0)) AS DOUBLE PRECISION)
+    END
+    """
+    return f"({value} * {n} - {whole}) / SQRT(NULLIF({spread}, 0) * {n} / ({n} - 1))"
+
+
+@macro()
 def growth_percent(evaluator, now: SQL, before: SQL):
-    """Growth in percent to two decimals; NULL where there was nothing before."""
-    return f"CAST(100 * CAST({now} - {before} AS {_WIDEST}) / NULLIF({before}, 0) AS DECIMAL(18, 2))"
+    """Growth in percent to two decimals; NULL where there was nothing before.
+
+    Wider than the dollars that it is of: after a month of one cent it has four digits more than they.
+    """
+    return f"CAST(100 * CAST({now} - {before} AS {_WIDEST}) / NULLIF({before}, 0) AS DECIMAL(24, 2))"
 
 
 @macro()
@@ -63,6 +100,16 @@ def in_months_of_range(evaluator, day: SQL):
     end = _day(evaluator, "end_ds")
     last = date(end.year + end.month // 12, end.month % 12 + 1, 1) - timedelta(days=1)
     return f"{day} BETWEEN CAST('{first}' AS DATE) AND CAST('{last}' AS DATE)"
+
+
+@macro()
+def whole_model(evaluator):
+    """In an audit, the table of the audited model with all its rows.
+
+    @this_model has those of the audited range only, and so not the row of a month that began before it.
+    """
+    audited = evaluator.locals["this_model"]
+    return audited.unnest().args["from_"].this.copy() if isinstance(audited, exp.Subquery) else audited
 
 
 def _day(evaluator, name):

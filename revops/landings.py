@@ -31,10 +31,9 @@ SELECT coalesce(sum(rows_loaded) FILTER (WHERE file_id IN (
 FROM ops.load_files AS f WHERE relation = %s
 """
 
-# Rows without a usable day of their own, now or when last built.
+# Rows without a usable day, which may have gone with their file: its days are those of its text.
 _UNDATED = """
-SELECT EXISTS (SELECT FROM ops.load_files WHERE relation = 'transactions' AND undated_rows > 0)
-    OR EXISTS (SELECT FROM quality.quarantined_transactions WHERE quarantined_on = %s)
+SELECT EXISTS (SELECT FROM quality.quarantined_transactions WHERE quarantined_on = %s)
 """
 
 _OVER_NOW = """

@@ -3,12 +3,17 @@ WITH typed AS (
   SELECT
     CASE
       WHEN TRANSLATE(landed.id, '0123456789', '') = ''
-      OR TRANSLATE(landed.id, '0123456789', '') = '-'
+      OR (
+        TRANSLATE(landed.id, '0123456789', '') = '-' AND NOT landed.id LIKE '-0%'
+      )
       THEN CASE WHEN PG_INPUT_IS_VALID(landed.id, 'int') THEN CAST(landed.id AS INT) END
     END AS card_id,
     CASE
       WHEN TRANSLATE(landed.client_id, '0123456789', '') = ''
-      OR TRANSLATE(landed.client_id, '0123456789', '') = '-'
+      OR (
+        TRANSLATE(landed.client_id, '0123456789', '') = '-'
+        AND NOT landed.client_id LIKE '-0%'
+      )
       THEN CASE
         WHEN PG_INPUT_IS_VALID(landed.client_id, 'int')
         THEN CAST(landed.client_id AS INT)
@@ -42,7 +47,10 @@ WITH typed AS (
     CASE UPPER(TRIM(landed.has_chip)) WHEN 'YES' THEN TRUE WHEN 'NO' THEN FALSE END AS has_chip,
     CASE
       WHEN TRANSLATE(landed.num_cards_issued, '0123456789', '') = ''
-      OR TRANSLATE(landed.num_cards_issued, '0123456789', '') = '-'
+      OR (
+        TRANSLATE(landed.num_cards_issued, '0123456789', '') = '-'
+        AND NOT landed.num_cards_issued LIKE '-0%'
+      )
       THEN CASE
         WHEN PG_INPUT_IS_VALID(landed.num_cards_issued, 'int')
         THEN CAST(landed.num_cards_issued AS INT)
@@ -79,7 +87,10 @@ WITH typed AS (
     END AS opened_in,
     CASE
       WHEN TRANSLATE(landed.year_pin_last_changed, '0123456789', '') = ''
-      OR TRANSLATE(landed.year_pin_last_changed, '0123456789', '') = '-'
+      OR (
+        TRANSLATE(landed.year_pin_last_changed, '0123456789', '') = '-'
+        AND NOT landed.year_pin_last_changed LIKE '-0%'
+      )
       THEN CASE
         WHEN PG_INPUT_IS_VALID(landed.year_pin_last_changed, 'int')
         THEN CAST(landed.year_pin_last_changed AS INT)
@@ -106,6 +117,10 @@ SELECT
     THEN 'client_id is not a whole number'
     WHEN opened_in IS NULL OR expires_in IS NULL
     THEN 'expires or acct_open_date is not MM/YYYY'
+    WHEN expires_in < opened_in
+    THEN 'the card expires before it was opened'
+    WHEN card_brand IS NULL OR card_type IS NULL
+    THEN 'card_brand or card_type is empty'
     WHEN has_chip IS NULL OR is_on_dark_web IS NULL
     THEN 'has_chip or card_on_dark_web is neither yes nor no'
     WHEN credit_limit IS NULL

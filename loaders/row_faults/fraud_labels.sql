@@ -6,7 +6,10 @@ WITH typed AS (
         landed._is_regular
         OR (
           TRANSLATE(landed.transaction_id, '0123456789', '') = ''
-          OR TRANSLATE(landed.transaction_id, '0123456789', '') = '-'
+          OR (
+            TRANSLATE(landed.transaction_id, '0123456789', '') = '-'
+            AND NOT landed.transaction_id LIKE '-0%'
+          )
         )
       )
       THEN CASE

@@ -3,7 +3,9 @@ WITH typed AS (
   SELECT
     CASE
       WHEN TRANSLATE(landed.mcc, '0123456789', '') = ''
-      OR TRANSLATE(landed.mcc, '0123456789', '') = '-'
+      OR (
+        TRANSLATE(landed.mcc, '0123456789', '') = '-' AND NOT landed.mcc LIKE '-0%'
+      )
       THEN CASE WHEN PG_INPUT_IS_VALID(landed.mcc, 'int') THEN CAST(landed.mcc AS INT) END
     END AS mcc,
     NULLIF(TRIM(landed.description), '') AS mcc_description,

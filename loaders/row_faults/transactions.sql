@@ -6,7 +6,9 @@ WITH typed AS (
         landed._is_regular
         OR (
           TRANSLATE(landed.id, '0123456789', '') = ''
-          OR TRANSLATE(landed.id, '0123456789', '') = '-'
+          OR (
+            TRANSLATE(landed.id, '0123456789', '') = '-' AND NOT landed.id LIKE '-0%'
+          )
         )
       )
       THEN CASE
@@ -42,7 +44,10 @@ WITH typed AS (
         landed._is_regular
         OR (
           TRANSLATE(landed.client_id, '0123456789', '') = ''
-          OR TRANSLATE(landed.client_id, '0123456789', '') = '-'
+          OR (
+            TRANSLATE(landed.client_id, '0123456789', '') = '-'
+            AND NOT landed.client_id LIKE '-0%'
+          )
         )
       )
       THEN CASE
@@ -59,7 +64,10 @@ WITH typed AS (
         landed._is_regular
         OR (
           TRANSLATE(landed.card_id, '0123456789', '') = ''
-          OR TRANSLATE(landed.card_id, '0123456789', '') = '-'
+          OR (
+            TRANSLATE(landed.card_id, '0123456789', '') = '-'
+            AND NOT landed.card_id LIKE '-0%'
+          )
         )
       )
       THEN CASE
@@ -76,7 +84,10 @@ WITH typed AS (
         landed._is_regular
         OR (
           TRANSLATE(landed.merchant_id, '0123456789', '') = ''
-          OR TRANSLATE(landed.merchant_id, '0123456789', '') = '-'
+          OR (
+            TRANSLATE(landed.merchant_id, '0123456789', '') = '-'
+            AND NOT landed.merchant_id LIKE '-0%'
+          )
         )
       )
       THEN CASE
@@ -93,7 +104,9 @@ WITH typed AS (
         landed._is_regular
         OR (
           TRANSLATE(landed.mcc, '0123456789', '') = ''
-          OR TRANSLATE(landed.mcc, '0123456789', '') = '-'
+          OR (
+            TRANSLATE(landed.mcc, '0123456789', '') = '-' AND NOT landed.mcc LIKE '-0%'
+          )
         )
       )
       THEN CASE
@@ -161,9 +174,28 @@ WITH typed AS (
       THEN LPAD(SPLIT_PART(SPLIT_PART(TRIM(landed.zip), '.', 1), '-', 1), 5, '0')
     END AS zip,
     CASE
-      WHEN landed._is_regular
-      THEN landed.errors
-      ELSE NULLIF(TRIM(landed.errors), '')
+      WHEN landed.errors IS NULL
+      OR LOWER(TRIM(landed.errors)) IN (
+        '',
+        'nan',
+        'na',
+        'n/a',
+        '<na>',
+        'nat',
+        'none',
+        'null',
+        'nil',
+        'no',
+        'no error',
+        'no errors',
+        '-'
+      )
+      THEN NULL
+      ELSE CASE
+        WHEN landed._is_regular
+        THEN landed.errors
+        ELSE NULLIF(TRIM(landed.errors), '')
+      END
     END AS errors,
     landed.id AS landed_id,
     landed.date AS landed_date,
@@ -187,7 +219,7 @@ WITH typed AS (
 SELECT
   COALESCE(CAST(transaction_id AS TEXT), written_key) AS key,
   CAST(CASE
-    WHEN _is_regular
+    WHEN _is_regular AND OCTET_LENGTH(landed_amount) <= 10
     THEN NULL
     WHEN transaction_id IS NULL
     THEN 'id is not a whole number'
@@ -205,6 +237,8 @@ SELECT
     THEN 'mcc is not a whole number'
     WHEN amount IS NULL
     THEN 'amount is not written like $-77.00'
+    WHEN NOT amount BETWEEN -1000000 AND 1000000
+    THEN 'amount is beyond what is plausible'
     WHEN channel IS NULL
     THEN 'use_chip is none of the three known'
     WHEN zip IS NULL AND landed_zip <> ''

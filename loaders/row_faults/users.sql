@@ -3,7 +3,9 @@ WITH typed AS (
   SELECT
     CASE
       WHEN TRANSLATE(landed.id, '0123456789', '') = ''
-      OR TRANSLATE(landed.id, '0123456789', '') = '-'
+      OR (
+        TRANSLATE(landed.id, '0123456789', '') = '-' AND NOT landed.id LIKE '-0%'
+      )
       THEN CASE WHEN PG_INPUT_IS_VALID(landed.id, 'int') THEN CAST(landed.id AS INT) END
     END AS client_id,
     NULLIF(TRIM(landed.gender), '') AS gender,
@@ -19,7 +21,10 @@ WITH typed AS (
     END AS birth_year,
     CASE
       WHEN TRANSLATE(landed.current_age, '0123456789', '') = ''
-      OR TRANSLATE(landed.current_age, '0123456789', '') = '-'
+      OR (
+        TRANSLATE(landed.current_age, '0123456789', '') = '-'
+        AND NOT landed.current_age LIKE '-0%'
+      )
       THEN CASE
         WHEN PG_INPUT_IS_VALID(landed.current_age, 'int')
         THEN CAST(landed.current_age AS INT)
@@ -27,26 +32,43 @@ WITH typed AS (
     END AS current_age,
     CASE
       WHEN TRANSLATE(landed.retirement_age, '0123456789', '') = ''
-      OR TRANSLATE(landed.retirement_age, '0123456789', '') = '-'
+      OR (
+        TRANSLATE(landed.retirement_age, '0123456789', '') = '-'
+        AND NOT landed.retirement_age LIKE '-0%'
+      )
       THEN CASE
         WHEN PG_INPUT_IS_VALID(landed.retirement_age, 'int')
         THEN CAST(landed.retirement_age AS INT)
       END
     END AS retirement_age,
-    CAST(ROUND(
-      CASE
+    CASE
+      WHEN TRANSLATE(landed.latitude, '0123456789', '') IN ('', '-', '.', '-.')
+      AND CASE
         WHEN PG_INPUT_IS_VALID(landed.latitude, 'DECIMAL(9, 6)')
         THEN CAST(landed.latitude AS DECIMAL(9, 6))
-      END,
-      1
-    ) AS DECIMAL(4, 1)) AS latitude,
-    CAST(ROUND(
-      CASE
+      END BETWEEN -180 AND 180
+      THEN CAST(ROUND(
+        CASE
+          WHEN PG_INPUT_IS_VALID(landed.latitude, 'DECIMAL(9, 6)')
+          THEN CAST(landed.latitude AS DECIMAL(9, 6))
+        END,
+        1
+      ) AS DECIMAL(4, 1))
+    END AS latitude,
+    CASE
+      WHEN TRANSLATE(landed.longitude, '0123456789', '') IN ('', '-', '.', '-.')
+      AND CASE
         WHEN PG_INPUT_IS_VALID(landed.longitude, 'DECIMAL(9, 6)')
         THEN CAST(landed.longitude AS DECIMAL(9, 6))
-      END,
-      1
-    ) AS DECIMAL(4, 1)) AS longitude,
+      END BETWEEN -180 AND 180
+      THEN CAST(ROUND(
+        CASE
+          WHEN PG_INPUT_IS_VALID(landed.longitude, 'DECIMAL(9, 6)')
+          THEN CAST(landed.longitude AS DECIMAL(9, 6))
+        END,
+        1
+      ) AS DECIMAL(4, 1))
+    END AS longitude,
     CASE
       WHEN landed.per_capita_income LIKE '$%'
       AND TRANSLATE(landed.per_capita_income, '0123456789', '') IN ('$', '$-')
@@ -73,7 +95,10 @@ WITH typed AS (
     END AS total_debt,
     CASE
       WHEN TRANSLATE(landed.credit_score, '0123456789', '') = ''
-      OR TRANSLATE(landed.credit_score, '0123456789', '') = '-'
+      OR (
+        TRANSLATE(landed.credit_score, '0123456789', '') = '-'
+        AND NOT landed.credit_score LIKE '-0%'
+      )
       THEN CASE
         WHEN PG_INPUT_IS_VALID(landed.credit_score, 'int')
         THEN CAST(landed.credit_score AS INT)
@@ -81,7 +106,10 @@ WITH typed AS (
     END AS credit_score,
     CASE
       WHEN TRANSLATE(landed.num_credit_cards, '0123456789', '') = ''
-      OR TRANSLATE(landed.num_credit_cards, '0123456789', '') = '-'
+      OR (
+        TRANSLATE(landed.num_credit_cards, '0123456789', '') = '-'
+        AND NOT landed.num_credit_cards LIKE '-0%'
+      )
       THEN CASE
         WHEN PG_INPUT_IS_VALID(landed.num_credit_cards, 'int')
         THEN CAST(landed.num_credit_cards AS INT)
@@ -100,17 +128,20 @@ SELECT
     THEN 'id is not a whole number'
     WHEN birth_year IS NULL
     THEN 'birth_year is not a year'
-    WHEN latitude IS NULL
-    OR longitude IS NULL
-    OR NOT latitude BETWEEN -90 AND 90
-    OR NOT longitude BETWEEN -180 AND 180
+    WHEN NOT birth_year BETWEEN 1900 AND 2020
+    THEN 'birth_year is not of 1900 to 2020'
+    WHEN latitude IS NULL OR longitude IS NULL OR NOT latitude BETWEEN -90 AND 90
     THEN 'latitude or longitude is not a number of degrees'
     WHEN per_capita_income IS NULL OR yearly_income IS NULL OR total_debt IS NULL
     THEN 'an income or debt is not written like $24295'
     WHEN current_age IS NULL OR retirement_age IS NULL OR credit_score IS NULL
     THEN 'an age or the credit score is not a whole number'
+    WHEN NOT credit_score BETWEEN 300 AND 850
+    THEN 'credit_score is not of 300 to 850'
     WHEN num_credit_cards IS NULL
     THEN 'num_credit_cards is not a whole number'
+    WHEN gender IS NULL
+    THEN 'gender is empty'
   END AS TEXT) AS row_fault,
   _file_id,
   _line_number

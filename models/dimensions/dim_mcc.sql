@@ -14,7 +14,7 @@ MODEL (
     unique_values(columns := (
       mcc
     )),
-    mcc_descriptions_are_distinct,
+    mcc_descriptions_are_distinct(blocking := FALSE),
     no_card_numbers(columns := (
       mcc_description
     ))

@@ -22,7 +22,7 @@ MODEL (
 SELECT
   month_start::DATE, /* First day of the month */
   card_id::INT, /* The card */
-  MIN(client_id)::INT AS client_id, /* Its holder */
+  MIN(client_id)::INT AS client_id, /* Its holder: the client of all its transactions */
   COUNT(*)::BIGINT AS transaction_count, /* All transactions, declined ones too */
   COUNT(*) FILTER(WHERE
     is_approved)::BIGINT AS approved_count, /* Without any error */

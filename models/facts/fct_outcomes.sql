@@ -33,7 +33,11 @@ SELECT
   facts.merchant_id::INT, /* The merchant */
   facts.mcc::INT, /* Merchant category code */
   facts.channel::TEXT, /* swipe, chip or online */
-  facts.merchant_state::TEXT, /* US state code, or a country; NULL where there is no place */
+  CASE
+    WHEN facts.merchant_country IS NULL AND NOT facts.merchant_state IS NULL
+    THEN 'UNKNOWN'
+    ELSE facts.merchant_state
+  END::TEXT AS merchant_state, /* US state code, or a country; UNKNOWN where it is published as neither; NULL where there is no place */
   (
     COALESCE(facts.merchant_country, 'United States') <> 'United States'
   )::BOOLEAN AS is_foreign, /* Whether merchant_state is a country */

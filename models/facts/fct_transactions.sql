@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column transacted_at
   ),
-  description 'One row per sound transaction: typed, of a client, card and MCC that exist. A row with any error was declined and moved no money.',
+  description 'One row per sound transaction: typed, of a client, a card of that client, and an MCC that exist. A row with any error was declined and moved no money.',
   grain transaction_id,
   references (client_id, card_id, mcc, merchant_id),
   tags (
@@ -28,6 +28,17 @@ MODEL (
   )
 );
 
+WITH places AS (
+  SELECT
+    state_code AS place,
+    'United States' AS country_name
+  FROM seeds.us_states
+  UNION ALL
+  SELECT
+    country_name AS place,
+    country_name
+  FROM seeds.countries
+)
 SELECT
   staged.transaction_id::BIGINT, /* The transaction, as the issuer numbers it */
   staged.transacted_at::TIMESTAMP, /* Local time of the purchase, in whole minutes; no time zone is known */
@@ -39,12 +50,8 @@ SELECT
   staged.amount::DECIMAL(12, 2), /* US dollars, refunds negative */
   staged.channel::TEXT, /* swipe, chip or online */
   staged.merchant_city::TEXT, /* City, or ONLINE */
-  staged.merchant_state::TEXT, /* US state code, or a country; NULL online */
-  CASE
-    WHEN NOT states.state_code IS NULL
-    THEN 'United States'
-    ELSE staged.merchant_state
-  END::TEXT AS merchant_country, /* Country of the merchant; NULL online */
+  staged.merchant_state::TEXT, /* US state code, or a country, as published; NULL online */
+  places.country_name::TEXT AS merchant_country, /* Country of the merchant; NULL online, and where merchant_state is neither a state nor a country: unknown, and never abroad */
   staged.zip::TEXT, /* Five digits, leading zeros restored; NULL online and abroad */
   staged.errors::TEXT, /* What went wrong, comma-joined; NULL for none */
   COALESCE(staged.errors LIKE '%Bad Card Number%', FALSE)::BOOLEAN AS has_bad_card_number, /* Declined: card number wrong */
@@ -64,14 +71,13 @@ FROM staging.stg_transactions AS staged
 JOIN dimensions.dim_users AS clients
   ON clients.client_id = staged.client_id
 JOIN dimensions.dim_cards AS cards
-  ON cards.card_id = staged.card_id
+  ON cards.card_id = staged.card_id AND cards.client_id = staged.client_id
 JOIN dimensions.dim_mcc AS categories
   ON categories.mcc = staged.mcc
-LEFT JOIN seeds.us_states AS states
-  ON states.state_code = staged.merchant_state
+LEFT JOIN places
+  ON places.place = staged.merchant_state
 WHERE
-  @is_sound(staged.row_fault)
-  AND staged.landed_date BETWEEN @start_ds AND CONCAT(@end_ds, ' 24') /* The text of a sound row sorts like its time: so PostgreSQL reads the touched days only, knows how many rows they have, and casts no row twice */;
+  @sound_in_range(staged.row_fault, staged.landed_date) /* By the text, which PostgreSQL has statistics and an index of: only touched days are read, and no row is cast twice */;
 
 @primary_key(transaction_id);
 

@@ -75,10 +75,10 @@ WITH category_days AS (
     card_id,
     merchant_id,
     mcc,
-    merchant_state,
     channel,
     is_foreign,
-    channel <> 'online' AND NOT merchant_state IS NULL AS is_card_present,
+    CASE WHEN channel <> 'online' THEN merchant_state END AS place, /* Of the card: online it is nowhere, whatever state the merchant names */
+    COALESCE(channel <> 'online' AND merchant_state <> 'UNKNOWN', FALSE) AS is_card_present,
     has_bad_card_data,
     is_approved,
     amount_cents,
@@ -96,7 +96,7 @@ WITH category_days AS (
     card_id,
     merchant_id,
     mcc,
-    merchant_state,
+    place,
     channel,
     is_foreign,
     is_card_present,
@@ -123,7 +123,7 @@ WITH category_days AS (
     card_id,
     merchant_id,
     mcc,
-    merchant_state,
+    place,
     channel,
     is_foreign,
     is_card_present,
@@ -192,7 +192,7 @@ WITH category_days AS (
     ORDER BY minute_number
     RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
   ), before_in_place AS (
-    PARTITION BY card_id, merchant_state
+    PARTITION BY card_id, place
     ORDER BY minute_number
     RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
   )
@@ -205,7 +205,7 @@ WITH category_days AS (
     card_id,
     merchant_id,
     mcc,
-    merchant_state,
+    place,
     channel,
     is_foreign,
     is_card_present,
@@ -228,9 +228,8 @@ WITH category_days AS (
     card_declines_24h,
     card_small_purchases_1h,
     card_purchases_90d,
-    card_purchases_90d::DOUBLE PRECISION AS purchases,
-    card_cents_90d::BIGINT::DOUBLE PRECISION AS cents,
-    card_squares_90d::BIGINT::DOUBLE PRECISION AS squares,
+    card_cents_90d,
+    card_squares_90d,
     CASE WHEN previous_minute >= minute_number - 129600 THEN previous_minute END AS previous_minute,
     CASE
       WHEN is_card_present AND presence_minute >= minute_number - 129600
@@ -268,17 +267,13 @@ SELECT
   known.card_purchases_90d::BIGINT, /* Approved purchases of the card in the last 90 days, on which amount_z_score_90d rests */
   CASE
     WHEN known.card_purchases_90d >= 5
-    AND known.purchases * known.squares > known.cents * known.cents
-    THEN (
-      known.amount_cents * known.purchases - known.cents
-    ) / SQRT(
-      (
-        known.purchases * known.squares - known.cents * known.cents
-      ) * known.purchases / (
-        known.purchases - 1
-      )
+    THEN @z_score(
+      known.amount_cents,
+      known.card_purchases_90d,
+      known.card_cents_90d,
+      known.card_squares_90d
     )
-  END::DECIMAL(12, 2) AS amount_z_score_90d, /* Standard deviations of the amount from the mean of these; NULL below five of them or where all are alike */
+  END::DECIMAL(18, 2) AS amount_z_score_90d, /* Standard deviations of the amount from the mean of these; NULL below five of them or where all are alike */
   (
     known.minute_number - known.previous_minute
   )::INT AS minutes_since_previous, /* Since the card was last used; NULL where not in the last 90 days */
@@ -293,12 +288,12 @@ SELECT
   )::BOOLEAN AS is_new_mcc_90d, /* Whether the card was not at any merchant of this category in the last 90 days */
   (
     known.place_minute < known.minute_number - 129600
-  )::BOOLEAN AS is_new_place_90d, /* Whether the card was not in this state or country (or online) in the last 90 days */
-  COALESCE(known.place_minute < known.presence_minute, FALSE)::BOOLEAN AS has_place_changed, /* Card present: whether the card was last present in another state or country */
+  )::BOOLEAN AS is_new_place_90d, /* Whether the card was not used in this state or country in the last 90 days; online is one place, UNKNOWN another */
+  COALESCE(known.place_minute < known.presence_minute, FALSE)::BOOLEAN AS has_place_changed, /* Card present: whether the card was last present in another state or country; use online is passed over */
   COALESCE(
     CASE WHEN known.is_foreign THEN known.place_minute ELSE known.domestic_minute END < known.presence_minute,
     FALSE
-  )::BOOLEAN AS has_country_changed, /* Card present: whether the card was last present in another country */
+  )::BOOLEAN AS has_country_changed, /* Card present: whether the card was last present in another country; use online is passed over */
   (
     known.minute_number - known.presence_minute
   )::INT AS minutes_since_presence, /* Card present: since it was last present; few where has_place_changed is an impossible journey; NULL where not in the last 90 days */

@@ -4,7 +4,6 @@ MODEL (
   description 'One row per landed user, card, category or label that is in no dimension or fact, with the reason. For transactions see quarantined_transactions.',
   grain (relation, _file_id, _line_number),
   depends_on (
-    dimensions.dim_users,
     dimensions.dim_cards,
     dimensions.dim_mcc,
     raw.users,
@@ -42,11 +41,18 @@ WITH landed_labels AS (
   UNION ALL
   SELECT
     'cards' AS relation,
-    card_id AS record_id,
-    row_fault AS reason,
-    _file_id,
-    _line_number
-  FROM staging.stg_cards
+    cards.card_id AS record_id,
+    CASE
+      WHEN NOT cards.row_fault IS NULL
+      THEN cards.row_fault
+      WHEN clients.client_id IS NULL
+      THEN 'client_id is of no known user'
+    END AS reason,
+    cards._file_id,
+    cards._line_number
+  FROM staging.stg_cards AS cards
+  LEFT JOIN dimensions.dim_users AS clients
+    ON clients.client_id = cards.client_id
   UNION ALL
   SELECT
     'mcc_codes' AS relation,

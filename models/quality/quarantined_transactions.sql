@@ -56,15 +56,12 @@ WITH landed_in_range AS (
       THEN 'client_id is of no known user'
       WHEN cards.card_id IS NULL
       THEN 'card_id is of no known card'
+      WHEN cards.client_id <> staged.client_id
+      THEN 'card_id is not a card of client_id'
       WHEN categories.mcc IS NULL
       THEN 'mcc is of no known category'
     END AS reason,
-    CASE
-      WHEN staged.transacted_at >= '2000-01-01'::TIMESTAMP
-      AND staged.transacted_at < @execution_ds::TIMESTAMP
-      THEN staged.transacted_on
-      ELSE '2000-01-01'::DATE
-    END AS quarantined_on,
+    @accounted_on(staged.transacted_at) AS quarantined_on,
     staged.amount,
     staged.landed_id,
     staged.landed_date,

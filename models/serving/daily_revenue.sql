@@ -58,7 +58,7 @@ WITH volume_by_rate AS (
     volume.refund_count,
     volume.purchase_cents,
     volume.refund_cents,
-    volume.purchase_cents * rates.rate_bp / 10000 + volume.purchase_count * rates.fixed_fee * 100 AS interchange_cents,
+    @interchange_of(volume.purchase_cents, volume.purchase_count, rates.rate_bp, rates.fixed_fee) AS interchange,
     CASE WHEN rates.rate_bp IS NULL THEN volume.purchase_count ELSE 0 END AS unpriced_count
   FROM volume_by_rate AS volume
   LEFT JOIN seeds.interchange_rates AS rates
@@ -84,7 +84,7 @@ SELECT
   @dollars_of(SUM(refund_cents))::DECIMAL(18, 2) AS refunds, /* US dollars that went back, positive */
   @dollars_of(SUM(purchase_cents - refund_cents))::DECIMAL(18, 2) AS net_volume, /* Purchase volume less refunds */
   @average_of(@dollars_of(SUM(purchase_cents)), SUM(purchase_count))::DECIMAL(18, 2) AS average_ticket, /* US dollars for each purchase; NULL where there was none */
-  @dollars_of(SUM(interchange_cents))::DECIMAL(18, 2) AS estimated_interchange, /* An estimate in US dollars, on purchases, refunds not deducted */
+  SUM(interchange)::DECIMAL(24, 8) AS estimated_interchange, /* An estimate in US dollars, on purchases, refunds not deducted; not rounded, so that all cuts of a month sum up to the same */
   SUM(unpriced_count)::BIGINT AS unpriced_count /* Purchases for which the seed has no rate: not in the estimate */
 FROM priced
 GROUP BY

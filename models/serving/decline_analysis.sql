@@ -18,7 +18,8 @@ MODEL (
       )
     ),
     unique_combination_of_columns(columns := (month_start, channel, decline_reason)),
-    declines_are_the_facts
+    declines_are_the_facts,
+    errors_are_known(blocking := FALSE)
   ),
   cron '@daily',
   interval_unit month,
@@ -40,7 +41,8 @@ WITH attempted AS (
     has_bad_pin,
     has_bad_zipcode,
     has_insufficient_balance,
-    has_technical_glitch
+    has_technical_glitch,
+    @has_other_error(errors) AS has_other_error
   FROM facts.fct_transactions
   WHERE
     @in_months_of_range(transacted_on)
@@ -80,7 +82,11 @@ WITH attempted AS (
     COUNT(*) FILTER(WHERE
       has_technical_glitch) AS technical_glitch_count,
     SUM(attempted_cents) FILTER(WHERE
-      has_technical_glitch) AS technical_glitch_cents
+      has_technical_glitch) AS technical_glitch_cents,
+    COUNT(*) FILTER(WHERE
+      has_other_error) AS other_count,
+    SUM(attempted_cents) FILTER(WHERE
+      has_other_error) AS other_cents
   FROM attempted
   GROUP BY
     month_start,
@@ -109,6 +115,9 @@ WITH attempted AS (
   UNION ALL
   SELECT
     'Technical Glitch' AS decline_reason
+  UNION ALL
+  SELECT
+    'Other' AS decline_reason
 ), by_reason AS (
   SELECT
     counted.month_start,
@@ -130,6 +139,8 @@ WITH attempted AS (
       THEN counted.insufficient_balance_count
       WHEN 'Technical Glitch'
       THEN counted.technical_glitch_count
+      WHEN 'Other'
+      THEN counted.other_count
       ELSE counted.any_count
     END AS declined_count,
     CASE reasons.decline_reason
@@ -147,6 +158,8 @@ WITH attempted AS (
       THEN counted.insufficient_balance_cents
       WHEN 'Technical Glitch'
       THEN counted.technical_glitch_cents
+      WHEN 'Other'
+      THEN counted.other_cents
       ELSE counted.any_cents
     END AS declined_cents
   FROM counted
@@ -155,7 +168,7 @@ WITH attempted AS (
 SELECT
   month_start::DATE, /* First day of the month */
   channel::TEXT, /* swipe, chip or online */
-  decline_reason::TEXT, /* One error as published, or Any error for all declined */
+  decline_reason::TEXT, /* One error as published, Other for those that are none of the published, or Any error for all declined */
   transaction_count::BIGINT, /* All transactions of the month and channel: what decline_rate_bp divides by */
   declined_count::BIGINT, /* Declined with this error */
   @basis_points(declined_count, transaction_count)::DECIMAL(18, 2) AS decline_rate_bp, /* Basis points of all transactions */

@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column month_start
   ),
-  description 'One row per month and place of the merchant with transactions. A place is a US state, a country abroad, or ONLINE; Georgia is the country, GA the state. Unlabelled is unknown, never legitimate: rates divide by the labelled.',
+  description 'One row per month and place of the merchant with transactions. A place is a US state, a country abroad, ONLINE, or UNKNOWN; Georgia is the country, GA the state. Unlabelled is unknown, never legitimate: rates divide by the labelled.',
   grain (month_start, place),
   tags (serving, fraud, labelled),
   audits (
@@ -44,14 +44,16 @@ WITH labelled AS (
 )
 SELECT
   labelled.month_start::DATE, /* First day of the month */
-  COALESCE(labelled.merchant_state, 'ONLINE')::TEXT AS place, /* US state code, country, or ONLINE */
+  COALESCE(labelled.merchant_state, 'ONLINE')::TEXT AS place, /* US state code, country, ONLINE, or UNKNOWN for all that is published as neither state nor country */
   CASE
     WHEN labelled.merchant_state IS NULL
     THEN 'online'
+    WHEN labelled.merchant_state = 'UNKNOWN'
+    THEN 'unknown'
     WHEN labelled.is_foreign
     THEN 'foreign'
     ELSE 'domestic'
-  END::TEXT AS place_kind, /* domestic, foreign or online */
+  END::TEXT AS place_kind, /* domestic, foreign, online or unknown */
   labelled.transaction_count::BIGINT, /* All transactions, declined ones too */
   labelled.labelled_count::BIGINT, /* With a label: what fraud_rate_bp divides by */
   labelled.fraud_count::BIGINT, /* Labelled as fraud, declined or not */

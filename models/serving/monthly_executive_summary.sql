@@ -1,7 +1,7 @@
 MODEL (
   name serving.monthly_executive_summary,
   kind FULL,
-  description 'One row per month with transactions, with growth against the month before and the same month of the year before (NULL where that month has no row). A month of which the data ends early is not complete: mind is_complete. The interchange is an estimate.',
+  description 'One row per month with transactions, with growth against the month before and the same month of the year before (NULL where that month has no row). A month of which a day is missing is not complete: mind is_complete. The interchange is an estimate.',
   grain month_start,
   tags (serving, revenue, fraud),
   audits (
@@ -48,8 +48,7 @@ WITH revenue AS (
     month_start,
     client_id,
     COUNT(*) FILTER(WHERE
-      purchase_count > 0) AS active_cards,
-    MAX(last_transaction_on) AS last_transaction_on
+      purchase_count > 0) AS active_cards
   FROM facts.fct_card_months
   GROUP BY
     month_start,
@@ -59,8 +58,7 @@ WITH revenue AS (
     month_start,
     COUNT(*) FILTER(WHERE
       active_cards > 0) AS active_clients,
-    SUM(active_cards) AS active_cards,
-    MAX(last_transaction_on) AS last_transaction_on
+    SUM(active_cards) AS active_cards
   FROM client_months
   GROUP BY
     month_start
@@ -74,9 +72,17 @@ WITH revenue AS (
   FROM serving.fraud_by_channel_month
   GROUP BY
     month_start
+), calendar AS (
+  SELECT
+    month_start,
+    COUNT(*) AS day_count
+  FROM dimensions.dim_dates
+  GROUP BY
+    month_start
 ), compared AS (
   SELECT
     revenue.month_start,
+    revenue.day_count,
     revenue.transaction_count,
     revenue.approved_count,
     revenue.purchase_count,
@@ -102,11 +108,8 @@ WITH revenue AS (
 SELECT
   compared.month_start::DATE, /* First day of the month */
   (
-    activity.last_transaction_on >= (
-      compared.month_start + INTERVAL '1 MONTH' - INTERVAL '1 DAY'
-    )::DATE
-    OR compared.month_start < last_months.month_start
-  )::BOOLEAN AS is_complete, /* Whether the data goes on to the end of the month or beyond */
+    compared.day_count = calendar.day_count
+  )::BOOLEAN AS is_complete, /* Whether each day of the calendar month has transactions: the data neither begins nor ends in it, and no day is missing */
   compared.transaction_count::BIGINT, /* All transactions, declined ones too: what decline_rate_bp divides by */
   compared.approved_count::BIGINT, /* Without any error */
   (
@@ -124,26 +127,23 @@ SELECT
   @basis_points(compared.online_volume, compared.purchase_volume)::DECIMAL(18, 2) AS online_share_bp, /* Card not present: basis points of the purchase volume */
   activity.active_clients::BIGINT, /* Cardholders with at least one approved purchase */
   activity.active_cards::BIGINT, /* Cards with at least one approved purchase */
-  compared.estimated_interchange::DECIMAL(18, 2), /* An estimate in US dollars, on purchases, refunds not deducted */
+  compared.estimated_interchange::DECIMAL(24, 8), /* An estimate in US dollars, on purchases, refunds not deducted; not rounded, so that all cuts of a month sum up to the same */
   fraud.labelled_count::BIGINT, /* With a label: what fraud_rate_bp divides by */
   fraud.fraud_count::BIGINT, /* Labelled as fraud, declined or not */
   @basis_points(fraud.fraud_count, fraud.labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count: basis points of the labelled; NULL where nothing is labelled */
   fraud.labelled_purchase_volume::DECIMAL(18, 2), /* US dollars of approved purchases with a label: what fraud_rate_by_value_bp divides by */
   fraud.fraud_loss::DECIMAL(18, 2), /* US dollars of approved purchases labelled as fraud */
   @basis_points(fraud.fraud_loss, fraud.labelled_purchase_volume)::DECIMAL(18, 2) AS fraud_rate_by_value_bp, /* By value: basis points of the labelled purchase volume; NULL where that is zero */
-  @growth_percent(compared.purchase_volume, compared.volume_month_before)::DECIMAL(18, 2) AS purchase_volume_mom_percent, /* Growth of the purchase volume against the month before */
-  @growth_percent(compared.purchase_volume, compared.volume_year_before)::DECIMAL(18, 2) AS purchase_volume_yoy_percent, /* Growth of the purchase volume against the same month of the year before */
-  @growth_percent(compared.purchase_volume - compared.refunds, compared.net_month_before)::DECIMAL(18, 2) AS net_volume_mom_percent, /* Growth of the net volume against the month before */
-  @growth_percent(compared.purchase_volume - compared.refunds, compared.net_year_before)::DECIMAL(18, 2) AS net_volume_yoy_percent /* Growth of the net volume against the same month of the year before */
+  @growth_percent(compared.purchase_volume, compared.volume_month_before)::DECIMAL(24, 2) AS purchase_volume_mom_percent, /* Growth of the purchase volume against the month before */
+  @growth_percent(compared.purchase_volume, compared.volume_year_before)::DECIMAL(24, 2) AS purchase_volume_yoy_percent, /* Growth of the purchase volume against the same month of the year before */
+  @growth_percent(compared.purchase_volume - compared.refunds, compared.net_month_before)::DECIMAL(24, 2) AS net_volume_mom_percent, /* Growth of the net volume against the month before */
+  @growth_percent(compared.purchase_volume - compared.refunds, compared.net_year_before)::DECIMAL(24, 2) AS net_volume_yoy_percent /* Growth of the net volume against the same month of the year before */
 FROM compared
 JOIN activity
   ON activity.month_start = compared.month_start
 JOIN fraud
   ON fraud.month_start = compared.month_start
-CROSS JOIN (
-  SELECT
-    MAX(month_start) AS month_start
-  FROM facts.fct_card_months
-) AS last_months;
+JOIN calendar
+  ON calendar.month_start = compared.month_start;
 
 @primary_key(month_start)

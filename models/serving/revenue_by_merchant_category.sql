@@ -59,7 +59,7 @@ WITH volume_by_rate AS (
     volume.refund_count,
     volume.purchase_cents,
     volume.refund_cents,
-    volume.purchase_cents * rates.rate_bp / 10000 + volume.purchase_count * rates.fixed_fee * 100 AS interchange_cents,
+    @interchange_of(volume.purchase_cents, volume.purchase_count, rates.rate_bp, rates.fixed_fee) AS interchange,
     CASE WHEN rates.rate_bp IS NULL THEN volume.purchase_count ELSE 0 END AS unpriced_count
   FROM volume_by_rate AS volume
   LEFT JOIN seeds.interchange_mcc_groups AS groups
@@ -81,7 +81,7 @@ WITH volume_by_rate AS (
     SUM(refund_count) AS refund_count,
     SUM(purchase_cents) AS purchase_cents,
     SUM(refund_cents) AS refund_cents,
-    SUM(interchange_cents) AS interchange_cents,
+    SUM(interchange) AS interchange,
     SUM(unpriced_count) AS unpriced_count
   FROM priced
   GROUP BY
@@ -107,7 +107,7 @@ SELECT
     by_category.purchase_cents,
     SUM(by_category.purchase_cents) OVER (PARTITION BY by_category.month_start)
   )::DECIMAL(18, 2) AS volume_share_bp, /* Basis points of the month's purchase volume */
-  @dollars_of(by_category.interchange_cents)::DECIMAL(18, 2) AS estimated_interchange, /* An estimate in US dollars, on purchases, refunds not deducted */
+  by_category.interchange::DECIMAL(24, 8) AS estimated_interchange, /* An estimate in US dollars, on purchases, refunds not deducted; not rounded, so that all cuts of a month sum up to the same */
   by_category.unpriced_count::BIGINT /* Purchases for which the seed has no rate: not in the estimate */
 FROM by_category
 JOIN dimensions.dim_mcc AS categories

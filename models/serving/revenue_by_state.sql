@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column month_start
   ),
-  description 'One row per month and place of the merchant: a US state, a country abroad, or ONLINE. Georgia is the country, GA the state.',
+  description 'One row per month and place of the merchant: a US state, a country abroad, ONLINE, or UNKNOWN. Georgia is the country, GA the state.',
   grain (month_start, place),
   tags (serving, revenue),
   audits (
@@ -11,7 +11,8 @@ MODEL (
       columns := (month_start, place, place_kind, transaction_count, purchase_volume, refunds)
     ),
     unique_combination_of_columns(columns := (month_start, place)),
-    months_are_the_outcomes
+    months_are_the_outcomes,
+    places_are_known(blocking := FALSE)
   ),
   cron '@daily',
   interval_unit month,
@@ -65,15 +66,23 @@ WITH by_client AS (
 )
 SELECT
   by_place.month_start::DATE, /* First day of the month */
-  COALESCE(by_place.merchant_state, 'ONLINE')::TEXT AS place, /* US state code, country, or ONLINE */
+  COALESCE(by_place.merchant_state, 'ONLINE')::TEXT AS place, /* US state code, country, ONLINE, or UNKNOWN for all that is published as neither state nor country */
   CASE
     WHEN by_place.merchant_state IS NULL
     THEN 'online'
+    WHEN by_place.merchant_state = 'UNKNOWN'
+    THEN 'unknown'
     WHEN by_place.is_foreign
     THEN 'foreign'
     ELSE 'domestic'
-  END::TEXT AS place_kind, /* domestic, foreign or online */
-  COALESCE(states.state_name, by_place.merchant_state, 'Online')::TEXT AS place_name, /* Name of the state or country */
+  END::TEXT AS place_kind, /* domestic, foreign, online or unknown */
+  CASE
+    WHEN by_place.merchant_state IS NULL
+    THEN 'Online'
+    WHEN by_place.merchant_state = 'UNKNOWN'
+    THEN 'Unknown'
+    ELSE COALESCE(states.state_name, by_place.merchant_state)
+  END::TEXT AS place_name, /* Name of the state or country */
   by_place.active_clients::BIGINT, /* Cardholders with at least one approved purchase there in the month */
   by_place.transaction_count::BIGINT, /* All transactions, declined ones too */
   by_place.approved_count::BIGINT, /* Without any error */

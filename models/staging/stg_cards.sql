@@ -61,6 +61,10 @@ SELECT
     THEN 'client_id is not a whole number'
     WHEN opened_in IS NULL OR expires_in IS NULL
     THEN 'expires or acct_open_date is not MM/YYYY'
+    WHEN expires_in < opened_in
+    THEN 'the card expires before it was opened'
+    WHEN card_brand IS NULL OR card_type IS NULL
+    THEN 'card_brand or card_type is empty'
     WHEN has_chip IS NULL OR is_on_dark_web IS NULL
     THEN 'has_chip or card_on_dark_web is neither yes nor no'
     WHEN credit_limit IS NULL

@@ -32,7 +32,7 @@ WITH typed AS (
     @blank_to_null(landed.merchant_city, landed._is_regular) AS merchant_city,
     @blank_to_null(landed.merchant_state, landed._is_regular) AS merchant_state,
     @zip_code(landed.zip, landed._is_regular) AS zip,
-    @blank_to_null(landed.errors, landed._is_regular) AS errors,
+    @error_text(landed.errors, landed._is_regular) AS errors,
     landed.id AS landed_id,
     landed.date AS landed_date,
     landed.client_id AS landed_client_id,
@@ -67,13 +67,13 @@ SELECT
   amount::DECIMAL(12, 2), /* US dollars, refunds negative */
   channel::TEXT, /* swipe, chip or online */
   merchant_city::TEXT, /* City, or ONLINE */
-  merchant_state::TEXT, /* US state code, or a country; NULL online */
+  merchant_state::TEXT, /* US state code, or a country, as published; NULL online */
   zip::TEXT, /* Five digits, leading zeros restored; NULL online and abroad */
   errors::TEXT, /* What went wrong, comma-joined; NULL for none */
   CASE
     WHEN NOT superseding_line IS NULL
     THEN 'duplicate id: a newer landing wins'
-    WHEN _is_regular
+    WHEN _is_regular AND @is_plausible_as_written(landed_amount)
     THEN NULL
     WHEN transaction_id IS NULL
     THEN 'id is not a whole number'
@@ -91,6 +91,8 @@ SELECT
     THEN 'mcc is not a whole number'
     WHEN amount IS NULL
     THEN 'amount is not written like $-77.00'
+    WHEN NOT @is_plausible(amount)
+    THEN 'amount is beyond what is plausible'
     WHEN channel IS NULL
     THEN 'use_chip is none of the three known'
     WHEN zip IS NULL AND landed_zip <> ''

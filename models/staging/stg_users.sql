@@ -55,17 +55,20 @@ SELECT
     THEN 'id is not a whole number'
     WHEN birth_year IS NULL
     THEN 'birth_year is not a year'
-    WHEN latitude IS NULL
-    OR longitude IS NULL
-    OR NOT latitude BETWEEN -90 AND 90
-    OR NOT longitude BETWEEN -180 AND 180
+    WHEN NOT birth_year BETWEEN 1900 AND 2020
+    THEN 'birth_year is not of 1900 to 2020'
+    WHEN latitude IS NULL OR longitude IS NULL OR NOT latitude BETWEEN -90 AND 90
     THEN 'latitude or longitude is not a number of degrees'
     WHEN per_capita_income IS NULL OR yearly_income IS NULL OR total_debt IS NULL
     THEN 'an income or debt is not written like $24295'
     WHEN current_age IS NULL OR retirement_age IS NULL OR credit_score IS NULL
     THEN 'an age or the credit score is not a whole number'
+    WHEN NOT credit_score BETWEEN 300 AND 850
+    THEN 'credit_score is not of 300 to 850'
     WHEN num_credit_cards IS NULL
     THEN 'num_credit_cards is not a whole number'
+    WHEN gender IS NULL
+    THEN 'gender is empty'
   END::TEXT AS row_fault, /* Why the row cannot become a dimension row; NULL for a sound row */
   _file_id::BIGINT, /* The landed file */
   _line_number::BIGINT, /* The line in it */

@@ -23,7 +23,10 @@ from tests.oracle.raw import Transaction, read
 
 FIRST, LAST = date(2014, 1, 1), date(2014, 9, 30)
 SEEDS = range(6)
-PLACES = ("CA", "NY", None, "Italy", "Mexico", "GA", "Georgia")
+PLACES = ("CA", "NY", None, "Italy", "Mexico", "GA", "Georgia", "ga")
+COUNTRIES = {"CA": "United States", "NY": "United States", "GA": "United States"} | {
+    name: name for name in ("Italy", "Mexico", "Georgia")
+}
 ERRORS = ((), (), (), (), ("Insufficient Balance",), ("Bad CVV", "Bad PIN"))
 COLUMNS = (
     "transaction_id", "transacted_at", "transacted_on", "month_start", "minute_number", "client_id", "card_id",
@@ -64,7 +67,8 @@ def _outcome(row: Transaction) -> tuple[Any, ...]:
     minute = int((row.at - datetime(1970, 1, 1)).total_seconds() // 60)
     return (
         row.number, row.at, row.day, row.month, minute, row.client, row.card, row.merchant, row.mcc, row.channel,
-        row.state, row.foreign, row.approved, row.bad_card_data, row.cents, row.purchase, row.refund, row.fraud,
+        None if row.state is None else row.place, row.foreign, row.approved, row.bad_card_data, row.cents,
+        row.purchase, row.refund, row.fraud,
     )  # fmt: skip
 
 
@@ -72,7 +76,7 @@ def _outcome(row: Transaction) -> tuple[Any, ...]:
 def real_query(server: RunningServer) -> tuple[built.Built, str, dict[int, date]]:
     """A built warehouse, the features' query over a marked range, and when each card was opened."""
     warehouse = built.generated(server)
-    cards = read(warehouse.data).cards
+    cards = read(warehouse.data, ROOT).cards
     return (
         warehouse,
         warehouse.query_of("features.transaction_features", FIRST.isoformat(), LAST.isoformat()),
@@ -120,7 +124,8 @@ def dense(seed: int, opened: dict[int, date], count: int = 1500) -> list[Transac
         rows.append(Transaction(
             number=number, at=at, client=1, card=chance.choice(cards), merchant=merchant, mcc=5000 + merchant % 3,
             cents=chance.choice((-5000, 0, 100, 499, 501, 2500, 9999, 10000, chance.randrange(1, 90000))),
-            channel="online" if place is None else chance.choice(("swipe", "chip")), state=place,
+            channel="online" if place is None else chance.choice(("swipe", "chip", "online")), state=place,
+            country=COUNTRIES.get(place or ""),
             errors=chance.choice(ERRORS), fraud=chance.choice((None, False, False, True)),
         ))  # fmt: skip
     return rows

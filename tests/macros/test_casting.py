@@ -23,6 +23,8 @@ CALLS = [
     "@cast_or_null(landed, 'timestamp')",
     "@cast_or_null(landed, 'decimal(9, 6)')",
     "@blank_to_null(landed)",
+    "@error_text(landed)",
+    "@has_other_error(landed)",
     "@dollars(landed)",
     "@whole_dollars(landed)",
     "@zip_code(landed)",
@@ -39,7 +41,7 @@ ON_SERVER = settings(max_examples=25, deadline=None, suppress_health_check=[Heal
             "@cast_or_null(landed, 'int')",
             {"12": 12, "-12": -12, "007": 7, "2147483647": 2147483647, "2147483648": None, "12.0": None, "1e3": None,
              "12a": None, "one": None, "": None, "NaN": None, None: None, "1_000": None, "0x10": None, "+7": None, " 7": None,
-             "5-": None},
+             "5-": None, "-0": None, "-05": None, "-": None},
         ),
         ("@cast_or_null(landed, 'bigint')", {"2147483648": 2147483648, "9223372036854775808": None, "1.5": None}),
         (
@@ -55,6 +57,10 @@ ON_SERVER = settings(max_examples=25, deadline=None, suppress_health_check=[Heal
              "2010-01-01 23:59:59": datetime.datetime(2010, 1, 1, 23, 59, 59)},
         ),
         ("@cast_or_null(landed, 'decimal(9, 6)')", {"-117.76": Decimal("-117.76"), "1000.0": None, "12°": None}),
+        ("@error_text(landed)", {"Bad PIN": "Bad PIN", " Bad PIN ": "Bad PIN", "nan": None, " No Error": None, "": None,
+                                 "Nonesuch": "Nonesuch", None: None}),
+        ("@has_other_error(landed)", {"Bad PIN": False, "Bad PIN,Bad CVV": False, "Bad PIN, Bad CVV": False, "Lost": True,
+                                      "Bad PIN,Lost": True, "bad pin": True, None: False}),
         ("@blank_to_null(landed)", {"a": "a", "  a b ": "a b", "": None, "   ": None, None: None}),
         (
             "@dollars(landed)",

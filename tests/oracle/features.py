@@ -60,7 +60,7 @@ def _of_card(row: Transaction, history: list[Transaction]) -> Row:
     found["days_since_last_use"] = (row.day - last.date()).days if last else None
     found["is_new_merchant_90d"] = all(r.merchant != row.merchant for r in before)
     found["is_new_mcc_90d"] = all(r.mcc != row.mcc for r in before)
-    found["is_new_place_90d"] = all(r.state != row.state for r in before)
+    found["is_new_place_90d"] = all(r.seen_at != row.seen_at for r in before)
     there = [r for r in before if r.present] if row.present else []
     seen = max((r.at for r in there), default=None)
     places = {r.state for r in there if r.at == seen}

@@ -26,6 +26,7 @@ class Transaction:
     cents: int
     channel: str
     state: str | None
+    country: str | None
     errors: tuple[str, ...]
     fraud: bool | None
 
@@ -52,16 +53,23 @@ class Transaction:
 
     @property
     def foreign(self) -> bool:
-        """States have codes of two letters, countries have names."""
-        return self.state is not None and len(self.state) != 2
+        return self.country is not None and self.country != "United States"
 
     @property
     def place(self) -> str:
-        return self.state or "ONLINE"
+        """Where the merchant is; nobody knows where `ga` is."""
+        if self.state is None:
+            return "ONLINE"
+        return "UNKNOWN" if self.country is None else self.state
+
+    @property
+    def seen_at(self) -> str | None:
+        """Where the card was; online it was nowhere, whatever state the merchant names."""
+        return None if self.channel == "online" or self.state is None else self.place
 
     @property
     def present(self) -> bool:
-        return self.channel != "online" and self.state is not None
+        return self.seen_at not in (None, "UNKNOWN")
 
     @property
     def bad_card_data(self) -> bool:
@@ -90,7 +98,7 @@ class Raw:
     files: dict[str, int] = field(default_factory=dict)
 
 
-def read(folder: Path) -> Raw:
+def read(folder: Path, root: Path) -> Raw:
     """Reads a folder of the five published files, those of transactions and labels perhaps in several pieces."""
     labels = {
         number: label
@@ -106,8 +114,12 @@ def read(folder: Path) -> Raw:
         )
         for line in _lines(folder / "cards_data.csv")
     }  # fmt: skip
+    countries = {line["state_code"]: "United States" for line in seed(root, "us_states")}
+    countries |= {line["country_name"]: line["country_name"] for line in seed(root, "countries")}
     transactions = [
-        _transaction(line, labels) for path in sorted(folder.glob("transactions_data*.csv")) for line in _lines(path)
+        _transaction(line, labels, countries)
+        for path in sorted(folder.glob("transactions_data*.csv"))
+        for line in _lines(path)
     ]
     lines = {
         "transactions": len(transactions), "users": len(users), "cards": len(cards),
@@ -128,7 +140,7 @@ def _lines(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def _transaction(line: dict[str, str], labels: dict[str, str]) -> Transaction:
+def _transaction(line: dict[str, str], labels: dict[str, str], countries: dict[str, str]) -> Transaction:
     cents = Decimal(line["amount"].replace("$", "")) * 100
     assert cents == int(cents)
     return Transaction(
@@ -141,6 +153,7 @@ def _transaction(line: dict[str, str], labels: dict[str, str]) -> Transaction:
         cents=int(cents),
         channel=CHANNELS[line["use_chip"]],
         state=line["merchant_state"] or None,
+        country=countries.get(line["merchant_state"]),
         errors=tuple(part for part in line["errors"].split(",") if part),
         fraud={"Yes": True, "No": False}.get(labels.get(line["id"], "")),
     )

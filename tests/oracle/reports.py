@@ -116,7 +116,7 @@ class Interchange:
                     unpriced += 1
                 else:
                     cents += row.purchase * rate[0] / 10000 + rate[1] * 100
-        return {"estimated_interchange": dollars(cents), "unpriced_count": unpriced}
+        return {"estimated_interchange": rounded(cents / 100, 8), "unpriced_count": unpriced}
 
     def _rate(self, row: Transaction) -> tuple[Fraction, Fraction] | None:
         card, group = self._cards[row.card], self._groups.get(row.mcc, "other")
@@ -150,7 +150,9 @@ def revenue_by_merchant_category(raw: Raw, root: Path) -> list[Row]:
 
 
 def place_kind(row: Transaction) -> str:
-    return "online" if row.state is None else "foreign" if row.foreign else "domestic"
+    if row.state is None:
+        return "online"
+    return "unknown" if row.country is None else "foreign" if row.foreign else "domestic"
 
 
 def revenue_by_state(raw: Raw, root: Path) -> list[Row]:
@@ -158,7 +160,7 @@ def revenue_by_state(raw: Raw, root: Path) -> list[Row]:
     return [
         {
             "month_start": month, "place": place, "place_kind": place_kind(rows[0]),
-            "place_name": names.get(place, "Online" if place == "ONLINE" else place),
+            "place_name": names.get(place, {"ONLINE": "Online", "UNKNOWN": "Unknown"}.get(place, place)),
             "active_clients": len({r.client for r in rows if r.purchase}), **volume(rows),
         }
         for (month, place), rows in grouped(raw.transactions, lambda r: (r.month, r.place)).items()
@@ -168,14 +170,20 @@ def revenue_by_state(raw: Raw, root: Path) -> list[Row]:
 def decline_analysis(raw: Raw, root: Path) -> list[Row]:
     found = []
     for (month, channel), rows in grouped(raw.transactions, lambda r: (r.month, r.channel)).items():
-        for reason in ("Any error", *REASONS):
-            hit = [r for r in rows if r.errors and (reason == "Any error" or reason in r.errors)]
+        for reason in ("Any error", *REASONS, "Other"):
+            hit = [r for r in rows if _is_declined_for(r, reason)]
             found.append({
                 "month_start": month, "channel": channel, "decline_reason": reason, "transaction_count": len(rows),
                 "declined_count": len(hit), "decline_rate_bp": points(len(hit), len(rows)),
                 "declined_amount": dollars(sum(max(r.cents, 0) for r in hit)),
             })  # fmt: skip
     return found
+
+
+def _is_declined_for(row: Transaction, reason: str) -> bool:
+    if reason == "Other":
+        return any(error not in REASONS for error in row.errors)
+    return bool(row.errors) and (reason == "Any error" or reason in row.errors)
 
 
 def client_activity(raw: Raw, root: Path) -> list[Row]:
@@ -341,7 +349,7 @@ def monthly_executive_summary(raw: Raw, root: Path) -> list[Row]:
         earlier, last_year = figures.get(month_before(month), {}), figures.get(year_before(month), {})
         found.append({
             "month_start": month,
-            "is_complete": month < max(months) or max(r.day for r in rows) == after(month) - timedelta(days=1),
+            "is_complete": len({r.day for r in rows}) == (after(month) - month).days,
             **bad, **here, "decline_rate_bp": points(here["declined_count"], len(rows)),
             "online_share_bp": points(
                 sum(r.purchase for r in rows if r.channel == "online"), sum(r.purchase for r in rows)

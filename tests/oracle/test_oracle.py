@@ -60,7 +60,7 @@ def case(request: pytest.FixtureRequest, server: RunningServer) -> Case:
             warehouse = built.late(server)
         else:
             warehouse = built.generated(server)
-        _cases[request.param] = Case(warehouse, read(warehouse.data))
+        _cases[request.param] = Case(warehouse, read(warehouse.data, ROOT))
     return _cases[request.param]
 
 
@@ -94,6 +94,17 @@ def test_every_relation_of_serving_has_its_oracle(case: Case) -> None:
 @pytest.mark.parametrize("model", sorted(REPORTS))
 def test_report_is_what_the_files_say(case: Case, model: str) -> None:
     compare(case, model, REPORTS[model](case.raw, ROOT))
+
+
+def test_a_month_has_the_same_estimate_however_it_is_cut(case: Case) -> None:
+    found = case.warehouse.rows("""
+        SELECT month_start, estimated_interchange FROM serving.monthly_executive_summary
+        EXCEPT
+        (SELECT month_start, sum(estimated_interchange) FROM serving.revenue_by_merchant_category GROUP BY 1
+         INTERSECT
+         SELECT date_trunc('month', transacted_on)::date, sum(estimated_interchange) FROM serving.daily_revenue GROUP BY 1)""")
+    assert case.warehouse.rows("SELECT FROM serving.monthly_executive_summary WHERE estimated_interchange > 0")
+    assert not found
 
 
 def test_features_are_what_brute_force_finds(case: Case) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 import psycopg2
 import pytest
+from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from revops.hooks import change, schema
@@ -62,7 +63,9 @@ def test_a_key_that_was_set_aside_is_put_back_and_stays(cursor: Cursor) -> None:
     change.put_back(cursor)
     cursor.execute("SELECT oid FROM pg_constraint WHERE contype = 'f'")
     assert cursor.fetchall() == before
-    cursor.execute("ALTER TABLE physical.paid_1 DROP CONSTRAINT " + before_name(cursor))
+    cursor.execute("SELECT conname FROM pg_constraint WHERE contype = 'f'")
+    for (name,) in cursor.fetchall():
+        cursor.execute(sql.SQL("ALTER TABLE physical.paid_1 DROP CONSTRAINT {}").format(sql.Identifier(name)))
     assert not keys(cursor)
     change.put_back(cursor)
     assert keys(cursor) == [(TO.format("users_1"), True)]
