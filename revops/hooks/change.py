@@ -12,12 +12,13 @@ import psycopg2
 import psycopg2.errors
 from psycopg2 import sql
 
-from revops import lock
+from revops import definitions, lock
 from revops.hooks import (
     bulk,
     catalog,
     declarations,
     dependents,
+    digests,
     keys,
     locks,
     materialized_views,
@@ -182,17 +183,26 @@ def _point(cursor: Cursor, table: Relation, tables: dict[str, Relation], declare
 
 
 def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
-    """Keeps what prod's models declare where `revops verify` and `revops refresh` find it without SQLMesh."""
+    """Keeps what prod's models declare and are where `revops verify` and `revops refresh` find it without SQLMesh."""
     tables = _physical(snapshots)
+    cursor.execute("SELECT model, definition FROM ops.declarations WHERE definition IS NOT NULL")
+    noted = dict(cursor.fetchall())
     cursor.execute("DELETE FROM ops.declarations")
     for snapshot in snapshots:
         name = f"{snapshot.model.schema_name}.{snapshot.model.view_name}"
         if name in tables:
             declared = json.dumps(asdict(declarations.of(snapshot.model)))
+            definition = noted.get(name)
+            if definition is None or definition["version"] != definitions.version(snapshot):
+                found = definitions.of(snapshot, cursor)
+                definition = asdict(found) if found else None
+            if definition and definitions.from_json(definition).has_digests:
+                digests.note(cursor, tables[name], definition["day_column"])
             cursor.execute(
-                "INSERT INTO ops.declarations (model, relation, declared) VALUES (%s, %s, %s)",
-                (name, str(tables[name]), declared),
+                "INSERT INTO ops.declarations (model, relation, declared, definition) VALUES (%s, %s, %s, %s)",
+                (name, str(tables[name]), declared, json.dumps(definition) if definition else None),
             )
+    digests.forget(cursor, list(tables.values()))
 
 
 def _restore_relaxed(cursor: Cursor, environment: str) -> None:

@@ -65,10 +65,24 @@ CREATE TABLE IF NOT EXISTS ops.declarations (
     model text PRIMARY KEY,
     relation text NOT NULL,
     declared jsonb NOT NULL,
+    definition jsonb,
     noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+ALTER TABLE ops.declarations ADD COLUMN IF NOT EXISTS definition jsonb;
 COMMENT ON TABLE ops.declarations IS
-    'One row per model of prod: the physical relation behind it, and the keys, indexes and materialized view it declares';
+    'One row per model of prod: the physical relation behind it, its query, and the keys and indexes it declares';
+
+CREATE TABLE IF NOT EXISTS ops.digests (
+    relation text NOT NULL,
+    month_start date NOT NULL,
+    row_count bigint NOT NULL,
+    digest text NOT NULL,
+    columns text NOT NULL,
+    last_evaluation_id bigint NOT NULL,
+    PRIMARY KEY (relation, month_start)
+);
+COMMENT ON TABLE ops.digests IS
+    'One row per month of a table of reports: a hash of its rows at the end of the last plan of prod, for `revops verify`';
 
 CREATE TABLE IF NOT EXISTS ops.dependents (
     view text NOT NULL,
