@@ -43,10 +43,18 @@ def verify(settings: Settings, scope: Scope = FULL) -> list[Result]:
             return [Result("built", False, "nothing is built yet: revops run")]
         sessions = [connection, *_beside(cursor, dsn, opened)]
         noted = models.noted(cursor)
-        seen = landed.read(cursor)
-        results += landed.check(cursor, seen)
+        structural = list(structure.check(cursor, noted))
+        cursor.execute("SAVEPOINT reading")
+        try:
+            seen = landed.read(cursor)
+            results += landed.check(cursor, seen)
+        except (
+            psycopg2.ProgrammingError
+        ) as error:  # a view that is gone, or may not be read: the rest is named all the same
+            cursor.execute("ROLLBACK TO SAVEPOINT reading")
+            return [Result("facts = served", False, f"cannot be read: {str(error).splitlines()[0]}"), *structural]
         results.append(_pending(cursor))
-        results += structure.check(cursor, noted)
+        results += structural
         compared = _side_by_side(sessions, rows.plan(cursor, noted, scope, seen))
         results.append(rows.summed_up(noted, compared))
         results.append(card_data.check(cursor, rows.proven(cursor, noted, compared, seen)))

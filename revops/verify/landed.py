@@ -163,7 +163,7 @@ def check(cursor: Cursor, landed: Landed) -> Iterator[Result]:
         "facts = served",
         facts == (rows, dollars) and rows > 0,
         f"{facts[0]:,} rows = {rows:,}; ${facts[1]:,} = ${dollars:,}"
-        + ("" if rows else ": no transaction is served; land some: revops load"),
+        + ("" if rows and facts[0] else "; there are no transactions to serve: land some (revops run --data DIR)"),
         {"serving.enriched_transactions": rows},
     )
     for query in (_LABELS_LANDED, _WITH_TRANSACTION):

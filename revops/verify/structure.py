@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
 from psycopg2 import sql
 
 from revops.hooks import catalog, declarations, materialized_views
@@ -179,12 +180,13 @@ def _misdirected(cursor: Cursor, model: Model) -> Iterator[str]:
     """PostgreSQL reads through views: it plans two queries alike where they are the same."""
     if model.declared.materialized_view is not None:
         return  # its rows are compared, and its parts are checked
-    if not catalog.exists(cursor, model.physical):
-        yield f"has lost {model.physical}"
-    elif not catalog.exists(cursor, model.view):
-        yield "does not exist"
-    elif plan(cursor, model.view.identifier) != plan(cursor, model.physical.identifier):
-        yield f"does not show {model.physical} as it is"
+    cursor.execute("SAVEPOINT planning")
+    try:
+        if plan(cursor, model.view.identifier) != plan(cursor, model.physical.identifier):
+            yield f"does not show {model.physical} as it is"
+    except psycopg2.ProgrammingError as error:
+        cursor.execute("ROLLBACK TO SAVEPOINT planning")
+        yield f"cannot be read: {str(error).splitlines()[0]}"
 
 
 def plan(cursor: Cursor, source: sql.Composable) -> list[Any]:

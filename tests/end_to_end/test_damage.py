@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from revops.verify import rows
 from tests.conftest import RunningServer
 from tests.end_to_end.conftest import NAME, recreate
 from tests.end_to_end.warehouse import Warehouse, copy_of_project
@@ -338,8 +339,14 @@ DAMAGES: dict[str, tuple[str, str]] = {
     ),
     "enriched of a copy": (
         "CREATE TABLE public.copied AS SELECT * FROM serving.enriched_transactions;"
+        "GRANT SELECT ON public.copied TO PUBLIC;"
         "CREATE OR REPLACE VIEW serving.enriched_transactions AS SELECT * FROM public.copied",
-        "serving.enriched_transactions",
+        "serving.enriched_transactions is not served from a materialized view",
+    ),
+    "enriched that may not be read": (
+        "CREATE TABLE public.copied AS SELECT * FROM serving.enriched_transactions;"
+        "CREATE OR REPLACE VIEW serving.enriched_transactions AS SELECT * FROM public.copied",
+        "permission denied",
     ),
     "enriched, filtered": (
         "CREATE VIEW public.filtered AS SELECT * FROM serving.enriched_transactions WHERE card_brand <> 'Discover';"
@@ -350,7 +357,7 @@ DAMAGES: dict[str, tuple[str, str]] = {
         "serving.enriched_transactions",
     ),
     "parts stale": (
-        one("raw.cards", "card_type = 'Credit'", "card_type = 'Debit'", "id")
+        "UPDATE raw.cards SET card_type = 'Credit' WHERE card_type = 'Debit'"
         + ";"
         + of_table(
             "dimensions.dim_cards",
@@ -438,7 +445,7 @@ DAMAGES: dict[str, tuple[str, str]] = {
     "nothing served": (
         "TRUNCATE raw.transactions; DELETE FROM ops.load_files WHERE relation = 'transactions';"
         + "".join(emptied(model) + ";" for model in ("facts.fct_outcomes", "facts.fct_transactions")),
-        "no transaction is served",
+        "there are no transactions to serve",
     ),
     # card data
     "card number in a fact": (
@@ -463,6 +470,53 @@ def test_damage_is_found_and_named(damaged: Warehouse, damage: str) -> None:
     damaged.query(statement)
     failed = [f"{result.name}: {result.detail}" for result in damaged.verify() if not result.passed]
     assert failed, "not noticed"
+    assert named in "\n".join(failed)
+
+
+# What is found whatever the size: of reports, only one month is computed again here.
+ALWAYS_FOUND = (
+    "raw amounts exchanged",
+    "facts' amounts exchanged",
+    "fact's state",
+    "fact's minute",
+    "label fact flipped",
+    "outcome flipped",
+    "outcomes exchanged",
+    "outcome's cents",
+    "month of outcomes deleted",
+    "card month",
+    "merchant months exchanged",
+    "month of features deleted",
+    "hit deleted",
+    "month of alerts deleted",
+    "serving.rule_performance: precision_bp",
+    "report emptied",
+    "report's name",
+    "user's attribute",
+    "rule's weight",
+    "enriched, filtered",
+)
+
+
+@pytest.fixture
+def large(damaged: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """The same, taken for one that is too large to compute again."""
+    monkeypatch.setattr(rows, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(rows, "ROWS_LOOKED_BACK", 1)
+    return damaged
+
+
+def test_of_a_large_warehouse_some_days_are_computed_again(large: Warehouse) -> None:
+    results = {result.name: result for result in large.verify()}
+    assert not [result for result in results.values() if not result.passed]
+    assert "relations computed again from" in results["rows as their models make them"].detail
+
+
+@pytest.mark.parametrize("damage", ALWAYS_FOUND)
+def test_damage_of_a_large_warehouse_is_found_outside_these_days(large: Warehouse, damage: str) -> None:
+    statement, named = DAMAGES[damage]
+    large.query(statement)
+    failed = [f"{result.name}: {result.detail}" for result in large.verify() if not result.passed]
     assert named in "\n".join(failed)
 
 
