@@ -64,7 +64,7 @@ _QUARANTINE = (
 
 # Of labels, by value: how many, and a sum over their transactions, which is another where one has the label of another.
 _SERVED = """
-SELECT count(*), coalesce(sum(amount), 0), count(*) FILTER (WHERE is_fraud), count(*) FILTER (WHERE NOT is_fraud),
+SELECT count(*), coalesce(sum(amount), 0), {rows}, count(*) FILTER (WHERE is_fraud), count(*) FILTER (WHERE NOT is_fraud),
        sum(hashtextextended(transaction_id::text, 0)) FILTER (WHERE is_fraud),
        sum(hashtextextended(transaction_id::text, 0)) FILTER (WHERE NOT is_fraud)
 FROM serving.enriched_transactions
@@ -111,6 +111,7 @@ class Landed:
         relations: the relation of each file that the manifest knows.
         facts: rows and dollars in facts.fct_transactions.
         quarantined: rows and dollars in quality.quarantined_transactions.
+        facts_sum: the sum of a hash of each fact's values, as they landed.
         is_alike: whether all rows of raw that are not in quarantine are the facts, value by value. False says nothing: a
             row that is not written as published may be read in more than one way.
     """
@@ -119,6 +120,7 @@ class Landed:
     relations: dict[int, str]
     facts: tuple[int, Decimal]
     quarantined: tuple[int, Decimal]
+    facts_sum: Decimal | None
     is_alike: bool
 
     def of(self, relation: str) -> tuple[int, Decimal]:
@@ -142,7 +144,7 @@ def read(cursor: Cursor) -> Landed:
     cursor.execute(_FACTS.format(sql.SQL(_ROWS.format(_FACT_ROW))))
     rows, dollars, facts = cursor.fetchone() or (0, Decimal(0), None)
     is_alike = None not in in_raw and facts is not None and sum(in_raw) == facts
-    return Landed(files, relations, (rows, dollars), quarantined, is_alike)
+    return Landed(files, relations, (rows, dollars), quarantined, facts, is_alike)
 
 
 def check(cursor: Cursor, landed: Landed) -> Iterator[Result]:
@@ -157,12 +159,13 @@ def check(cursor: Cursor, landed: Landed) -> Iterator[Result]:
         f"{raw[0]:,} rows = {facts[0]:,} + {quarantined[0]:,}; ${raw[1]:,} = ${facts[1]:,} + ${quarantined[1]:,}",
         {"facts.fct_transactions": facts[0], "quality.quarantined_transactions": quarantined[0]},
     )
-    cursor.execute(_SERVED)
-    rows, dollars, *labels = cursor.fetchone() or (0, Decimal(0), 0, 0, None, None)
+    cursor.execute(sql.SQL(_SERVED).format(rows=sql.SQL(_ROWS.format(_FACT_ROW))))
+    rows, dollars, served, *labels = cursor.fetchone() or (0, Decimal(0), None, 0, 0, None, None)
     yield Result(
         "facts = served",
-        facts == (rows, dollars) and rows > 0,
+        facts == (rows, dollars) and rows > 0 and served == landed.facts_sum,
         f"{facts[0]:,} rows = {rows:,}; ${facts[1]:,} = ${dollars:,}"
+        + ("" if served == landed.facts_sum else ", but serving.enriched_transactions does not hold the same rows")
         + ("" if rows and facts[0] else "; there are no transactions to serve: land some (revops run --data DIR)"),
         {"serving.enriched_transactions": rows},
     )
