@@ -204,10 +204,15 @@ def export(relation: str, out: str, file_format: str | None) -> None:
 
 @cli.command()
 @json_option
-def verify(as_json: bool) -> None:
+@click.option(
+    "--full/--since-last",
+    default=True,
+    help="Compare rows of every layer [default], or of the days alone that were evaluated since a run found all right.",
+)
+def verify(as_json: bool, full: bool) -> None:
     """Check the warehouse's invariants, one line each; exit 1 if one fails."""
     settings, _ = _start()
-    results = _function("revops.verify", "verify")(settings)
+    results = _function("revops.verify", "verify")(settings, since_last=not full)
     _print_results(results, as_json)
     failed = [result.name for result in results if not result.passed]
     if failed:

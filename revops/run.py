@@ -66,7 +66,8 @@ def run(settings: Settings, dsn: str, wanted: Wanted, quiet: bool = False) -> st
 
     land_files(settings, dsn, wanted, quiet)
     importlib.import_module("revops.build").build(settings, "prod")
-    results: Sequence[Any] = importlib.import_module("revops.verify").verify(settings)
+    verification = importlib.import_module("revops.verify")
+    results: Sequence[Any] = verification.verify(settings, since_last=True)
     text = summary.of(dsn, results, synthetic=is_synthetic(dsn))
     failed = [result.name for result in results if not result.passed]
     if failed:
@@ -74,6 +75,7 @@ def run(settings: Settings, dsn: str, wanted: Wanted, quiet: bool = False) -> st
         raise CheckFailed(
             f"{len(failed)} of {len(results)} checks failed: {', '.join(failed)}\n  Details: revops verify"
         )
+    verification.note(settings)
     return text
 
 

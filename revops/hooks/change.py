@@ -15,12 +15,13 @@ import psycopg2
 import psycopg2.errors
 
 from loaders.errors import RevopsError
-from revops import lock
+from revops import definitions, lock
 from revops.hooks import (
     bulk,
     catalog,
     declarations,
     dependents,
+    digests,
     graph,
     guards,
     keys,
@@ -273,19 +274,31 @@ def _point(cursor: Cursor, table: Relation, tables: dict[str, Relation], declare
 
 
 def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
-    """Keeps what prod's models declare and read where `revops verify` and `revops refresh` find it without SQLMesh."""
+    """Keeps what prod's models declare, read and are, where `revops verify` and `revops refresh` find it without SQLMesh."""
     tables = _physical(snapshots)
     nodes = {node.model: node for node in graph.nodes_of(snapshots)}
-    _record_kept_tables(cursor, nodes)
-    cursor.execute("DELETE FROM ops.declarations")
+    cursor.execute("SELECT model, definition FROM ops.declarations WHERE definition IS NOT NULL")
+    noted = dict(cursor.fetchall())
+    rows = []
     for snapshot in snapshots:
         name = f"{snapshot.model.schema_name}.{snapshot.model.view_name}"
         if name in tables:
-            declared = json.dumps(asdict(declarations.of(snapshot.model)))
-            cursor.execute(
-                "INSERT INTO ops.declarations (model, relation, declared, node) VALUES (%s, %s, %s, %s)",
-                (name, str(tables[name]), declared, json.dumps(asdict(nodes[name]))),
-            )
+            definition = noted.get(name)
+            if definition is None or definition["version"] != definitions.version(snapshot):
+                found = definitions.of(snapshot, cursor)
+                definition = asdict(found) if found else None
+            if definition and definitions.from_json(definition).has_digests:
+                digests.note(cursor, tables[name], definition["day_column"])
+            noted_now = (asdict(declarations.of(snapshot.model)), asdict(nodes[name]), definition)
+            rows.append((name, str(tables[name]), *(each and json.dumps(each) for each in noted_now)))
+    digests.forget(cursor, list(tables.values()))
+    cursor.execute("BEGIN")  # the connection commits by itself; a kill in between must not leave half of the notes
+    _record_kept_tables(cursor, nodes)
+    cursor.execute("DELETE FROM ops.declarations")
+    cursor.executemany(
+        "INSERT INTO ops.declarations (model, relation, declared, node, definition) VALUES (%s, %s, %s, %s, %s)", rows
+    )
+    cursor.execute("COMMIT")
 
 
 def _record_kept_tables(cursor: Cursor, nodes: Mapping[str, graph.Node]) -> None:

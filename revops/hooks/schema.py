@@ -56,10 +56,24 @@ CREATE TABLE IF NOT EXISTS ops.declarations (
     relation text NOT NULL,
     declared jsonb NOT NULL,
     node jsonb,
+    definition jsonb,
     noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+ALTER TABLE ops.declarations ADD COLUMN IF NOT EXISTS node jsonb, ADD COLUMN IF NOT EXISTS definition jsonb;
 COMMENT ON TABLE ops.declarations IS
-    'One row per model of prod: the physical relation behind it, what it declares (keys, indexes, materialized view) and reads';
+    'One row per model of prod: the physical relation behind it, what it declares, what it reads and its query';
+
+CREATE TABLE IF NOT EXISTS ops.digests (
+    relation text NOT NULL,
+    month_start date NOT NULL,
+    row_count bigint NOT NULL,
+    digest text NOT NULL,
+    columns text NOT NULL,
+    last_evaluation_id bigint NOT NULL,
+    PRIMARY KEY (relation, month_start)
+);
+COMMENT ON TABLE ops.digests IS
+    'One row per month of a table of reports: a hash of its rows at the end of the last plan of prod, for `revops verify`';
 
 CREATE TABLE IF NOT EXISTS ops.dependents (
     view text NOT NULL,
@@ -114,7 +128,6 @@ BEGIN
         ALTER TABLE ops.evaluations ALTER COLUMN evaluation_id SET DEFAULT nextval('ops.ledger_ids');
         PERFORM setval('ops.ledger_ids', greatest((SELECT coalesce(max(evaluation_id), 1) FROM ops.evaluations),
                                                   (SELECT last_value FROM ops.ledger_ids)));
-        ALTER TABLE ops.declarations ADD COLUMN IF NOT EXISTS node jsonb;
     END IF;
     IF to_regclass('ops.touched_days') IS NOT NULL AND to_regclass('ops.changes') IS NOT NULL THEN
         INSERT INTO ops.changes (relation, starts_on, ends_before, cause, file_id)

@@ -1,43 +1,534 @@
-"""What `revops verify` says of a warehouse that somebody has damaged: the invariant that no longer holds, by its name."""
+"""What `revops verify` says of a warehouse that was damaged behind its back: which invariant fails, and where."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+
 import pytest
 
-from tests.end_to_end.warehouse import Warehouse
+from revops.verify import rows
+from tests.conftest import RunningServer
+from tests.end_to_end.conftest import NAME, recreate
+from tests.end_to_end.warehouse import Warehouse, copy_of_project
 
-AMOUNTS = "UPDATE raw.transactions SET amount = %s WHERE id = (SELECT id FROM raw.transactions ORDER BY id LIMIT 1)"
-SWAPPED = """
-UPDATE raw.fraud_labels SET is_fraud = CASE is_fraud WHEN 'Yes' THEN 'No' ELSE 'Yes' END
-WHERE transaction_id IN (SELECT min(transaction_id) FROM raw.fraud_labels GROUP BY is_fraud)
-"""
-OF_NO_TRANSACTION = """
-UPDATE raw.fraud_labels SET transaction_id = '9' || transaction_id
-WHERE transaction_id = (SELECT min(transaction_id) FROM raw.fraud_labels)
-"""
-
-
-@pytest.mark.parametrize(
-    ("statement", "values", "broken"),
-    [
-        (AMOUNTS, ("$0.77",), {"files = raw + rejects", "raw = facts + quarantine"}),
-        (AMOUNTS, ("much",), {"files = raw + rejects", "raw = facts + quarantine"}),
-        (AMOUNTS, ("$1e5",), {"files = raw + rejects", "raw = facts + quarantine"}),
-        (SWAPPED, None, {"labels agree"}),
-        (OF_NO_TRANSACTION, None, {"labels agree"}),
-        ("DELETE FROM raw.fraud_labels", None, {"files = raw + rejects", "labels agree"}),
-    ],
-)
-def test_a_change_behind_its_back_is_told(
-    warehouse: Warehouse, statement: str, values: tuple[str, ...] | None, broken: set[str]
-) -> None:
-    warehouse.query(statement, values)
-    assert {result.name for result in warehouse.verify() if not result.passed} == broken
+WHOLE = "warehouse_whole"
+EXPECTED = {
+    "files = raw + rejects",
+    "raw = facts + quarantine",
+    "facts = served",
+    "labels agree",
+    "no bytes landed twice",
+    "all that landed is built",
+    "keys and indexes as declared",
+    "served from materialized views",
+    "views show what they should",
+    "rows as their models make them",
+    "no card data",
+    "analysts read serving only",
+}
 
 
-def test_a_label_that_no_transaction_has_breaks_nothing(warehouse: Warehouse) -> None:
-    labels = warehouse.data / "train_fraud_labels.json"
-    labels.write_text(labels.read_text().replace('{"target": {', '{"target": {"99999999999": "Yes", ', 1))
+@pytest.fixture(scope="module")
+def whole(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """The whole project, built of a small set with an orphan, a duplicate, an unreadable row and a reject."""
+    from loaders.generator import generate
+
+    data = tmp_path_factory.mktemp("whole") / "data"
+    data.mkdir()
+    generate(data, scale=0.0005, seed=5)
+    transactions = data / "transactions_data.csv"
+    lines = transactions.read_text().splitlines()
+    first = lines[1].split(",")
+    orphan = ["900000001", first[1], "99999999", *first[3:]]
+    twice = [first[0], first[1], *first[2:4], "$12.34", *first[5:]]
+    unreadable = ["900000002", first[1], *first[2:4], "much", *first[5:]]
+    transactions.write_text("\n".join([*lines, *map(",".join, (orphan, twice, unreadable)), "900000003,broken"]) + "\n")
+    labels = data / "train_fraud_labels.json"
+    labelled = json.loads(labels.read_text())
+    known = [line.split(",")[0] for line in lines[1:40]]
+    labelled["target"].update({known[7]: "Yes", known[8]: "No", "99999999999": "Yes"})
+    labels.write_text(json.dumps(labelled))
+    recreate(server, NAME, "template0")
+    root = copy_of_project(tmp_path_factory.mktemp("whole_project") / "project", whole=True)
+    warehouse = Warehouse(root, server.database(NAME), data)
     warehouse.load()
     warehouse.build()
-    warehouse.assert_sound()
+    recreate(server, WHOLE, NAME)
+    yield warehouse
+    recreate(server, WHOLE, "template0")
+
+
+@pytest.fixture
+def damaged(whole: Warehouse, server: RunningServer) -> Warehouse:
+    """A copy of the whole warehouse to damage."""
+    recreate(server, NAME, WHOLE)
+    return whole
+
+
+def of_table(model: str, statement: str) -> str:
+    """A statement on the physical table behind a model, where it says {}."""
+    table = f"(SELECT relation FROM ops.declarations WHERE model = '{model}')"
+    return f"DO $do$ BEGIN EXECUTE replace($sql${statement}$sql$, '{{}}', {table}); END $do$"
+
+
+def one(relation: str, change: str, where: str = "TRUE", key: str = "ctid") -> str:
+    """A change of one row."""
+    return f"UPDATE {relation} SET {change} WHERE {key} = (SELECT min({key}) FROM {relation} WHERE {where})"
+
+
+def changed(model: str, change: str, where: str = "TRUE") -> str:
+    """A change of one row of the table behind a model."""
+    return of_table(model, one("{}", change, where))
+
+
+def exchanged(model: str, column: str, key: str, among: str = "TRUE") -> str:
+    """Two rows of a model, with different values, exchange them: no sum and no count changes."""
+    return of_table(
+        model,
+        f"""
+        WITH first AS (SELECT {key} AS k, {column} AS v FROM {{}} WHERE {among} ORDER BY {key} LIMIT 1),
+        second AS (SELECT t.{key} AS k, t.{column} AS v FROM {{}} AS t, first
+                   WHERE t.{column} IS DISTINCT FROM first.v AND ({among}) ORDER BY t.{key} LIMIT 1)
+        UPDATE {{}} AS t SET {column} = CASE t.{key} WHEN first.k THEN second.v ELSE first.v END
+        FROM first, second WHERE t.{key} IN (first.k, second.k)
+        """,
+    )
+
+
+def emptied(model: str) -> str:
+    """All rows of a model are gone."""
+    return of_table(model, "DELETE FROM {}")
+
+
+def month_deleted(model: str, column: str) -> str:
+    """All rows of the last month of a model are gone."""
+    last = f"(SELECT date_trunc('month', max({column})) FROM {{}})"
+    return of_table(model, f"DELETE FROM {{}} WHERE date_trunc('month', {column}) = {last}")
+
+
+def doubled(model: str, column: str, value: str) -> str:
+    """A row more: another one's, with another key."""
+    return of_table(
+        model,
+        f"INSERT INTO {{}} SELECT (jsonb_populate_record(t, jsonb_build_object('{column}', {value}))).*"
+        " FROM {} AS t LIMIT 1",
+    )
+
+
+def pointed_at(view: str, query: str) -> str:
+    """A served view shows something else: {} is the table behind it."""
+    return of_table(view, f"CREATE OR REPLACE VIEW {view} AS {query}")
+
+
+REPORTS = {
+    "serving.card_risk": "labelled_count",
+    "serving.client_activity": "transaction_count",
+    "serving.daily_revenue": "estimated_interchange",
+    "serving.decline_analysis": "declined_amount",
+    "serving.fraud_by_channel_month": "fraud_rate_bp",
+    "serving.fraud_by_geography": "labelled_count",
+    "serving.fraud_by_hour": "vampire_index",
+    "serving.fraud_by_merchant_category": "fraud_loss",
+    "serving.merchant_risk": "transaction_count",
+    "serving.monthly_executive_summary": "purchase_volume_mom_percent",
+    "serving.revenue_by_merchant_category": "average_ticket",
+    "serving.revenue_by_state": "active_clients",
+    "serving.rule_performance": "precision_bp",
+}
+
+DAMAGES: dict[str, tuple[str, str]] = {
+    # what landed
+    "raw amount": (one("raw.transactions", "amount = '$0.77'", "_is_regular", "id"), "transactions_data.csv"),
+    "raw state": (
+        one("raw.transactions", "merchant_state = 'HI'", "merchant_state = 'CA'", "id"),
+        "facts.fct_transactions",
+    ),
+    "raw time": (
+        one("raw.transactions", "date = overlay(date placing '23:58' from 12)", "_is_regular", "id"),
+        "facts.fct_transactions",
+    ),
+    "raw amounts exchanged": (
+        """
+        WITH first AS (SELECT id AS k, amount AS v FROM raw.transactions WHERE _is_regular ORDER BY id LIMIT 1),
+        second AS (SELECT t.id AS k, t.amount AS v FROM raw.transactions AS t, first WHERE t._is_regular AND t.amount <> first.v
+                   ORDER BY t.id DESC LIMIT 1)
+        UPDATE raw.transactions AS t SET amount = CASE t.id WHEN first.k THEN second.v ELSE first.v END
+        FROM first, second WHERE t.id IN (first.k, second.k)
+        """,
+        "facts.fct_transactions",
+    ),
+    "raw row deleted": (
+        "DELETE FROM raw.transactions WHERE id = (SELECT max(id) FROM raw.transactions)",
+        "transactions_data.csv",
+    ),
+    "raw label flipped": (
+        one("raw.fraud_labels", "is_fraud = 'Yes'", "is_fraud = 'No'", "transaction_id"),
+        "facts.fct_fraud_labels",
+    ),
+    "raw user": (one("raw.users", "gender = 'Other'", key="id"), "dimensions.dim_users"),
+    "raw card": (one("raw.cards", "card_brand = 'Diners'", key="id"), "dimensions.dim_cards"),
+    "raw category": (one("raw.mcc_codes", "description = 'Other'", key="mcc"), "dimensions.dim_mcc"),
+    "superseded row forgotten": ("DELETE FROM raw.superseded_rows", "quality.quarantined_transactions"),
+    "superseded row invented": (
+        "INSERT INTO raw.superseded_rows SELECT 'transactions', _file_id, min(_line_number) + 50 FROM raw.transactions"
+        " WHERE _is_regular GROUP BY 2",
+        "transactions",
+    ),
+    "reject missing": ("DELETE FROM ops.rejected_rows", "transactions_data.csv"),
+    "manifest's rows": (
+        "UPDATE ops.load_files SET rows_read = rows_read + 1, rows_loaded = rows_loaded + 1 WHERE relation = 'users'",
+        "users_data.csv",
+    ),
+    "manifest's dollars": (
+        "UPDATE ops.load_files SET amount_sum = amount_sum + 0.01 WHERE relation = 'transactions'",
+        "transactions_data.csv",
+    ),
+    "manifest's keys": (
+        "UPDATE ops.load_files SET highest_key = highest_key - 1 WHERE relation = 'fraud_labels'",
+        "train_fraud_labels.json",
+    ),
+    "file forgotten": ("DELETE FROM ops.load_files WHERE relation = 'mcc_codes'", "in raw, but never landed"),
+    # facts
+    "fact's amount": (changed("facts.fct_transactions", "amount = amount + 1"), "facts.fct_transactions"),
+    "facts' amounts exchanged": (
+        exchanged("facts.fct_transactions", "amount", "transaction_id"),
+        "facts.fct_transactions",
+    ),
+    "fact's state": (changed("facts.fct_transactions", "merchant_state = 'HI'"), "facts.fct_transactions"),
+    "fact's country": (changed("facts.fct_transactions", "merchant_country = 'Italy'"), "facts.fct_transactions"),
+    "fact's minute": (
+        changed("facts.fct_transactions", "transacted_at = transacted_at + interval '1 minute'"),
+        "facts.fct_transactions",
+    ),
+    "fact's day": (
+        changed(
+            "facts.fct_transactions",
+            "transacted_at = transacted_at + interval '1 day', transacted_on = transacted_on + 1",
+        ),
+        "facts.fct_transactions",
+    ),
+    "fact's decline": (changed("facts.fct_transactions", "has_bad_pin = NOT has_bad_pin"), "facts.fct_transactions"),
+    "fact's card": (exchanged("facts.fct_transactions", "card_id", "transaction_id"), "facts.fct_transactions"),
+    "fact deleted": (
+        of_table("facts.fct_transactions", "DELETE FROM {} WHERE ctid = (SELECT min(ctid) FROM {})"),
+        "facts.fct_transactions",
+    ),
+    "fact invented": (doubled("facts.fct_transactions", "transaction_id", "1"), "facts.fct_transactions"),
+    "month of facts deleted": (month_deleted("facts.fct_transactions", "transacted_on"), "facts.fct_transactions"),
+    "label fact flipped": (changed("facts.fct_fraud_labels", "is_fraud = NOT is_fraud"), "facts.fct_fraud_labels"),
+    "label facts exchanged": (
+        exchanged("facts.fct_fraud_labels", "is_fraud", "transaction_id"),
+        "facts.fct_fraud_labels",
+    ),
+    "label fact deleted": (
+        of_table("facts.fct_fraud_labels", "DELETE FROM {} WHERE is_fraud"),
+        "facts.fct_fraud_labels",
+    ),
+    "outcome flipped": (
+        changed("facts.fct_outcomes", "is_fraud = NOT is_fraud", "is_fraud IS NOT NULL"),
+        "facts.fct_outcomes",
+    ),
+    "outcomes exchanged": (
+        exchanged("facts.fct_outcomes", "is_fraud", "transaction_id", "is_fraud IS NOT NULL"),
+        "facts.fct_outcomes",
+    ),
+    "outcome labelled": (changed("facts.fct_outcomes", "is_fraud = FALSE", "is_fraud IS NULL"), "facts.fct_outcomes"),
+    "outcome's cents": (changed("facts.fct_outcomes", "purchase_cents = purchase_cents + 1"), "facts.fct_outcomes"),
+    "outcome's minute": (changed("facts.fct_outcomes", "minute_number = minute_number + 1"), "facts.fct_outcomes"),
+    "outcome's country": (changed("facts.fct_outcomes", "is_foreign = NOT is_foreign"), "facts.fct_outcomes"),
+    "month of outcomes deleted": (month_deleted("facts.fct_outcomes", "transacted_on"), "facts.fct_outcomes"),
+    "card month": (changed("facts.fct_card_months", "client_id = client_id + 1"), "facts.fct_card_months"),
+    "month of card months deleted": (month_deleted("facts.fct_card_months", "month_start"), "facts.fct_card_months"),
+    "merchant months exchanged": (
+        exchanged("facts.fct_merchant_months", "fraud_loss_cents", "merchant_id", "fraud_loss_cents >= 0"),
+        "facts.fct_merchant_months",
+    ),
+    "merchant month's last day": (
+        changed("facts.fct_merchant_months", "last_seen_on = last_seen_on + 1"),
+        "facts.fct_merchant_months",
+    ),
+    # quarantine
+    "quarantined reason": (
+        changed("quality.quarantined_transactions", "reason = 'mcc is of no known category'"),
+        "quality.quarantined_transactions",
+    ),
+    "quarantined text": (
+        changed("quality.quarantined_transactions", "landed_merchant_city = 'Nowhere'"),
+        "quality.quarantined_transactions",
+    ),
+    "quarantine emptied": (emptied("quality.quarantined_transactions"), "quality.quarantined_transactions"),
+    "quarantined record invented": (
+        of_table("quality.quarantined_records", "INSERT INTO {} VALUES ('users', 1, 'no reason', 1, 1)"),
+        "quality.quarantined_records",
+    ),
+    # dimensions and seeds
+    "user's attribute": (changed("dimensions.dim_users", "credit_score = credit_score + 1"), "dimensions.dim_users"),
+    "card's attribute": (
+        changed("dimensions.dim_cards", "card_expires_on = card_expires_on + 1"),
+        "dimensions.dim_cards",
+    ),
+    "cards' attributes exchanged": (
+        exchanged("dimensions.dim_cards", "credit_limit", "card_id"),
+        "dimensions.dim_cards",
+    ),
+    "category's description": (changed("dimensions.dim_mcc", "mcc_description = 'Other'"), "dimensions.dim_mcc"),
+    "merchant's day": (
+        changed("dimensions.dim_merchants", "first_seen_on = first_seen_on - 1"),
+        "dimensions.dim_merchants",
+    ),
+    "weekend": (changed("dimensions.dim_dates", "is_weekend = NOT is_weekend"), "dimensions.dim_dates"),
+    "state's name": (changed("seeds.us_states", "state_name = 'Elsewhere'"), "seeds.us_states"),
+    "rule's weight": (changed("seeds.fraud_rules", "weight = weight + 1"), "seeds.fraud_rules"),
+    "rate": (changed("seeds.interchange_rates", "rate_bp = rate_bp + 1"), "seeds.interchange_rates"),
+    # features, rules, alerts
+    "feature": (
+        changed("features.transaction_features", "card_transactions_7d = card_transactions_7d + 1"),
+        "features.transaction_features",
+    ),
+    "features exchanged": (
+        exchanged("features.transaction_features", "minutes_since_previous", "transaction_id"),
+        "features.transaction_features",
+    ),
+    "month of features deleted": (
+        month_deleted("features.transaction_features", "transacted_on"),
+        "features.transaction_features",
+    ),
+    "hit's reason": (changed("features.rule_hits", "reason = 'because'"), "features.rule_hits"),
+    "hit deleted": (
+        of_table("features.rule_hits", "DELETE FROM {} WHERE ctid = (SELECT max(ctid) FROM {})"),
+        "features.rule_hits",
+    ),
+    "month of alerts deleted": (month_deleted("serving.fraud_alerts", "transacted_on"), "serving.fraud_alerts"),
+    "alert's score": (changed("serving.fraud_alerts", "score = score + 1"), "serving.fraud_alerts"),
+    "alert's label": (
+        changed("serving.fraud_alerts", "is_fraud = CASE WHEN is_fraud IS NULL THEN TRUE END"),
+        "serving.fraud_alerts",
+    ),
+    # reports
+    **{
+        f"{model}: {column}": (changed(model, f"{column} = coalesce({column}, 0) + 1"), model)
+        for model, column in REPORTS.items()
+    },
+    "report emptied": (emptied("serving.fraud_by_geography"), "serving.fraud_by_geography"),
+    "month of a report deleted": (month_deleted("serving.rule_performance", "month_start"), "serving.rule_performance"),
+    "report's row invented": (doubled("serving.fraud_by_hour", "hour_of_day", "24"), "serving.fraud_by_hour"),
+    "report's name": (changed("serving.revenue_by_state", "place_name = 'Elsewhere'"), "serving.revenue_by_state"),
+    # views
+    "served view of nothing": (
+        pointed_at("serving.fraud_by_hour", "SELECT * FROM {} WHERE FALSE"),
+        "serving.fraud_by_hour",
+    ),
+    "facts' view filtered": (
+        pointed_at("facts.fct_transactions", "SELECT * FROM {} WHERE amount <> 0"),
+        "facts.fct_transactions",
+    ),
+    "view of a copy": (
+        of_table(
+            "serving.daily_revenue",
+            "CREATE TABLE public.copied AS SELECT * FROM {};"
+            "CREATE OR REPLACE VIEW serving.daily_revenue AS SELECT * FROM public.copied",
+        ),
+        "serving.daily_revenue",
+    ),
+    "staging filtered": (
+        of_table(
+            "staging.stg_users", "CREATE OR REPLACE VIEW staging.stg_users AS SELECT * FROM {} WHERE credit_score > 0"
+        ),
+        "staging.stg_users",
+    ),
+    "enriched of a copy": (
+        "CREATE TABLE public.copied AS SELECT * FROM serving.enriched_transactions;"
+        "GRANT SELECT ON public.copied TO PUBLIC;"
+        "CREATE OR REPLACE VIEW serving.enriched_transactions AS SELECT * FROM public.copied",
+        "serving.enriched_transactions is not served from a materialized view",
+    ),
+    "enriched that may not be read": (
+        "CREATE TABLE public.copied AS SELECT * FROM serving.enriched_transactions;"
+        "CREATE OR REPLACE VIEW serving.enriched_transactions AS SELECT * FROM public.copied",
+        "permission denied",
+    ),
+    "enriched, filtered": (
+        "CREATE VIEW public.filtered AS SELECT * FROM serving.enriched_transactions WHERE card_brand <> 'Discover';"
+        "DO $$ DECLARE shown text := pg_get_viewdef('serving.enriched_transactions'::regclass); BEGIN"
+        " DROP VIEW public.filtered;"
+        " EXECUTE 'CREATE OR REPLACE VIEW serving.enriched_transactions AS '"
+        " || rtrim(shown, ';') || ' WHERE card_brand <> ''Discover'''; END $$",
+        "serving.enriched_transactions",
+    ),
+    "parts stale": (
+        "UPDATE raw.cards SET card_type = 'Credit' WHERE card_type = 'Debit'"
+        + ";"
+        + of_table(
+            "dimensions.dim_cards",
+            "UPDATE {} SET card_type = staged.card_type FROM staging.stg_cards AS staged WHERE staged.card_id = {}.card_id",
+        ),
+        "serving.enriched_transactions",
+    ),
+    # keys
+    "triggers disabled": (
+        of_table("facts.fct_transactions", "ALTER TABLE {} DISABLE TRIGGER ALL"),
+        "facts.fct_transactions does not enforce",
+    ),
+    "parent's triggers disabled": (
+        of_table("dimensions.dim_users", "ALTER TABLE {} DISABLE TRIGGER ALL"),
+        "client_id -> dimensions.dim_users",
+    ),
+    "triggers of replicas": (
+        of_table(
+            "facts.fct_transactions",
+            "DO $each$ DECLARE name text; BEGIN FOR name IN SELECT tgname FROM pg_trigger WHERE tgrelid = '{}'::regclass"
+            " LOOP EXECUTE format('ALTER TABLE {} ENABLE REPLICA TRIGGER %I', name); END LOOP; END $each$",
+        ),
+        "facts.fct_transactions does not enforce",
+    ),
+    "foreign key dropped": (
+        of_table(
+            "facts.fct_transactions",
+            "DO $each$ DECLARE name text; BEGIN FOR name IN SELECT conname FROM pg_constraint WHERE conrelid = '{}'::regclass"
+            " AND contype = 'f' LIMIT 1 LOOP EXECUTE format('ALTER TABLE {} DROP CONSTRAINT %I', name); END LOOP; END $each$",
+        ),
+        "facts.fct_transactions lacks a validated foreign key",
+    ),
+    "foreign key not validated": (
+        of_table(
+            "facts.fct_transactions",
+            "DO $each$ DECLARE name text; said text; BEGIN SELECT conname, pg_get_constraintdef(oid) INTO name, said"
+            " FROM pg_constraint WHERE conrelid = '{}'::regclass AND contype = 'f' LIMIT 1;"
+            " EXECUTE format('ALTER TABLE {} DROP CONSTRAINT %I', name);"
+            " EXECUTE format('ALTER TABLE {} ADD CONSTRAINT %I %s NOT VALID', name, said); END $each$",
+        ),
+        "facts.fct_transactions lacks a validated foreign key",
+    ),
+    "foreign key on another column": (
+        of_table(
+            "facts.fct_transactions",
+            "DO $each$ DECLARE name text; said text; BEGIN SELECT conname, pg_get_constraintdef(oid) INTO name, said"
+            " FROM pg_constraint WHERE conrelid = '{}'::regclass AND contype = 'f' AND conname LIKE '%client%';"
+            " EXECUTE format('ALTER TABLE {} DROP CONSTRAINT %I', name);"
+            " EXECUTE format('ALTER TABLE {} ADD CONSTRAINT %I %s', name,"
+            " replace(said, 'FOREIGN KEY (client_id)', 'FOREIGN KEY (merchant_id)') || ' NOT VALID'); END $each$",
+        ),
+        "client_id -> dimensions.dim_users",
+    ),
+    "primary key dropped": (
+        of_table(
+            "facts.fct_outcomes",
+            "DO $each$ DECLARE name text; BEGIN SELECT conname INTO name FROM pg_constraint WHERE conrelid = '{}'::regclass"
+            " AND contype = 'p'; EXECUTE format('ALTER TABLE {} DROP CONSTRAINT %I', name); END $each$",
+        ),
+        "facts.fct_outcomes lacks its primary key",
+    ),
+    "index dropped": (
+        of_table(
+            "facts.fct_transactions",
+            "DO $each$ DECLARE name text; BEGIN SELECT indexrelid::regclass INTO name FROM pg_index"
+            " WHERE indrelid = '{}'::regclass AND NOT indisunique LIMIT 1; EXECUTE 'DROP INDEX ' || name; END $each$",
+        ),
+        "facts.fct_transactions lacks index",
+    ),
+    "index of the same name on another column": (
+        of_table(
+            "facts.fct_outcomes",
+            "DO $each$ DECLARE name text; short text; BEGIN SELECT indexrelid::regclass, c.relname INTO name, short FROM pg_index"
+            " JOIN pg_class AS c ON c.oid = indexrelid WHERE indrelid = '{}'::regclass AND NOT indisunique LIMIT 1;"
+            " EXECUTE 'DROP INDEX ' || name; EXECUTE format('CREATE INDEX %I ON {} (mcc)', short); END $each$",
+        ),
+        "facts.fct_outcomes lacks index (transacted_on)",
+    ),
+    "part without its index": (
+        "DO $$ DECLARE name text; BEGIN SELECT i.indexrelid::regclass INTO name FROM pg_index AS i JOIN pg_class AS c"
+        " ON c.oid = i.indrelid AND c.relkind = 'm' WHERE i.indisunique LIMIT 1; EXECUTE 'DROP INDEX ' || name; END $$",
+        "lacks an index",
+    ),
+    # nothing at all
+    "nothing served": (
+        "TRUNCATE raw.transactions; DELETE FROM ops.load_files WHERE relation = 'transactions';"
+        + "".join(emptied(model) + ";" for model in ("facts.fct_outcomes", "facts.fct_transactions")),
+        "there are no transactions to serve",
+    ),
+    # card data
+    "card number in a fact": (
+        changed("facts.fct_transactions", "errors = 'Call 4539148803436467'"),
+        "fct_transactions",
+    ),
+}
+
+
+def test_the_undamaged_warehouse_passes_every_check(damaged: Warehouse) -> None:
+    results = damaged.verify()
+    assert {result.name for result in results} == EXPECTED
+    assert not [result for result in results if not result.passed]
+    assert not [result.detail for result in results if "computed again from" in result.detail], "all days are compared"
+    quarantined = damaged.query("SELECT count(DISTINCT reason) FROM quality.quarantined_transactions")
+    assert quarantined == [(3,)], "an orphan, a duplicate and an unreadable row"
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_found_and_named(damaged: Warehouse, damage: str) -> None:
+    statement, named = DAMAGES[damage]
+    damaged.query(statement)
+    failed = [f"{result.name}: {result.detail}" for result in damaged.verify() if not result.passed]
+    assert failed, "not noticed"
+    assert named in "\n".join(failed)
+
+
+# What is found whatever the size: of reports, only one month is computed again here.
+ALWAYS_FOUND = (
+    "raw amounts exchanged",
+    "facts' amounts exchanged",
+    "fact's state",
+    "fact's minute",
+    "label fact flipped",
+    "outcome flipped",
+    "outcomes exchanged",
+    "outcome's cents",
+    "month of outcomes deleted",
+    "card month",
+    "merchant months exchanged",
+    "month of features deleted",
+    "hit deleted",
+    "month of alerts deleted",
+    "serving.rule_performance: precision_bp",
+    "report emptied",
+    "report's name",
+    "user's attribute",
+    "rule's weight",
+    "enriched, filtered",
+)
+
+
+@pytest.fixture
+def large(damaged: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """The same, taken for one that is too large to compute again."""
+    monkeypatch.setattr(rows, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(rows, "ROWS_LOOKED_BACK", 1)
+    return damaged
+
+
+def test_of_a_large_warehouse_some_days_are_computed_again(large: Warehouse) -> None:
+    results = {result.name: result for result in large.verify()}
+    assert not [result for result in results.values() if not result.passed]
+    assert "relations computed again from" in results["rows as their models make them"].detail
+
+
+@pytest.mark.parametrize("damage", ALWAYS_FOUND)
+def test_damage_of_a_large_warehouse_is_found_outside_these_days(large: Warehouse, damage: str) -> None:
+    statement, named = DAMAGES[damage]
+    large.query(statement)
+    failed = [f"{result.name}: {result.detail}" for result in large.verify() if not result.passed]
+    assert named in "\n".join(failed)
+
+
+def test_verification_changes_nothing_and_waits_for_no_lock(damaged: Warehouse) -> None:
+    import psycopg2
+
+    holder = psycopg2.connect(damaged.url)
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute("LOCK TABLE facts.fct_outcomes IN ROW EXCLUSIVE MODE")
+            before = damaged.query("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables")
+            assert not [result for result in damaged.verify() if not result.passed]
+            assert damaged.query("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables") == before
+    finally:
+        holder.close()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from loaders.rows import cents_of
 from loaders.sources import AMOUNT_PATTERN
-from revops import verify
+from revops.verify import landed
 from tests.macros.conftest import Evaluate, expand
 
 CALLS = [
@@ -159,7 +159,7 @@ def test_loaders_models_and_verify_agree_on_what_is_an_amount(texts: list[str], 
     expected = [_dollars(text) for text in texts]
     assert evaluate("@dollars(landed)", texts) == expected
     assert evaluate("@dollars(landed, NULL::boolean)", texts) == expected
-    in_verify = verify._DOLLARS.string.replace("%%", "%").replace("amount", "landed")
+    in_verify = landed.DOLLARS.string.replace("%%", "%").replace("amount", "landed")
     assert evaluate(in_verify, texts) == expected
     assert evaluate(f"CASE WHEN landed ~ '{AMOUNT_PATTERN}' THEN substr(landed, 2)::numeric END", texts) == expected
 

@@ -371,7 +371,8 @@ class Check:
 def test_verify_prints_a_line_per_check_and_fails_when_one_does(
     passed: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def verify(settings: object) -> Sequence[Check]:
+    def verify(settings: object, since_last: bool) -> Sequence[Check]:
+        assert not since_last
         return [Check("rows", True, "5 = 5"), Check("dollars", passed, "1.00 = 1.00")]
 
     monkeypatch.setattr(cli, "_start", lambda: (object(), "postgresql://h/d"))

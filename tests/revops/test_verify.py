@@ -1,14 +1,16 @@
-"""What `revops verify` takes for a card number."""
+"""What `revops verify` takes for a card number, and which rows it compares."""
 
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import date
 
 import psycopg2
 import pytest
 
-from revops import verify
-from revops.verify import _shows_card_number
+from revops.hooks.catalog import Relation
+from revops.verify import Scope, card_data, rows
+from revops.verify.card_data import shows_card_number
 from tests.loaders.made import card_number
 from tests.revops.processes import ask
 
@@ -20,7 +22,7 @@ GROUPED = " ".join(NUMBER[i : i + 4] for i in range(0, 16, 4))
 @pytest.mark.parametrize("text", [NUMBER, f"call {NUMBER}", GROUPED, f'{{"name": "{NUMBER}"}}', card_number(2, 13)])
 @pytest.mark.parametrize("is_sqlmeshs", [True, False])
 def test_what_passes_luhn_is_one_wherever_it_stands(text: str, is_sqlmeshs: bool) -> None:
-    assert _shows_card_number(text, is_sqlmeshs)
+    assert shows_card_number(text, is_sqlmeshs)
 
 
 @pytest.mark.unit
@@ -28,9 +30,9 @@ def test_what_only_begins_like_a_published_number_is_one_in_our_own_relations() 
     for seed in range(5):
         like_one = "4" + card_number(seed, 15)[1:] + "0"
         other = card_number(seed, 16, luhn=False)
-        assert _shows_card_number(like_one, False)
-        assert not _shows_card_number(other, False)
-        assert not _shows_card_number(other, True)
+        assert shows_card_number(like_one, False)
+        assert not shows_card_number(other, False)
+        assert not shows_card_number(other, True)
 
 
 @pytest.mark.unit
@@ -44,7 +46,7 @@ def test_times_identifiers_and_amounts_are_none(last: int, is_sqlmeshs: bool) ->
             f'{{"id": "a{last}94671234567890123b4567890123456", "unpaused_ts": 179547840001{last}}}',
             f"0a{last}94671-2345-6789-0123-b45678901234",
         ]
-    assert not any(_shows_card_number(text, is_sqlmeshs) for text in texts)
+    assert not any(shows_card_number(text, is_sqlmeshs) for text in texts)
 
 
 @pytest.mark.parametrize(("common", "rare", "found"), [(0, 1, 1), (1, 0, 900), (1, 1, 901), (0, 0, 0)])
@@ -61,6 +63,31 @@ def test_a_card_number_is_found_however_common_it_is(common: int, rare: int, fou
     assert "Call" in common_values
     assert "At" not in common_values
     with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
-        (result,) = verify._card_data(cursor)
+        result = card_data.check(cursor)
     assert result.passed is not bool(found)
     assert (f"public.places.place ({found} values)" in result.detail) is bool(found)
+
+
+def test_a_relation_whose_rows_are_proven_is_not_searched_again(database_url: str) -> None:
+    ask(
+        database_url,
+        f"CREATE TABLE places AS SELECT '{card_number(4, 16)}' AS place",
+        "CREATE TABLE copied AS SELECT place FROM places",
+    )
+    with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        result = card_data.check(cursor, {Relation("public", "copied")})
+    assert "public.places.place (1 values)" in result.detail
+    assert "copied" not in result.detail
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (date(2015, 2, 10), date(2015, 2, 11), Scope(date(2015, 2, 1), date(2015, 2, 28))),
+        (date(2015, 11, 30), date(2015, 12, 1), Scope(date(2015, 11, 1), date(2015, 12, 31))),
+        (None, None, rows.FULL),
+    ],
+)
+def test_a_scope_in_months_ends_with_the_month(first: date | None, last: date | None, expected: Scope) -> None:
+    assert Scope(first, last).in_months() == expected

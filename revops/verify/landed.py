@@ -1,0 +1,262 @@
+"""What landed against what is served of it, in rows, dollars and labels, by the text in raw and without any model's query."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+from psycopg2 import sql
+
+from loaders.sources import SOURCES
+from revops.hooks.catalog import Relation
+from revops.verify.result import Result, listed
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+# An amount as in the published files: the rule by which the loaders sum (AMOUNT_PATTERN there) and the models cast. The
+# pattern itself would take PostgreSQL many times as long. Rows that the loaders flagged regular are trusted; if a cast then
+# fails, the sum is repeated with the check.
+_IS_AMOUNT = (
+    "(amount LIKE '$%%_.__'"
+    " AND translate(amount, '0123456789', '') = CASE WHEN amount LIKE '$-%%' THEN '$-.' ELSE '$.' END"
+    " AND amount NOT LIKE '$-.%%' AND abs(substr(amount, 2)::numeric) < 10000000000)"
+)
+DOLLARS = sql.SQL("CASE WHEN " + _IS_AMOUNT + " THEN substr(amount, 2)::numeric END")
+_QUICK_DOLLARS = sql.SQL("CASE WHEN _is_regular OR " + _IS_AMOUNT + " THEN substr(amount, 2)::numeric END")
+
+# Of each file: rows, dollars, and what the loaders noted of files in which every row is as published.
+_LANDED = (
+    "SELECT landed._file_id, count(*), coalesce(sum({dollars}), 0), {noted}, {rows}"
+    " FROM {relation} AS landed {apart} GROUP BY landed._file_id"
+)
+_NOTED = {
+    "transactions": (
+        "CASE WHEN bool_and(_is_regular) THEN ARRAY[left(min(date), 10), left(max(date), 10),"
+        " min(id::bigint)::text, max(id::bigint)::text] END"
+    ),
+    "fraud_labels": (
+        "CASE WHEN bool_and(_is_regular) THEN ARRAY[NULL, NULL,"
+        " min(transaction_id::bigint)::text, max(transaction_id::bigint)::text] END"
+    ),
+}
+# One hash over the values of a row, on both sides; their sum is equal for equal rows in any order.
+_ROWS = "sum(hashint8extended(hash_record_extended(ROW({}), 0), 0))"
+_RAW_ROW = (
+    "id::bigint, date::timestamp, client_id::int, card_id::int, merchant_id::int, mcc::int, substr(amount, 2)::numeric,"
+    " use_chip, merchant_city, coalesce(merchant_state, ''), coalesce(zip, ''), coalesce(errors, '')"
+)
+_FACT_ROW = (
+    "transaction_id, transacted_at, client_id, card_id, merchant_id, mcc, amount::numeric,"
+    " CASE channel WHEN 'swipe' THEN 'Swipe Transaction' WHEN 'chip' THEN 'Chip Transaction'"
+    " WHEN 'online' THEN 'Online Transaction' END, merchant_city, coalesce(merchant_state, ''),"
+    " coalesce(ltrim(zip, '0') || '.0', ''), coalesce(errors, '')"
+)
+_FACTS = sql.SQL("SELECT count(*), coalesce(sum(amount), 0), {} FROM facts.fct_transactions")
+_QUARANTINE = (
+    "LEFT JOIN (SELECT _file_id AS file, _line_number AS line FROM quality.quarantined_transactions) AS apart"
+    " ON apart.file = landed._file_id AND apart.line = landed._line_number"
+)
+
+# Of labels, by value: how many, and a sum over their transactions, which is another where one has the label of another.
+_SERVED = """
+SELECT count(*), coalesce(sum(amount), 0), {rows}, count(*) FILTER (WHERE is_fraud), count(*) FILTER (WHERE NOT is_fraud),
+       sum(hashtextextended(transaction_id::text, 0)) FILTER (WHERE is_fraud),
+       sum(hashtextextended(transaction_id::text, 0)) FILTER (WHERE NOT is_fraud)
+FROM serving.enriched_transactions
+"""
+_LABELS_LANDED = """
+SELECT count(*) FILTER (WHERE l.is_fraud = 'Yes'), count(*) FILTER (WHERE l.is_fraud = 'No'),
+       sum(hashtextextended(l.transaction_id, 0)) FILTER (WHERE l.is_fraud = 'Yes'),
+       sum(hashtextextended(l.transaction_id, 0)) FILTER (WHERE l.is_fraud = 'No')
+FROM raw.fraud_labels AS l
+LEFT JOIN raw.superseded_rows AS s
+  ON s.relation = 'fraud_labels' AND s._file_id = l._file_id AND s._line_number = l._line_number
+WHERE s.relation IS NULL
+"""
+# Not all that landed need have a transaction, nor be as published: only where the sums differ is it worth the time to see.
+_WITH_TRANSACTION = (
+    _LABELS_LANDED
+    + " AND EXISTS (SELECT FROM facts.fct_transactions AS f WHERE f.transaction_id::text = l.transaction_id)"
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class File:
+    """What is in raw of one file.
+
+    Attributes:
+        rows: how many.
+        dollars: the sum of their amounts.
+        noted: first and last day, lowest and highest key, as text; None unless every row is as published.
+    """
+
+    rows: int = 0
+    dollars: Decimal = Decimal(0)
+    noted: list[str | None] | None = None
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What is in raw, and what became of the transactions.
+
+    Attributes:
+        files: by file id.
+        relations: the relation of each file that the manifest knows.
+        facts: rows and dollars in facts.fct_transactions.
+        quarantined: rows and dollars in quality.quarantined_transactions.
+        facts_sum: the sum of a hash of each fact's values, as they landed.
+        is_alike: whether all rows of raw that are not in quarantine are the facts, value by value. False says nothing: a
+            row that is not written as published may be read in more than one way.
+    """
+
+    files: dict[int, File]
+    relations: dict[int, str]
+    facts: tuple[int, Decimal]
+    quarantined: tuple[int, Decimal]
+    facts_sum: Decimal | None
+    is_alike: bool
+
+    def of(self, relation: str) -> tuple[int, Decimal]:
+        """Rows and dollars of a relation in raw."""
+        files = [self.files.get(file_id, File()) for file_id, name in self.relations.items() if name == relation]
+        return sum(file.rows for file in files), sum((file.dollars for file in files), Decimal(0))
+
+
+def read(cursor: Cursor, with_rows: bool = True) -> Landed:
+    """Reads raw and the facts once; `with_rows` hashes each row, beside the counts and sums."""
+    cursor.execute("SELECT file_id, relation FROM ops.load_files")
+    relations = dict(cursor.fetchall())
+    quarantined = _rows_and_dollars(cursor, "quality.quarantined_transactions")
+    files: dict[int, File] = {}
+    in_raw: list[Any] = []
+    for relation in SOURCES:
+        _first_that_runs(cursor, _queries(relation, bool(quarantined[0]), with_rows))
+        for file_id, rows, dollars, noted, alike in cursor.fetchall():
+            files[file_id] = File(rows, dollars, noted)
+            in_raw += [alike] if relation == "transactions" else []
+    cursor.execute(_FACTS.format(sql.SQL(_hash_of(_FACT_ROW, with_rows))))
+    rows, dollars, facts = cursor.fetchone() or (0, Decimal(0), None)
+    is_alike = None not in in_raw and facts is not None and sum(in_raw) == facts
+    return Landed(files, relations, (rows, dollars), quarantined, facts, is_alike)
+
+
+def check(cursor: Cursor, landed: Landed) -> Iterator[Result]:
+    """Files, facts, what is served, and labels, by what landed."""
+    files = _files(cursor, landed)
+    counted = {f"raw.{relation}": landed.of(relation)[0] for relation in landed.relations.values()}
+    yield Result(files.name, files.passed, files.detail, counted if files.passed else {})
+    raw, facts, quarantined = landed.of("transactions"), landed.facts, landed.quarantined
+    yield Result(
+        "raw = facts + quarantine",
+        raw[0] == facts[0] + quarantined[0] and raw[1] == facts[1] + quarantined[1],
+        f"{raw[0]:,} rows = {facts[0]:,} + {quarantined[0]:,}; ${raw[1]:,} = ${facts[1]:,} + ${quarantined[1]:,}",
+        {"facts.fct_transactions": facts[0], "quality.quarantined_transactions": quarantined[0]},
+    )
+    is_hashed = landed.facts_sum is not None
+    cursor.execute(sql.SQL(_SERVED).format(rows=sql.SQL(_hash_of(_FACT_ROW, is_hashed))))
+    rows, dollars, served, *labels = cursor.fetchone() or (0, Decimal(0), None, 0, 0, None, None)
+    yield Result(
+        "facts = served",
+        facts == (rows, dollars) and rows > 0 and served == landed.facts_sum,
+        f"{facts[0]:,} rows = {rows:,}; ${facts[1]:,} = ${dollars:,}"
+        + ("" if served == landed.facts_sum else ", but serving.enriched_transactions does not hold the same rows")
+        + ("" if rows and facts[0] else "; there are no transactions to serve: land some (revops run --data DIR)"),
+        {"serving.enriched_transactions": rows},
+    )
+    for query in (_LABELS_LANDED, _WITH_TRANSACTION):
+        cursor.execute(query)
+        expected = list(cursor.fetchone() or ())
+        if labels == expected:
+            break
+    shown = "Yes {:,} / No {:,}"
+    yield Result(
+        "labels agree",
+        labels == expected,
+        f"{shown} / none {rows - labels[0] - labels[1]:,} served".format(*labels)
+        + ("" if labels == expected else f", but {shown} landed, or not of the same transactions".format(*expected)),
+    )
+    cursor.execute("SELECT count(*) - count(DISTINCT (relation, sha256)) FROM ops.load_files")
+    twice = (cursor.fetchone() or (0,))[0]
+    yield Result("no bytes landed twice", twice == 0, f"{twice} files with the bytes of another")
+
+
+def _hash_of(row: str, is_wanted: bool) -> str:
+    return _ROWS.format(row) if is_wanted else "NULL::numeric"
+
+
+def _queries(relation: str, has_quarantine: bool, with_rows: bool) -> Sequence[sql.Composed]:
+    """A query for what is in raw of each file of a relation, then what to ask where its data makes that fail."""
+
+    def query(dollars: sql.Composable, noted: str = "NULL", rows: str = "NULL", apart: str = "") -> sql.Composed:
+        return sql.SQL(_LANDED).format(
+            dollars=dollars,
+            noted=sql.SQL(noted),
+            rows=sql.SQL(rows),
+            relation=sql.Identifier("raw", relation),
+            apart=sql.SQL(apart),
+        )
+
+    nothing = sql.SQL("0::numeric")
+    noted = _NOTED.get(relation, "NULL")
+    if relation != "transactions":
+        return [query(nothing, noted), query(nothing)]
+    rows, apart = _hash_of(_RAW_ROW, with_rows), ""
+    if has_quarantine and with_rows:
+        rows, apart = f"{rows} FILTER (WHERE apart.file IS NULL)", _QUARANTINE
+    return [query(_QUICK_DOLLARS, noted, rows, apart), query(_QUICK_DOLLARS, noted), query(DOLLARS)]
+
+
+def _first_that_runs(cursor: Cursor, queries: Sequence[sql.Composed]) -> None:
+    """Runs a query; where its data makes it fail, the next. The last may fail."""
+    *quick, sure = queries
+    for query in quick:
+        cursor.execute("SAVEPOINT quick")
+        try:
+            cursor.execute(query, ())
+        except psycopg2.DataError as error:
+            _log.info("once more, and slower: %s", str(error).splitlines()[0])
+            cursor.execute("ROLLBACK TO SAVEPOINT quick")
+        else:
+            return
+    cursor.execute(sure, ())
+
+
+def _files(cursor: Cursor, landed: Landed) -> Result:
+    """Each file against what is in raw of it; raw holds nothing of a file that is not known."""
+    cursor.execute(
+        """
+        SELECT file_id, name, rows_read, rows_loaded, rows_rejected, coalesce(amount_sum, 0),
+               (SELECT count(*) FROM ops.rejected_rows AS x WHERE x.file_id = f.file_id),
+               ARRAY[min_date::text, max_date::text, lowest_key::text, highest_key::text]
+        FROM ops.load_files AS f ORDER BY file_id
+        """
+    )
+    files = cursor.fetchall()
+    wrong = [
+        f"file {file_id}: in raw, but never landed" for file_id in landed.files.keys() - {file[0] for file in files}
+    ]
+    for file_id, name, read, loaded, rejected, dollars, kept, noted in files:
+        file = landed.files.get(file_id, File())
+        if read != loaded + rejected or loaded != file.rows or dollars != file.dollars or rejected != kept:
+            told = f"read {read}, landed {loaded} (${dollars}), rejected {rejected}"
+            wrong.append(f"{name!r}: {told}, but in raw {file.rows} (${file.dollars}), in ops.rejected_rows {kept}")
+        elif file.noted is not None and noted != file.noted:
+            wrong.append(f"{name!r}: first and last day, lowest and highest key are {file.noted}, not {noted}")
+    read, loaded, rejected, dollars = (sum(file[at] for file in files) for at in (2, 3, 4, 5))
+    total = f"{len(files)} files: {read:,} rows read = {loaded:,} landed + {rejected:,} rejected; ${dollars:,}"
+    return Result("files = raw + rejects", not wrong, total + (f"; {listed(wrong)}" if wrong else ""))
+
+
+def _rows_and_dollars(cursor: Cursor, relation: str) -> tuple[int, Decimal]:
+    cursor.execute(
+        sql.SQL("SELECT count(*), coalesce(sum(amount), 0) FROM {}").format(Relation.parse(relation).identifier)
+    )
+    row = cursor.fetchone() or (0, Decimal(0))
+    return row[0], row[1]

@@ -1,0 +1,22 @@
+"""What a check says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Result:
+    """One checked invariant: its name, whether it holds, the figures, and the rows of relations that were counted for it."""
+
+    name: str
+    passed: bool
+    detail: str
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+
+def listed(wrong: list[str], most: int = 3) -> str:
+    """The first of what is wrong, and how many more there are."""
+    more = f"; and {len(wrong) - most} more" if len(wrong) > most else ""
+    return "; ".join(wrong[:most]) + more
