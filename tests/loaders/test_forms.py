@@ -186,7 +186,7 @@ def test_what_the_loader_has_read_is_sound_in_staging_and_what_it_has_not_is_in_
         path = path.rename(path.with_name("labels.csv"))
     elif relation == "mcc_codes":
         path = path.rename(path.with_name("mcc_codes.csv"))
-    load(path, max_rejects=1)
+    load(path, max_rejects=1, replace=True)
     found = staged(
         f"SELECT _line_number, row_fault FROM staging.stg_{relation} JOIN ops.load_files ON file_id = _file_id"
         " WHERE name = %s ORDER BY 1",
