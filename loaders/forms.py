@@ -10,6 +10,7 @@ import calendar
 import datetime
 import re
 from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 from loaders.sources import CHANNELS, ERRORS, NONE_WORDS, Form
@@ -30,6 +31,9 @@ class Read(NamedTuple):
 _MONEY = re.compile(r"(-?) ?[$]? ?(-?)(?:([0-9]+)|([0-9]{1,3}(?:,[0-9]{3})+))?(?:[.]([0-9]*))?")
 _IN_BRACKETS = re.compile(r"\(([^()-]*)\)")
 _WIDEST_WHOLE = 10
+_MOST_CENTS = 100_000_000  # a million dollars
+_BIRTH_YEARS = range(1900, 2021)
+_CREDIT_SCORES = range(300, 851)
 _ISO = re.compile(
     r"([0-9]{4})([-/])([0-9]{1,2})\2([0-9]{1,2})(?:[Tt]| +)([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]0*)?)?"
 )
@@ -41,8 +45,8 @@ _WHOLE = re.compile(r"-?([0-9]+)([.]0*)?")
 _MOST_EXACT_DIGITS = 15  # of a number that went through floating point
 _ZIP = re.compile(r"([0-9]{1,5})(?:[.]0*)?")
 _ZIP_PLUS_4 = re.compile(r"[0-9]{5}-[0-9]{4}")
-_DEGREES = re.compile(r"[+-]?(?:[0-9]{1,3}(?:[.][0-9]*)?|[.][0-9]+)")
-_YEAR = re.compile(r"([0-9]{4})(?:[.]0*|-[0-9]{2}.*)?", re.DOTALL)
+_DEGREES = re.compile(r"[+]?(-?(?:[0-9]{1,3}(?:[.][0-9]*)?|[.][0-9]+))")
+_YEAR = re.compile(r"([0-9]{4})(?:[.]0*|-...*)?", re.DOTALL)
 _MONTHS = (
     re.compile(r"(?P<month>[0-9]{1,2})/(?P<year>[0-9]{4})"),
     re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})"),
@@ -86,7 +90,8 @@ def dollars(text: str) -> Read:
     sign, whole, decimals = money
     if len(decimals) > 2:
         return Read(text, "has more than two decimals, and nothing is rounded")
-    return Read(f"${sign}{whole}.{decimals:0<2}")
+    is_plausible = int(f"{whole}{decimals:0<2}") <= _MOST_CENTS
+    return Read(f"${sign}{whole}.{decimals:0<2}", "" if is_plausible else "is beyond what is plausible")
 
 
 def whole_dollars(text: str) -> Read:
@@ -132,14 +137,21 @@ def _whole_number(text: str, lowest: int, highest: int) -> Read:
         if len(digits) > _MOST_EXACT_DIGITS:
             return Read(text, "is a decimal number so long that digits are lost")
         bare = bare[: -len(point)]
-    if len(digits) > 19 or not lowest <= int(bare) <= highest:
+    if len(digits.lstrip("0")) > 19 or not lowest <= int(bare) <= highest:
         return Read(text, "is too large")
-    return Read(bare)
+    return Read(str(int(bare)) if bare.startswith("-0") else bare)
 
 
 def number(text: str) -> Read:
     """Read a whole number; `5499.0` is 5499."""
     return _whole_number(text, -(2**31), 2**31 - 1)
+
+
+def credit_score(text: str) -> Read:
+    """Read a FICO score."""
+    read = number(text)
+    is_one = not read.fault and int(read.text) in _CREDIT_SCORES
+    return Read(read.text, read.fault or ("" if is_one else "is not of 300 to 850"))
 
 
 def identifier(text: str) -> Read:
@@ -216,34 +228,40 @@ def month(text: str) -> Read:
     return Read(text, "is not a month written like 09/2002")
 
 
-def year(text: str) -> Read:
-    """Read a year; a day that begins with it will do."""
+def birth_year(text: str) -> Read:
+    """Read a year of birth; a day that begins with it will do."""
     bare = text.strip()
     found = _YEAR.fullmatch(bare)
     if found is None:
         return Read(text, "is not a year")
-    return Read(found[1] if "." in bare[:5] else bare)
+    year = found[1] if "." in bare[:5] else bare
+    return Read(year, "" if int(found[1]) in _BIRTH_YEARS else "is not of 1900 to 2020")
 
 
-def _degrees(text: str, most: int) -> Read:
-    bare = text.strip()
-    if _DEGREES.fullmatch(bare) is None or abs(float(bare)) >= most + 0.05:  # they are rounded to one decimal
-        return Read(text, "is not a number of degrees")
-    return Read(bare)
+def _degrees(text: str) -> Decimal | None:
+    """Return a number of degrees with the six decimals that the transforms look at."""
+    found = _DEGREES.fullmatch(text.strip())
+    return None if found is None else Decimal(found[1]).quantize(Decimal("1e-6"), ROUND_HALF_UP)
 
 
 def latitude(text: str) -> Read:
     """Read degrees north."""
-    return _degrees(text, 90)
+    degrees = _degrees(text)
+    if degrees is None or abs(degrees.quantize(Decimal("0.1"), ROUND_HALF_UP)) > 90:
+        return Read(text, "is not a number of degrees")
+    return Read(text.strip().lstrip("+"))
 
 
 def longitude(text: str) -> Read:
     """Read degrees east."""
-    return _degrees(text, 180)
+    degrees = _degrees(text)
+    if degrees is None or abs(degrees) > 180:
+        return Read(text, "is not a number of degrees")
+    return Read(text.strip().lstrip("+"))
 
 
-def description(text: str) -> Read:
-    """Read the description of a code."""
+def some_text(text: str) -> Read:
+    """Read a text that may not be empty."""
     return Read(text) if text.strip(" ") else Read(text, "is empty")
 
 
@@ -260,9 +278,10 @@ READERS: dict[Form, Callable[[str], Read]] = {
     "label": label,
     "yes_no": yes_no,
     "month": month,
-    "year": year,
+    "birth_year": birth_year,
+    "credit_score": credit_score,
     "latitude": latitude,
     "longitude": longitude,
-    "description": description,
+    "some_text": some_text,
 }
 """The rule for each form; what is text is left as it is."""

@@ -283,6 +283,7 @@ class RowEncoder:
         self._forms: list[tuple[int, Callable[[str], forms.Read], dict[str, forms.Read]]] = [
             (place, forms.READERS[form], {}) for place, form in enumerate(source.forms) if form in forms.READERS
         ]
+        self._months = [columns.index(name) for name in source.ordered_months or ()]
         self.keys = KeysSeen()
 
     def add(
@@ -364,11 +365,18 @@ class RowEncoder:
                 read[place] = text
             if fault and is_usable:
                 is_usable = False
-                chunk.unusable += 1
-                if chunk.first_unusable is None:
-                    reason = f"{self._shown(value)} {fault}"
-                    chunk.first_unusable = Unusable(line_number, self.source.columns[place], reason)
+                self._note_unusable(chunk, line_number, place, value, fault)
+        if is_usable and self._months:
+            first, second = self._months
+            if _sorted_as_month(read[first]) > _sorted_as_month(read[second]):
+                fault = f"is after {self.source.columns[second]}, {self._shown(read[second])}"
+                self._note_unusable(chunk, line_number, first, read[first], fault)
         return read
+
+    def _note_unusable(self, chunk: Chunk, line_number: int, place: int, value: str, fault: str) -> None:
+        chunk.unusable += 1
+        if chunk.first_unusable is None:
+            chunk.first_unusable = Unusable(line_number, self.source.columns[place], f"{self._shown(value)} {fault}")
 
     def _note(self, chunk: Chunk, place: int, value: str, text: str) -> None:
         column = self.source.columns[place]
@@ -440,6 +448,10 @@ class RowEncoder:
                 self._days.clear()
             self._days[start] = day_of(start)
         return self._days[start]
+
+
+def _sorted_as_month(text: str) -> str:
+    return text[3:] + text[:2]
 
 
 def _fault_of_card_number(value: str, column: str) -> str | None:

@@ -12,7 +12,9 @@ Shape = Literal["id", "number", "moment", "dollars", "channel", "zip", "text", "
 """How a value is written: see SHAPES."""
 
 Form = (
-    Shape | Literal["whole_dollars", "yes_no", "month", "year", "latitude", "longitude", "description", "card_number"]
+    Shape
+    | Literal["whole_dollars", "yes_no", "month", "birth_year", "credit_score", "latitude", "longitude"]
+    | Literal["some_text", "card_number"]
 )
 """What a value means, whatever way it is written: see loaders/forms.py."""
 
@@ -59,7 +61,7 @@ SHAPES: dict[Shape, str] = {
     "id": "[0-9]{1,18}",
     "number": "[0-9]{1,9}",
     "moment": "[2-9][0-9]{3}-[0-9]{2}-[0-9]{2} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]",
-    "dollars": "[$]-?[0-9]{1,9}[.][0-9]{2}",
+    "dollars": "[$]-?[0-9]{1,6}[.][0-9]{2}",
     "channel": "|".join(CHANNELS),
     "zip": "(?:[0-9]{1,5}[.]0)?",
     "text": r"(?:[^ \0](?:[^\0]*[^ \0])?)?",
@@ -95,6 +97,7 @@ class Source:
         date_column: the column whose first ten characters are the day of a row.
         amount_column: the column whose sum goes into the manifest.
         forms: what the value of each column means.
+        ordered_months: two columns of months, of which the first may not be after the second.
         is_personal: whether its rows are about people or their cards, so that no message shows a value.
         is_large: whether rows are so many that it matters which of them are regular.
         aliases: other names of columns, as people write them, tried in this order where the published name is missing.
@@ -110,6 +113,7 @@ class Source:
     date_column: str | None = None
     amount_column: str | None = None
     forms: tuple[Form, ...] = ()
+    ordered_months: tuple[str, str] | None = None
     is_personal: bool = False
     is_large: bool = False
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
@@ -159,7 +163,7 @@ SOURCES: dict[str, Source] = {
             format="codes_json",
             columns=("mcc", "description"),
             key_columns=("mcc",),
-            forms=("number", "description"),
+            forms=("number", "some_text"),
             aliases={
                 "mcc": ("mcc_code", "code", "id", "unnamed:_0", "index", ""),
                 "description": ("mcc_description", "edited_description", "name", "category", "0"),
@@ -190,16 +194,16 @@ SOURCES: dict[str, Source] = {
                 "number",
                 "number",
                 "number",
-                "year",
+                "birth_year",
                 "text",
-                "text",
+                "some_text",
                 "text",
                 "latitude",
                 "longitude",
                 "whole_dollars",
                 "whole_dollars",
                 "whole_dollars",
-                "number",
+                "credit_score",
                 "number",
             ),
             is_personal=True,
@@ -230,8 +234,8 @@ SOURCES: dict[str, Source] = {
             forms=(
                 "number",
                 "number",
-                "text",
-                "text",
+                "some_text",
+                "some_text",
                 "card_number",
                 "month",
                 "text",
@@ -242,6 +246,7 @@ SOURCES: dict[str, Source] = {
                 "number",
                 "yes_no",
             ),
+            ordered_months=("acct_open_date", "expires"),
             is_personal=True,
             aliases={"id": ("card_id",), "client_id": ("user_id",)},
         ),

@@ -54,7 +54,7 @@ SELECT
   is_on_dark_web::BOOLEAN, /* Whether the number was seen for sale */
   CASE
     WHEN NOT superseding_line IS NULL
-    THEN 'duplicate id: a newer landing wins'
+    THEN 'duplicate id: another row of it counts'
     WHEN card_id IS NULL
     THEN 'id is not a whole number'
     WHEN client_id IS NULL

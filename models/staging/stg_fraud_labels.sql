@@ -32,7 +32,7 @@ SELECT
   is_fraud::BOOLEAN, /* Whether it was fraud */
   CASE
     WHEN NOT superseding_line IS NULL
-    THEN 'duplicate id: a newer landing wins'
+    THEN 'duplicate id: another row of it counts'
     WHEN _is_regular
     THEN NULL
     WHEN transaction_id IS NULL

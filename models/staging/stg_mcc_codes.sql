@@ -30,7 +30,7 @@ SELECT
   mcc_description::TEXT, /* What the code stands for, as published */
   CASE
     WHEN NOT superseding_line IS NULL
-    THEN 'duplicate code: a newer landing wins'
+    THEN 'duplicate code: another row of it counts'
     WHEN mcc IS NULL
     THEN 'the code is not a whole number'
     WHEN mcc_description IS NULL

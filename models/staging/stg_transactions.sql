@@ -72,7 +72,7 @@ SELECT
   errors::TEXT, /* What went wrong, comma-joined; NULL for none */
   CASE
     WHEN NOT superseding_line IS NULL
-    THEN 'duplicate id: a newer landing wins'
+    THEN 'duplicate id: another row of it counts'
     WHEN _is_regular AND @is_plausible_as_written(landed_amount)
     THEN NULL
     WHEN transaction_id IS NULL

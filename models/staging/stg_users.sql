@@ -50,7 +50,7 @@ SELECT
   num_credit_cards::INT, /* Cards held */
   CASE
     WHEN NOT superseding_line IS NULL
-    THEN 'duplicate id: a newer landing wins'
+    THEN 'duplicate id: another row of it counts'
     WHEN client_id IS NULL
     THEN 'id is not a whole number'
     WHEN birth_year IS NULL

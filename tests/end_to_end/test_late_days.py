@@ -84,7 +84,7 @@ def test_the_newest_landing_of_an_id_wins_and_gives_way_again(warehouse: Warehou
     warehouse.build()
     moved = "SELECT transacted_on::text, amount FROM serving.enriched_transactions WHERE transaction_id = %s"
     assert [(str(d), float(a)) for d, a in warehouse.query(moved, (number,))] == [("2018-03-04", 999.0)]
-    assert warehouse.query(REASONS) == [("duplicate id: a newer landing wins", 1)]
+    assert warehouse.query(REASONS) == [("duplicate id: another row of it counts", 1)]
     warehouse.assert_sound()
 
     again.unlink()

@@ -138,7 +138,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "xac": (lambda path: path.write_text(f"0.00,Swipe\n{transaction(9)}\n"), "no header"),
     "xad": (lambda path: path.write_text(f"{card(1)}\n"), "rows of cards, and no header"),
     "xae": (lambda path: path.write_text('"7": "No", "8": "Yes"'), "fraud_labels, and not from the beginning"),
-    "cards_of_2019.tsv": (lambda path: path.write_text("a\tb\n"), "its name belongs to cards"),
+    "all_cards.tsv": (lambda path: path.write_text("a\tb\n"), "its name belongs to cards"),
     "gone.csv": (lambda path: path.symlink_to("nowhere"), "a link to a file that is not there"),
 }
 

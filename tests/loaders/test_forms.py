@@ -14,7 +14,7 @@ from loaders import duplicates
 from loaders.errors import InputRefused
 from loaders.forms import READERS
 from loaders.reporting import FileOutcome
-from loaders.rows import FEW_ROWS
+from loaders.rows import FEW_ROWS, RowEncoder
 from loaders.sources import SOURCES, Form, Source
 from tests.loaders.made import CARDS_HEADER, card, csv_file, transaction
 from tests.loaders.staging import create_view
@@ -23,9 +23,9 @@ from tests.loaders.warehouse import Query
 READ: dict[Form, dict[str, str]] = {
     "dollars": {
         "$-77.00": "$-77.00", "-$77.00": "$-77.00", "-77": "$-77.00", "($77.00)": "$-77.00", "(77)": "$-77.00", "77": "$77.00",
-        "$77.5": "$77.50", "77.500": "$77.50", "1,234.50": "$1234.50", "$1,234,567": "$1234567.00", " 77.00 ": "$77.00",
+        "$77.5": "$77.50", "77.500": "$77.50", "1,234.50": "$1234.50", "$1,000,000": "$1000000.00", " 77.00 ": "$77.00",
         ".5": "$0.50", "-0.0": "$-0.00", "0": "$0.00", "\u22127.25": "$-7.25", "$ 12.00": "$12.00", "007.10": "$7.10",
-        "- $5": "$-5.00", "77.": "$77.00",
+        "- $5": "$-5.00", "77.": "$77.00", "$-1000000.00": "$-1000000.00",
     },
     "whole_dollars": {
         "$24295": "$24295", "24295": "$24295", "$24,295": "$24295", "24295.0": "$24295", "$24,295.00": "$24295", "-5": "$-5",
@@ -43,7 +43,8 @@ READ: dict[Form, dict[str, str]] = {
         "swipe": "Swipe Transaction", "CHIP": "Chip Transaction", "online transaction": "Online Transaction",
         "Swipe_Transaction": "Swipe Transaction", " Chip  Transaction ": "Chip Transaction",
     },
-    "number": {"5499.0": "5499", " 5499 ": "5499", "-5": "-5", "007": "007", "2147483647": "2147483647"},
+    "number": {"5499.0": "5499", " 5499 ": "5499", "-5": "-5", "-05": "-5", "-0": "0", "007": "007",
+               "2147483647": "2147483647", "00000000000000000000005": "00000000000000000000005"},
     "id": {"7475327.0": "7475327", "9223372036854775807": "9223372036854775807"},
     "zip": {
         "58523.0": "58523.0", "58523": "58523.0", "8523": "8523.0", "08523": "08523.0", "58523.00": "58523.0", "nan": "", "": "",
@@ -63,10 +64,11 @@ READ: dict[Form, dict[str, str]] = {
         "09/2002": "09/2002", "9/2002": "09/2002", "2002-09": "09/2002", "2002-09-01": "09/2002", "2002-09-30": "09/2002",
         "2002-09-01 00:00:00": "09/2002", "9/1/2002": "09/2002", "Sep-02": "09/2002", "Sep-97": "09/1997", "Sep 2002": "09/2002",
     },
-    "year": {"1966": "1966", "1966.0": "1966", "1966-11-05": "1966-11-05"},
-    "latitude": {"34.15": "34.15", " -34.15 ": "-34.15", "90": "90"},
-    "longitude": {"-117.76": "-117.76", "180.0": "180.0"},
-    "description": {"Tolls": "Tolls"},
+    "birth_year": {"1966": "1966", "1966.0": "1966", "1966-11-05": "1966-11-05", "1900": "1900", "2020": "2020"},
+    "credit_score": {"300": "300", "850": "850", "702.0": "702"},
+    "latitude": {"34.15": "34.15", " -34.15 ": "-34.15", "90": "90", "+34.15": "34.15", "90.049999": "90.049999"},
+    "longitude": {"-117.76": "-117.76", "180.0": "180.0", "180.0000004": "180.0000004"},
+    "some_text": {"Tolls": "Tolls"},
 }  # fmt: skip
 NOT_READ: dict[Form, list[str]] = {
     "dollars": [
@@ -86,10 +88,11 @@ NOT_READ: dict[Form, list[str]] = {
     "label": ["", "maybe", "2", "nan"],
     "yes_no": ["", "maybe"],
     "month": ["", "13/2002", "2002-09-15", "12/22", "Foo-02", "09/02/02", "2002-00"],
-    "year": ["", "66", "1966.5", "196"],
-    "latitude": ["", "91", "34,15", "NaN"],
-    "longitude": ["", "180.5", "W 12"],
-    "description": ["", "  "],
+    "birth_year": ["", "66", "1966.5", "196"],
+    "credit_score": ["", "299", "851", "good"],
+    "latitude": ["", "91", "34,15", "NaN", "90.05", "90.0499999"],
+    "longitude": ["", "180.5", "W 12", "180.04"],
+    "some_text": ["", "  "],
 }  # fmt: skip
 
 
@@ -106,6 +109,22 @@ def test_a_value_is_read_as_what_it_means(form: Form, text: str, published: str)
 def test_a_value_with_no_exact_published_form_is_left_as_it_is(form: Form, text: str) -> None:
     read = READERS[form](text)
     assert (read.text, bool(read.fault)) == (text, True)
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("form", "text", "published", "fault"),
+    [
+        ("dollars", "1,000,000.01", "$1000000.01", "plausible"),
+        ("dollars", "-$9999999999.99", "$-9999999999.99", "plausible"),
+        ("birth_year", "1899.0", "1899", "1900 to 2020"),
+        ("birth_year", "2021-01-01", "2021-01-01", "1900 to 2020"),
+    ],
+)
+def test_an_implausible_value_is_read_and_cannot_be_used(form: Form, text: str, published: str, fault: str) -> None:
+    read = READERS[form](text)
+    assert read.text == published
+    assert fault in read.fault
 
 
 @pytest.mark.unit
@@ -160,16 +179,14 @@ def test_what_the_loader_has_read_is_sound_in_staging_and_what_it_has_not_is_in_
 ) -> None:
     source = SOURCES[relation]
     rows = data.draw(st.lists(_row(source), min_size=20, max_size=60))
-    unusable = [
-        any(form in READERS and READERS[form](text).fault for form, text in zip(source.forms, row, strict=True))
-        for row in rows
-    ]
+    encoder = RowEncoder(source, None, None)
+    unusable = [not encoder.can_use(row) for row in rows]
     path = csv_file(tmp_path / "next", f"{relation}_data.csv", list(map(_quoted, rows)), ",".join(source.columns))
     if relation == "fraud_labels":
         path = path.rename(path.with_name("labels.csv"))
     elif relation == "mcc_codes":
         path = path.rename(path.with_name("mcc_codes.csv"))
-    load(path, max_rejects=1)
+    load(path, max_rejects=1, replace=True)
     found = staged(
         f"SELECT _line_number, row_fault FROM staging.stg_{relation} JOIN ops.load_files ON file_id = _file_id"
         " WHERE name = %s ORDER BY 1",
@@ -237,6 +254,15 @@ def test_a_few_rows_that_cannot_be_used_refuse_no_file_unless_they_are_all(
     else:
         with pytest.raises(InputRefused, match=f"{bad} of {bad + good} rows cannot be used"):
             load(path)
+
+
+def test_a_card_that_expires_before_it_was_opened_cannot_be_used(load: Any, tmp_path: Path) -> None:
+    rows = [card(n, acct_open_date="2020-03", expires="02/2020") for n in range(10)]
+    with pytest.raises(InputRefused, match="'##/####' is after expires, '##/####'") as caught:
+        load(csv_file(tmp_path, "cards.csv", rows, CARDS_HEADER))
+    assert caught.value.column == "acct_open_date"
+    (outcome,) = load(csv_file(tmp_path, "cards.csv", [card(1), card(2, acct_open_date="12/2022")], CARDS_HEADER))
+    assert "cannot be used" not in outcome.note
 
 
 def test_no_value_of_a_card_or_a_user_is_shown(load: Any, tmp_path: Path) -> None:

@@ -141,6 +141,9 @@ def test_history_leaves_no_trace(load: Load, query: Query, counted: Callable[[st
                     for _ in range(generator.randrange(1, 5))
                 ]
                 csv_file(path.parent, path.name, [transaction(0, merchant_city=str(step % 3)), *rows])
+        for left in {*folder.rglob("2*")}:  # of an empty folder nothing is pruned
+            if left.is_dir() and not any(left.iterdir()):
+                left.rmdir()
         load(folder, prune=True)
         now = counted("transactions")
         if step % 5 == 4:
@@ -185,7 +188,7 @@ def test_a_sound_row_never_gives_way_to_a_faulty_one(
         (tmp_path / "in").mkdir()
         (tmp_path / "in" / "labels_1.json").write_text('{"target": {"7": "Yes"}}')
         (tmp_path / "in" / "labels_2.json").write_text('{"target": {"07": "perhaps"}}')
-    load(tmp_path / "in")
+    load(tmp_path / "in", max_rejects=1)
     query("CREATE SCHEMA IF NOT EXISTS staging")
     ((found,),) = counted(relation)
     assert json.loads(found)["_line_number"] == (3 if relation == "cards" else 1)
