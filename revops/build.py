@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from revops.settings import Settings
 
 PROD = "prod"
-# Days closer than this are evaluated as one range: each range costs some statements, an untouched day in between next to nothing.
+# Days closer than this are evaluated as one range: an evaluation costs as much as the rows of so many untouched days between.
 JOINED_DAYS = 31
+JOINED_ROWS = 100_000
 # More ranges than this are joined over the narrowest gaps.
 MOST_RANGES = 50
 # One does it; another finds what changed meanwhile, such as a dimension that did not become what was expected.
@@ -54,6 +56,10 @@ DELETE FROM {table} AS derived
 WHERE derived.transacted_on = ANY (%(days)s)
   AND NOT EXISTS (SELECT FROM facts.fct_transactions AS facts
                   WHERE facts.transaction_id = derived.transaction_id AND facts.transacted_on = derived.transacted_on)
+"""
+
+_ROWS_A_DAY = """
+SELECT sum(rows_loaded)::float8 / (max(max_date) - min(min_date) + 1) FROM ops.load_files WHERE relation = 'transactions'
 """
 
 _log = logging.getLogger(__name__)
@@ -127,8 +133,8 @@ def _build(settings: Settings, connection: Connection, environment: str) -> None
         connection.commit()
 
 
-def ranges_of(days: Iterable[date]) -> list[Days]:
-    """Days joined to few ranges, in order: a gap of up to `JOINED_DAYS` is bridged, and wider ones beyond `MOST_RANGES`.
+def ranges_of(days: Iterable[date], joined: int = JOINED_DAYS) -> list[Days]:
+    """Days joined to few ranges, in order: a gap of up to `joined` days is bridged, and wider ones beyond `MOST_RANGES`.
 
     The day that is for rows without a date is never joined to others: the range would be all history.
     """
@@ -138,7 +144,7 @@ def ranges_of(days: Iterable[date]) -> list[Days]:
         undated = []  # all history it is
     ranges: list[Days] = []
     for day in ordered[len(undated) :]:
-        if ranges and day - ranges[-1].last <= timedelta(days=JOINED_DAYS):
+        if ranges and day - ranges[-1].last <= timedelta(days=joined):
             ranges[-1] = Days(ranges[-1].first, day)
         else:
             ranges.append(Days(day, day))
@@ -153,8 +159,13 @@ def days_in(ranges: Iterable[Days]) -> list[date]:
     return [span.first + timedelta(days=i) for span in ranges for i in range((span.last - span.first).days + 1)]
 
 
-def _widen(days: list[date]) -> list[date]:
-    return days_in(ranges_of(days))
+def _joined_days(connection: Connection) -> int:
+    """How many untouched days are as quickly evaluated as one more range begun."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ROWS_A_DAY)
+        (rows,) = cursor.fetchone() or (0,)
+    connection.commit()
+    return max(JOINED_DAYS, int(JOINED_ROWS / max(rows or 0, 1)))
 
 
 def _bring_up_to_date(context: Context, connection: Connection, environment: str) -> None:
@@ -167,11 +178,13 @@ def _bring_up_to_date(context: Context, connection: Connection, environment: str
     from revops.hooks import materialized_views
 
     out_of_date = OutOfDate({}, frozenset())
+    join = partial(ranges_of, joined=_joined_days(connection))
     for _ in range(MOST_ROUNDS):
-        out_of_date = _look(context, connection, graph.nodes_of(context.snapshots.values()), environment)
+        nodes = graph.nodes_of(context.snapshots.values())
+        out_of_date = _look(context, connection, nodes, environment, lambda days: days_in(join(days)))
         if not out_of_date:
             return
-        ranges = {model: ranges_of(days) for model, days in out_of_date.days.items()}
+        ranges = {model: join(days) for model, days in out_of_date.days.items()}
         if environment == PROD and len(ranges.get(attributes.FACTS, ())) > 1:
             _clear_the_way(context, connection, days_in(ranges[attributes.FACTS]))
         _log.info("evaluating %s", _told(out_of_date, ranges))
@@ -192,7 +205,13 @@ def _told(out_of_date: OutOfDate, ranges: Mapping[str, list[Days]]) -> str:
     return " and ".join(filter(None, (days, whole)))
 
 
-def _look(context: Context, connection: Connection, nodes: Sequence[Node], environment: str) -> OutOfDate:
+def _look(
+    context: Context,
+    connection: Connection,
+    nodes: Sequence[Node],
+    environment: str,
+    widen: Callable[[list[date]], list[date]],
+) -> OutOfDate:
     """Notes what changed in dimensions and labels, and finds what is out of date. Commits."""
     with connection.cursor() as cursor:
         if environment == PROD:
@@ -204,7 +223,7 @@ def _look(context: Context, connection: Connection, nodes: Sequence[Node], envir
                 attributes.compare_dimensions(cursor, nodes, coming)
             attributes.compare_labels(cursor, nodes)
             connection.commit()
-        out_of_date = ledger.read(cursor, nodes, landings.today(), _of_others(cursor, environment), _widen)
+        out_of_date = ledger.read(cursor, nodes, landings.today(), _of_others(cursor, environment), widen)
     connection.commit()
     return out_of_date
 

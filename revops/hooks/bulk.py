@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
@@ -27,7 +28,7 @@ _log = logging.getLogger(__name__)
 _RULES = {"DELETE": "revops_is_filled_delete", "INSERT": "revops_is_filled_insert"}
 
 
-def fill(cursor: Cursor, table: Relation, query: str, declared: Declarations) -> bool:
+def fill(cursor: Cursor, table: Relation, query: Callable[[], str], declared: Declarations) -> bool:
     """Fills the table, where it is empty and nothing hangs on it, with what SQLMesh is about to insert.
 
     SQLMesh would also cut the rows off at the range. A model selects its days itself, to which a lint rule sees; to ask once
@@ -36,7 +37,7 @@ def fill(cursor: Cursor, table: Relation, query: str, declared: Declarations) ->
     Args:
         cursor: in the transaction of the evaluation.
         table: the physical table.
-        query: the model's query on physical tables, for the days that are evaluated.
+        query: gives the model's query on physical tables, for the days that are evaluated; it takes time to render.
         declared: the keys and indexes that the table is to have.
 
     Returns:
@@ -48,7 +49,7 @@ def fill(cursor: Cursor, table: Relation, query: str, declared: Declarations) ->
     columns = catalog.columns(cursor, table)
     with sessions.aside(cursor) as own:
         try:
-            _make(own, new, columns, query)
+            _make(own, new, columns, query())
             keys.build_indexes(cursor, new, declared)
         except BaseException:
             _drop(own, new)

@@ -6,6 +6,7 @@ part of what a model says.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from revops.hooks import (
@@ -32,9 +33,9 @@ def before_evaluation(evaluator: MacroEvaluator) -> None:
     table = Relation.of(evaluator.locals["this_model"])
     cursor = evaluator.engine_adapter.cursor
     if model.kind.is_incremental_by_time_range:
-        bulk.fill(cursor, table, _query(evaluator), declarations.of(model))
+        bulk.fill(cursor, table, partial(_query, evaluator), declarations.of(model))
     elif model.kind.is_full and model.is_sql:
-        parents.make_way(cursor, table, _query(evaluator))
+        parents.make_way(cursor, table, partial(_query, evaluator))
 
 
 def after_evaluation(evaluator: MacroEvaluator) -> None:

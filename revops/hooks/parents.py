@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
@@ -25,7 +26,7 @@ WHERE k.contype = 'f' AND k.confrelid = to_regclass(%s) AND k.conrelid <> k.conf
 """
 
 
-def make_way(cursor: Cursor, table: Relation, query: str) -> None:
+def make_way(cursor: Cursor, table: Relation, query: Callable[[], str]) -> None:
     """Drops the foreign keys whose rows would lose their parent when the table is rewritten with what a query gives.
 
     The keys go on another connection, so that their locks last for a moment only. The rows without a parent go to quarantine
@@ -34,14 +35,17 @@ def make_way(cursor: Cursor, table: Relation, query: str) -> None:
     Args:
         cursor: in the transaction of the evaluation, which has not written yet.
         table: the table that is about to be rewritten whole.
-        query: what it is about to hold.
+        query: gives what it is about to hold; it takes time to render.
     """
+    cursor.execute(_POINTING, (catalog.quoted(table),))
+    pointing = cursor.fetchall()
+    if not pointing:
+        return
     with sessions.aside(cursor) as own:
-        own.execute(_POINTING, (catalog.quoted(table),))
-        for schema, name, constraint, column, key in own.fetchall():
+        for schema, name, constraint, column, key in pointing:
             child = Relation(schema, name)
             lost = sql.SQL("SELECT {key} FROM {table} EXCEPT SELECT {key} FROM ({query}) AS coming").format(
-                key=sql.Identifier(key), table=table.identifier, query=sql.SQL(query)
+                key=sql.Identifier(key), table=table.identifier, query=sql.SQL(query())
             )
             own.execute(
                 sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} IN ({}))").format(
