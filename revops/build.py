@@ -124,6 +124,8 @@ def _build(settings: Settings, connection: Connection, environment: str) -> None
                 if not is_planned:
                     sqlmesh_project.apply(context, environment)
                 _bring_up_to_date(context, connection, environment)
+                if environment == PROD:
+                    _settle(context, connection)
             finally:
                 sqlmesh_project.note_audits(connection, environment)
     if environment == PROD:
@@ -131,6 +133,17 @@ def _build(settings: Settings, connection: Connection, environment: str) -> None
             evaluations.prune(cursor)
             planned.record(cursor, project, landings.today())
         connection.commit()
+
+
+def _settle(context: Context, connection: Connection) -> None:
+    """Does what the end of a plan does, where a plan was killed after it had promoted and before that."""
+    snapshots = [snapshot for snapshot in context.snapshots.values() if snapshot.is_model]
+    with connection.cursor() as cursor:
+        is_settled = graph.in_order({n.model: n for n in graph.nodes_of(snapshots)}) == change.noted_nodes(cursor)
+    connection.commit()
+    if not is_settled:
+        change.begin(context.engine_adapter, PROD, snapshots)
+        change.end(context.engine_adapter, PROD, snapshots)
 
 
 def ranges_of(days: Iterable[date], joined: int = JOINED_DAYS) -> list[Days]:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict
+from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -49,6 +50,13 @@ JOIN pg_rewrite AS r ON r.ev_class = v.oid
 JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
 JOIN pg_class AS t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p')
 JOIN pg_namespace AS tn ON tn.oid = t.relnamespace
+"""
+
+# Days as runs of consecutive ones.
+_EVALUATED_ON = """
+INSERT INTO ops.evaluations (relation, starts_on, ends_on)
+SELECT %s, lower(run), upper(run) - 1
+FROM unnest((SELECT range_agg(daterange(day, day, '[]')) FROM unnest(%s::date[]) AS each (day))) AS runs (run)
 """
 
 # Those of some layers: prod's, another environment's, and those that hold the tables of all.
@@ -293,7 +301,9 @@ def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
             rows.append((name, str(tables[name]), *(each and json.dumps(each) for each in noted_now)))
     digests.forget(cursor, list(tables.values()))
     cursor.execute("BEGIN")  # the connection commits by itself; a kill in between must not leave half of the notes
-    _record_kept_tables(cursor, nodes)
+    before = noted_nodes(cursor)
+    _record_kept_tables(cursor, before, nodes)
+    _record_kept_readers(cursor, before, nodes)
     cursor.execute("DELETE FROM ops.declarations")
     cursor.executemany(
         "INSERT INTO ops.declarations (model, relation, declared, node, definition) VALUES (%s, %s, %s, %s, %s)", rows
@@ -301,15 +311,36 @@ def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
     cursor.execute("COMMIT")
 
 
-def _record_kept_tables(cursor: Cursor, nodes: Mapping[str, graph.Node]) -> None:
+def _record_kept_tables(cursor: Cursor, before: Iterable[graph.Node], nodes: Mapping[str, graph.Node]) -> None:
     """Notes tables that are kept for another query, by a forward-only change: all of their rows are to be made again."""
-    for before in noted_nodes(cursor):
-        now = nodes.get(before.model)
-        if now and now.relation and (now.relation == before.relation) and now.data_hash != before.data_hash:
+    for was in before:
+        now = nodes.get(was.model)
+        if now and now.relation and (now.relation == was.relation) and now.data_hash != was.data_hash:
             cursor.execute(
                 "INSERT INTO ops.changes (relation, starts_on, ends_before, cause) VALUES (%s, %s, '9999-01-01', 'forward-only')",
                 (graph.definition_of(now.model), ledger.FIRST_DAY),
             )
+
+
+def _record_kept_readers(cursor: Cursor, before: list[graph.Node], nodes: Mapping[str, graph.Node]) -> None:
+    """Notes that tables are as up to date as they were, which are kept while what they read moved to another version.
+
+    SQLMesh keeps them because that change is not breaking: what they read of the new version is what they read of the old one,
+    although it was evaluated later than they were.
+    """
+    relations = {node.model: node.relation for node in before}
+    if all(relations.get(model, node.relation) == node.relation for model, node in nodes.items()):
+        return
+    today = datetime.now(timezone.utc).date()
+    were, are = ledger.read(cursor, before, today), ledger.read(cursor, list(nodes.values()), today)
+    for node in nodes.values():
+        if node.relation is None or relations.get(node.model) != node.relation:
+            continue
+        if node.by_days:
+            days = set(are.days.get(node.model, ())) - set(were.days.get(node.model, ()))
+            cursor.execute(_EVALUATED_ON, (node.relation, sorted(days)))
+        elif node.model in are.whole - were.whole:
+            cursor.execute("INSERT INTO ops.evaluations (relation) VALUES (%s)", (node.relation,))
 
 
 def noted_nodes(cursor: Cursor) -> list[graph.Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,8 @@ class Node:
         look_back: how many days before its own a row of it reads.
         parents: the models and landed relations that it reads.
         columns: of each parent that is a model, the columns that it reads.
-        data_hash: SQLMesh's hash of its query: another one in the same table is a forward-only change.
+        data_hash: of its query as it is rendered: another one in the same table is a forward-only change. SQLMesh's own would
+            change with a declared index too.
     """
 
     model: str
@@ -49,7 +51,7 @@ def nodes_of(snapshots: Iterable[Any]) -> list[Node]:
                 by_days=model.kind.is_incremental_by_time_range,
                 look_back=declarations.felt_for_days(model) if model.is_sql else 0,
                 parents=(*parents, definition_of(_name(model.fqn))),
-                data_hash=_letters(snapshot.fingerprint.data_hash),
+                data_hash=_hash(model.render_query_or_raise()) if model.is_sql else _letters(model.data_hash),
                 columns=_columns(model) if model.is_sql else {},
             )
     return in_order(nodes)
@@ -95,6 +97,10 @@ def _columns(model: Model) -> dict[str, tuple[str, ...]]:
             for table in of:
                 found.setdefault(table, set()).add(column.name)
     return {table: tuple(sorted(names)) for table, names in sorted(found.items())}
+
+
+def _hash(query: Any) -> str:
+    return _letters(hashlib.sha256(query.sql(dialect="postgres", comments=False).encode()).hexdigest()[:32])
 
 
 def _letters(number: str) -> str:

@@ -53,6 +53,7 @@ def test_a_column_is_added_forward_only_around_a_long_transaction(warehouse: War
     reader.assert_undisturbed(seen)
     assert f'sqlmesh__facts."{behind(warehouse, "facts", "fct_transactions")}"' == table
     assert warehouse.query("SELECT count(*) FROM facts.fct_transactions WHERE is_check IS NOT NULL") == [(0,)]
+    warehouse.build()
     warehouse.assert_sound()
 
 

@@ -81,8 +81,8 @@ def test_a_breaking_change_of_a_staging_view(warehouse: Warehouse) -> None:
     before = warehouse.served()
     warehouse.edit(
         STAGED,
-        "@blank_to_null(landed.errors, landed._is_regular) AS errors,",
-        "UPPER(@blank_to_null(landed.errors, landed._is_regular)) AS errors,",
+        "@error_text(landed.errors, landed._is_regular) AS errors,",
+        "UPPER(@error_text(landed.errors, landed._is_regular)) AS errors,",
     )
     with Reader(warehouse.url) as reader:
         warehouse.plan()
@@ -111,8 +111,11 @@ def test_a_forward_only_change_of_the_fact(warehouse: Warehouse) -> None:
     )
     with Reader(warehouse.url) as reader:
         warehouse.plan(forward_only=True)
+        assert is_built(warehouse) is False, "rows that are there have no value in the new column"
+        warehouse.build()
     reader.assert_undisturbed(before)
     warehouse.assert_sound()
+    assert warehouse.query("SELECT count(*) FROM facts.fct_transactions WHERE is_check IS NULL") == [(0,)]
 
 
 def test_a_new_index_is_built_without_rebuilding_the_table_and_an_old_one_goes(warehouse: Warehouse) -> None:
@@ -293,6 +296,11 @@ def test_a_change_of_one_day_refreshes_one_part(warehouse: Warehouse) -> None:
     (last,) = warehouse.query("SELECT max(refresh_id) FROM ops.refresh_history")[0]
     warehouse.plan(restate_models=["facts.fct_transactions"], start=str(day), end=str(day))
     assert warehouse.query(refreshed, (last,)) == [("2014q2",)]
+
+
+def is_built(warehouse: Warehouse) -> bool:
+    """Whether `revops verify` finds nothing that is out of date."""
+    return {result.name: result.passed for result in warehouse.verify()}["all that landed is built"]
 
 
 def land_a_new_user(warehouse: Warehouse) -> None:

@@ -148,9 +148,10 @@ class Warehouse:
         assert not failed, "\n".join(failed)
         foreign_keys = self.query(_FOREIGN_KEYS)
         assert foreign_keys == [
-            ("card_id", "dimensions.dim_cards", True),
-            ("client_id", "dimensions.dim_users", True),
-            ("mcc", "dimensions.dim_mcc", True),
+            ("dimensions.dim_cards", "client_id", "dimensions.dim_users", True),
+            ("facts.fct_transactions", "card_id", "dimensions.dim_cards", True),
+            ("facts.fct_transactions", "client_id", "dimensions.dim_users", True),
+            ("facts.fct_transactions", "mcc", "dimensions.dim_mcc", True),
         ], f"foreign keys: {foreign_keys}"
         missing = {
             ("dim_cards", "card_id"),
@@ -189,12 +190,12 @@ WITH behind AS (
 _FOREIGN_KEYS = (
     _BEHIND
     + """
-SELECT a.attname, parent.model, c.convalidated
+SELECT child.model, a.attname, parent.model, c.convalidated
 FROM behind AS child
 JOIN pg_constraint AS c ON c.conrelid = child.oid AND c.contype = 'f'
 JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
 LEFT JOIN behind AS parent ON parent.oid = c.confrelid
-WHERE child.model = 'facts.fct_transactions' ORDER BY 1
+ORDER BY 1, 2
 """
 )
 _PRIMARY_KEYS = (
