@@ -202,12 +202,11 @@ class Tally:
                 bad = self.first_unusable
                 told = f"{self.unusable:,} of {self.rows_read:,} rows cannot be used, the first: {bad.reason}"
                 raise InputRefused(name, told, cure, bad.line_number, bad.column)
-        if self.first_doubtful is not None and self.doubtful > max(MOST_IN_DOUBT, max_rejects) * rows:
-            if self.doubtful > FEW_ROWS:
-                first_doubt = self.first_doubtful
-                told = f"{self.doubtful:,} of {self.rows_read:,} values are in doubt, the first: {first_doubt.reason}"
-                cure = "Nothing of the file has landed. Correct it, or allow them all by --max-rejects 1."
-                raise InputRefused(name, told, cure, first_doubt.line_number, first_doubt.column)
+        first_doubt = self.first_doubtful
+        if first_doubt is not None and self.doubtful > max(FEW_ROWS, max(MOST_IN_DOUBT, max_rejects) * rows):
+            told = f"{self.doubtful:,} of {self.rows_read:,} values are in doubt, the first: {first_doubt.reason}"
+            cure = "Nothing of the file has landed. Correct it, or allow them all by --max-rejects 1."
+            raise InputRefused(name, told, cure, first_doubt.line_number, first_doubt.column)
 
     @property
     def dates(self) -> list[datetime.date]:
