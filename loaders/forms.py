@@ -22,10 +22,12 @@ class Read(NamedTuple):
     Attributes:
         text: the published form; the value as it is where there is none.
         fault: why it cannot be used, empty where it can.
+        doubt: why it may not be what it should be, although it can be used; else empty.
     """
 
     text: str
     fault: str = ""
+    doubt: str = ""
 
 
 _MONEY = re.compile(r"(-?) ?[$]? ?(-?)(?:([0-9]+)|([0-9]{1,3}(?:,[0-9]{3})+))?(?:[.]([0-9]*))?")
@@ -59,7 +61,9 @@ _FIRST_YEAR_OF_THE_CENTURY_BEFORE = 30  # spreadsheets take 30 to 99 for 1930 to
 
 _CHANNELS = {channel.split()[0].lower(): channel for channel in CHANNELS}
 _ERRORS = {error.lower(): error for error in ERRORS}
-_NO_ERRORS = {*NONE_WORDS, "no error", "no errors", "No Error", "No Errors", "NO ERROR"}
+_NO_ERRORS = {word.lower() for word in NONE_WORDS} | {
+    "no error", "no errors", "na", "nat", "nil", "no", "-", "0", "0.0", "false", "ok", "success", "approved",
+}  # fmt: skip
 _YES = {"yes", "y", "true", "t", "1", "1.0"}
 _NO = {"no", "n", "false", "f", "0", "0.0"}
 _FRAUD = {"fraud", "fraudulent"}
@@ -184,12 +188,12 @@ def state(text: str) -> Read:
 
 
 def errors(text: str) -> Read:
-    """Read a list of errors; none is empty, and what is no known error is left for the transforms to judge."""
+    """Read a list of errors; none is empty, and what is no known error is left as it is: one of a new kind."""
     bare = text.strip()
-    if bare in _NO_ERRORS:
+    if bare.lower() in _NO_ERRORS:
         return Read("")
     found = [_ERRORS.get(part.strip().lower()) for part in bare.strip(",").split(",")]
-    return Read(",".join(part for part in found if part)) if all(found) else Read(text)
+    return Read(",".join(part for part in found if part)) if all(found) else Read(text, doubt="is no known error")
 
 
 def label(text: str) -> Read:

@@ -33,7 +33,10 @@ _WORDS = {
     "mcc_codes": ("mcc",),
     "fraud_labels": ("label", "labels"),
 }
-_DATA_ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".7z", ".rar")
+_DATA_ENDINGS = (
+    ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".7z", ".rar",
+    ".feather", ".arrow", ".orc", ".avro", ".pkl", ".pickle", ".ods", ".h5", ".hdf5", ".sqlite", ".db",
+)  # fmt: skip
 _DOUBTFUL = frozenset(
     (
         "sample", "samples", "output", "outputs", "result", "results", "export", "exports", "exported", "backup",
@@ -54,11 +57,12 @@ def recognise(file: InputFile) -> Source | None:
     )
     relation = by_name.relation if by_name is not None else _relation_in(file)
     if file.not_read:
-        if relation is None:
+        if relation is None and "archive" not in file.not_read:  # in an archive, anything may be
             return None
         cure = "Run `git lfs pull`." if "Git LFS" in file.not_read else "Unpack it, or save it as CSV."
-        raise InputRefused(file.name, f"its name belongs to {relation}, and it is {file.not_read}", cure)
-    found = _by_columns(file) if file.is_parquet else _by_beginning(file)
+        belongs = "" if relation is None else f"its name belongs to {relation}, and "
+        raise InputRefused(file.name, f"{belongs}it is {file.not_read}", cure)
+    found = _by_columns(file) if file.is_parquet else _by_beginning(file, relation)
     if found is None and by_name is None and relation is not None and file.plain_name.endswith(_DATA_ENDINGS):
         reason = f"its name belongs to {relation}, and it does not begin like a file of {relation}"
         raise InputRefused(
@@ -127,7 +131,8 @@ def _relation_in(file: InputFile) -> str | None:
     return next((relation for relation, known in _WORDS.items() if words & set(known)), None)
 
 
-def _by_beginning(file: InputFile) -> Source | None:
+def _by_beginning(file: InputFile, relation: str | None) -> Source | None:
+    """The source that a file's beginning shows; where its name tells the relation, other names of columns will do."""
     beginning = file.beginning
     if beginning is None:
         with opened(file) as stream:
@@ -136,9 +141,12 @@ def _by_beginning(file: InputFile) -> Source | None:
             except InputRefused:
                 return None  # damaged: refused when it lands, if its name is one of ours
     text = text_of(beginning)
-    source = _by_header(header_of(text))
+    names = header_of(text)
+    source = _by_header(names)
     if source is not None:
         return source
+    if relation is not None and isinstance(find_columns(SOURCES[relation], names), Columns):
+        return SOURCES[relation]
     lines = text.splitlines()
     rows = [[value.strip(' "') for value in line.split(",")] for line in lines[:2]]
     compact = "".join("".join(lines).split())

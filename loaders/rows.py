@@ -23,6 +23,9 @@ NOT_UTF8 = "not valid UTF-8"
 FEW_ROWS = 5
 """Rows that cannot be used and do not refuse a file, whatever their share, as long as others can be used."""
 
+MOST_IN_DOUBT = 0.5
+"""The share of a file's rows that may have a value in doubt: beyond it, the column means something else."""
+
 _AMOUNT = re.compile(AMOUNT_PATTERN)
 _DAY = re.compile(DAY_PATTERN)
 # As spreadsheets and pandas write it.
@@ -90,6 +93,8 @@ class Chunk:
         undated: rows without a day.
         unusable: rows in `copy` that the transforms are bound to quarantine.
         first_unusable: the first of them.
+        doubtful: rows with a value that can be used and may not be what it should be.
+        first_doubtful: the first of them.
         conversions: by column, what was read from another form than the published one.
         notes: what else is worth a word about the file.
     """
@@ -103,6 +108,8 @@ class Chunk:
     undated: int = 0
     unusable: int = 0
     first_unusable: Unusable | None = None
+    doubtful: int = 0
+    first_doubtful: Unusable | None = None
     conversions: dict[str, Conversion] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -120,6 +127,8 @@ class Tally:
     unusable: int = 0
     first_reject: Reject | None = None
     first_unusable: Unusable | None = None
+    doubtful: int = 0
+    first_doubtful: Unusable | None = None
     conversions: dict[str, Conversion] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -135,6 +144,8 @@ class Tally:
             self.first_reject = chunk.rejects[0]
         self.unusable += chunk.unusable
         self.first_unusable = self.first_unusable or chunk.first_unusable
+        self.doubtful += chunk.doubtful
+        self.first_doubtful = self.first_doubtful or chunk.first_doubtful
         for column, more in chunk.conversions.items():
             known = self.conversions.setdefault(column, Conversion(0, more.example))
             known.values += more.values
@@ -159,7 +170,12 @@ class Tally:
             for column, found in self.conversions.items()
         ]
         few = f"{self.unusable:,} of {self.rows_loaded:,} rows cannot be used" if self.unusable else ""
-        return "; ".join([*self.notes, *read, *([few] if few else [])])
+        doubt = ""
+        if (first := self.first_doubtful) is not None:
+            doubt = (
+                f"{first.column}: {self.doubtful:,} of {self.rows_loaded:,} values in doubt, the first: {first.reason}"
+            )
+        return "; ".join(filter(None, [*self.notes, *read, few, doubt]))
 
     def check(self, name: str, max_rejects: float, rows: int | None = None) -> None:
         """Refuse a file of which too little can be used.
@@ -186,6 +202,11 @@ class Tally:
                 bad = self.first_unusable
                 told = f"{self.unusable:,} of {self.rows_read:,} rows cannot be used, the first: {bad.reason}"
                 raise InputRefused(name, told, cure, bad.line_number, bad.column)
+        first_doubt = self.first_doubtful
+        if first_doubt is not None and self.doubtful > max(FEW_ROWS, max(MOST_IN_DOUBT, max_rejects) * rows):
+            told = f"{self.doubtful:,} of {self.rows_read:,} values are in doubt, the first: {first_doubt.reason}"
+            cure = "Nothing of the file has landed. Correct it, or allow them all by --max-rejects 1."
+            raise InputRefused(name, told, cure, first_doubt.line_number, first_doubt.column)
 
     @property
     def dates(self) -> list[datetime.date]:
@@ -359,13 +380,18 @@ class RowEncoder:
                 if len(known) >= _MOST_VALUES_KNOWN:
                     known.clear()
                 answer = known[value] = form(value)
-            text, fault = answer
+            text, fault, doubt = answer
             if text != value:
                 self._note(chunk, place, value, text)
                 read[place] = text
             if fault and is_usable:
                 is_usable = False
                 self._note_unusable(chunk, line_number, place, value, fault)
+            if doubt:
+                chunk.doubtful += 1
+                if chunk.first_doubtful is None:
+                    reason = f"{self._shown(value)} {doubt}"
+                    chunk.first_doubtful = Unusable(line_number, self.source.columns[place], reason)
         if is_usable and self._months:
             first, second = self._months
             if _sorted_as_month(read[first]) > _sorted_as_month(read[second]):

@@ -21,7 +21,10 @@ KNOWN_ERRORS = (
     "Insufficient Balance",
     "Technical Glitch",
 )
-NO_ERROR = ("", "nan", "na", "n/a", "<na>", "nat", "none", "null", "nil", "no", "no error", "no errors", "-")
+NO_ERROR = (
+    "", "nan", "na", "n/a", "<na>", "nat", "none", "null", "nil", "no", "no error", "no errors", "-", "0", "0.0", "false",
+    "ok", "success", "approved",
+)  # fmt: skip
 
 
 def try_cast(evaluator, text, data_type, is_written_so=None):

@@ -188,7 +188,13 @@ WITH typed AS (
         'no',
         'no error',
         'no errors',
-        '-'
+        '-',
+        '0',
+        '0.0',
+        'false',
+        'ok',
+        'success',
+        'approved'
       )
       THEN NULL
       ELSE CASE

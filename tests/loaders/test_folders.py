@@ -139,8 +139,20 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "xad": (lambda path: path.write_text(f"{card(1)}\n"), "rows of cards, and no header"),
     "xae": (lambda path: path.write_text('"7": "No", "8": "Yes"'), "fraud_labels, and not from the beginning"),
     "all_cards.tsv": (lambda path: path.write_text("a\tb\n"), "its name belongs to cards"),
+    "all.zip": (lambda path: zipped(path, {"inner.zip": b"PK"}), "it is an archive inside an archive"),
+    "data.7z": (lambda path: path.write_bytes(b"7z\xbc\xaf\x27\x1c..."), "it is a 7z archive"),
+    "transactions.feather": (lambda path: path.write_bytes(b"ARROW1\0\0"), "its name belongs to transactions"),
     "gone.csv": (lambda path: path.symlink_to("nowhere"), "a link to a file that is not there"),
 }
+
+
+def test_a_text_file_of_labels_is_known_by_its_name_and_other_names_of_its_columns(
+    load: Load, query: Query, folder: Path
+) -> None:
+    (folder / "labels.txt").write_text("id,label\n1,Yes\n2,0\n")
+    (folder / "labels_readme.txt").write_text("Labels come weekly, by id\n")
+    load(folder)
+    assert query("SELECT transaction_id, is_fraud FROM raw.fraud_labels ORDER BY 1") == [("1", "Yes"), ("2", "No")]
 
 
 def tar_head(name: str, size: int) -> bytes:

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from loaders import duplicates
+from loaders import duplicates, forms
 from loaders.errors import InputRefused
 from loaders.forms import READERS
 from loaders.reporting import FileOutcome
 from loaders.rows import FEW_ROWS, RowEncoder
 from loaders.sources import SOURCES, Form, Source
+from macros import casting
 from tests.loaders.made import CARDS_HEADER, card, csv_file, transaction
 from tests.loaders.staging import create_view
 from tests.loaders.warehouse import Query
@@ -53,7 +54,8 @@ READ: dict[Form, dict[str, str]] = {
     "state": {"ND": "ND", "nan": "", "None": "", "Italy": "Italy", "\\N": ""},
     "errors": {
         "nan": "", "NaN": "", "No Error": "", "no error": "", "None": "", "null": "", "Bad PIN": "Bad PIN", "bad pin": "Bad PIN",
-        "Bad PIN, Insufficient Balance,": "Bad PIN,Insufficient Balance", "Card Stolen": "Card Stolen",
+        "OK": "", "0": "", "False": "", "NA": "", "-": "",
+        "Bad PIN, Insufficient Balance,": "Bad PIN,Insufficient Balance",
     },
     "label": {
         "Yes": "Yes", "NO": "No", "true": "Yes", "False": "No", "1": "Yes", "0": "No", "1.0": "Yes", "Fraud": "Yes",
@@ -101,7 +103,7 @@ NOT_READ: dict[Form, list[str]] = {
     ("form", "text", "published"), [(form, *pair) for form, pairs in READ.items() for pair in pairs.items()]
 )
 def test_a_value_is_read_as_what_it_means(form: Form, text: str, published: str) -> None:
-    assert READERS[form](text) == (published, "")
+    assert READERS[form](text) == (published, "", "")
 
 
 @pytest.mark.unit
@@ -254,6 +256,25 @@ def test_a_few_rows_that_cannot_be_used_refuse_no_file_unless_they_are_all(
     else:
         with pytest.raises(InputRefused, match=f"{bad} of {bad + good} rows cannot be used"):
             load(path)
+
+
+def test_errors_of_which_most_are_unknown_are_refused_and_a_new_one_is_said(load: Any, tmp_path: Path) -> None:
+    rows = [transaction(n, errors="All Good") for n in range(51)] + [transaction(51 + n) for n in range(49)]
+    path = csv_file(tmp_path, "transactions.csv", rows)
+    with pytest.raises(
+        InputRefused, match="51 of 100 values are in doubt, the first: 'All Good' is no known error"
+    ) as e:
+        load(path)
+    assert (e.value.line, e.value.column) == (2, "errors")
+    (outcome,) = load(path, max_rejects=1)
+    assert outcome.rows_loaded == 100
+    (outcome,) = load(csv_file(tmp_path, "transactions.csv", [*rows[:50], *rows[51:], transaction(7)]))
+    assert "errors: 50 of 100 values in doubt, the first: 'All Good' is no known error" in outcome.note
+
+
+@pytest.mark.unit
+def test_the_words_for_no_error_are_those_of_staging() -> None:
+    assert [word for word in casting.NO_ERROR if forms.errors(word).text] == []
 
 
 def test_a_card_that_expires_before_it_was_opened_cannot_be_used(load: Any, tmp_path: Path) -> None:
