@@ -284,9 +284,10 @@ def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
     """Keeps what prod's models declare and read where `revops verify` and `revops refresh` find it without SQLMesh."""
     tables = _physical(snapshots)
     nodes = {node.model: node for node in graph.nodes_of(snapshots)}
-    before = noted_nodes(cursor)
-    _record_kept_tables(cursor, before, nodes)
-    _record_kept_readers(cursor, before, nodes)
+    if catalog.exists(cursor, Relation("ops", "changes")):  # the loaders' own; nobody else asks what is out of date
+        before = noted_nodes(cursor)
+        _record_kept_tables(cursor, before, nodes)
+        _record_kept_readers(cursor, before, nodes)
     cursor.execute("DELETE FROM ops.declarations")
     for snapshot in snapshots:
         name = f"{snapshot.model.schema_name}.{snapshot.model.view_name}"
