@@ -301,9 +301,10 @@ def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
             rows.append((name, str(tables[name]), *(each and json.dumps(each) for each in noted_now)))
     digests.forget(cursor, list(tables.values()))
     cursor.execute("BEGIN")  # the connection commits by itself; a kill in between must not leave half of the notes
-    before = noted_nodes(cursor)
-    _record_kept_tables(cursor, before, nodes)
-    _record_kept_readers(cursor, before, nodes)
+    if catalog.exists(cursor, Relation("ops", "changes")):  # the loaders' own; nobody else asks what is out of date
+        before = noted_nodes(cursor)
+        _record_kept_tables(cursor, before, nodes)
+        _record_kept_readers(cursor, before, nodes)
     cursor.execute("DELETE FROM ops.declarations")
     cursor.executemany(
         "INSERT INTO ops.declarations (model, relation, declared, node, definition) VALUES (%s, %s, %s, %s, %s)", rows
