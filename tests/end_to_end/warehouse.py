@@ -211,8 +211,11 @@ GROUP BY 1 ORDER BY 1
 )
 
 
-def copy_of_project(folder: Path, whole: bool = False) -> Path:
-    """A copy of the SQLMesh project, to edit: its core, because each plan takes the longer the more models there are."""
+def copy_of_project(folder: Path, whole: bool = os.environ.get("REVOPS_TEST_WHOLE") == "1") -> Path:
+    """A copy of the SQLMesh project, to edit: its core, because each plan takes the longer the more models there are.
+
+    `REVOPS_TEST_WHOLE=1` has every test use the whole project.
+    """
     folder.mkdir(parents=True)
     for name in PROJECT:
         source = ROOT / name
