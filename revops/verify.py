@@ -127,10 +127,12 @@ def _accounted(cursor: Cursor) -> Iterator[Result]:
     raw = (sum(rows for rows, _ in transactions), sum((amount for _, amount in transactions), Decimal(0)))
     facts = _rows_and_dollars(cursor, "facts.fct_transactions")
     quarantined = _rows_and_dollars(cursor, "quality.quarantined_transactions")
+    nothing_counts = raw[0] > 0 and facts[0] == 0
     yield Result(
         "raw = facts + quarantine",
-        raw[0] == facts[0] + quarantined[0] and raw[1] == facts[1] + quarantined[1],
-        f"{raw[0]:,} rows = {facts[0]:,} + {quarantined[0]:,}; ${raw[1]:,} = ${facts[1]:,} + ${quarantined[1]:,}",
+        raw[0] == facts[0] + quarantined[0] and raw[1] == facts[1] + quarantined[1] and not nothing_counts,
+        f"{raw[0]:,} rows = {facts[0]:,} + {quarantined[0]:,}; ${raw[1]:,} = ${facts[1]:,} + ${quarantined[1]:,}"
+        + ("; not one transaction can be used" if nothing_counts else ""),
         {"facts.fct_transactions": facts[0], "quality.quarantined_transactions": quarantined[0]},
     )
     cursor.execute(_SERVED)

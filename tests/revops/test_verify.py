@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import closing
+from decimal import Decimal
+from unittest.mock import Mock
 
 import psycopg2
 import pytest
@@ -31,6 +34,24 @@ def test_what_only_begins_like_a_published_number_is_one_in_our_own_relations() 
         assert _shows_card_number(like_one, False)
         assert not _shows_card_number(other, False)
         assert not _shows_card_number(other, True)
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("raw", "facts", "quarantined", "passes"),
+    [(10, 7, 3, True), (10, 0, 10, False), (10, 7, 2, False), (0, 0, 0, True), (10, 10, 0, True)],
+)
+def test_a_warehouse_in_which_no_transaction_can_be_used_does_not_pass(
+    raw: int, facts: int, quarantined: int, passes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = {"facts.fct_transactions": facts, "quality.quarantined_transactions": quarantined}
+    monkeypatch.setattr(verify, "_landed", lambda cursor: {1: (raw, Decimal(0))})
+    monkeypatch.setattr(verify, "_files", lambda cursor, landed: verify.Result("files", True, ""))
+    monkeypatch.setattr(verify, "_rows_and_dollars", lambda cursor, relation: (counted[relation], Decimal(0)))
+    cursor = Mock(**{"fetchall.return_value": [("transactions", 1)]})
+    _, found, *_ = itertools.islice(verify._accounted(cursor), 2)
+    assert (found.name, found.passed) == ("raw = facts + quarantine", passes)
+    assert ("not one transaction" in found.detail) is (raw > 0 and facts == 0)
 
 
 @pytest.mark.unit
