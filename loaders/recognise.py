@@ -154,7 +154,9 @@ def _by_beginning(file: InputFile, relation: str | None) -> Source | None:
     if compact.startswith('{"target":{'):
         return labels
     for source in SOURCES.values():
-        if source.format == "csv" and any(_is_row(source, row) for row in rows):
+        is_headed = not any(character.isdigit() for value in rows[0] for character in value) if rows else False
+        is_headed = is_headed and len(rows[0]) == len(source.columns)  # by names that are not known
+        if source.format == "csv" and not is_headed and any(_is_row(source, row) for row in rows):
             raise InputRefused(
                 file.name,
                 f"it holds rows of {source.relation}, and no header",

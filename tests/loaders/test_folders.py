@@ -139,6 +139,10 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "xad": (lambda path: path.write_text(f"{card(1)}\n"), "rows of cards, and no header"),
     "xae": (lambda path: path.write_text('"7": "No", "8": "Yes"'), "fraud_labels, and not from the beginning"),
     "all_cards.tsv": (lambda path: path.write_text("a\tb\n"), "its name belongs to cards"),
+    "other_cards.csv": (
+        lambda path: path.write_text(f"{','.join('abcdefghijklm')}\n{card(1)}\n"),
+        "it does not begin like a file of cards",
+    ),
     "all.zip": (lambda path: zipped(path, {"inner.zip": b"PK"}), "it is an archive inside an archive"),
     "data.7z": (lambda path: path.write_bytes(b"7z\xbc\xaf\x27\x1c..."), "it is a 7z archive"),
     "transactions.feather": (lambda path: path.write_bytes(b"ARROW1\0\0"), "its name belongs to transactions"),
