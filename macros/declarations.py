@@ -66,8 +66,12 @@ def apply_declarations(evaluator):
 
 @macro(metadata_only=True)
 def prepare_promotion(evaluator):
-    """First in the transaction of a promotion or demotion: readers of the view are not held up, and views on it are not lost."""
-    if evaluator.runtime_stage == "promoting":
+    """First in a transaction that makes, promotes or demotes: readers of a view are not held up, nor views on it lost."""
+    if evaluator.runtime_stage == "creating":
+        from revops.hooks.events import before_creation
+
+        before_creation(evaluator)
+    elif evaluator.runtime_stage == "promoting":
         from revops.hooks.events import before_promotion
 
         before_promotion(evaluator)

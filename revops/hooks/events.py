@@ -60,6 +60,11 @@ def after_evaluation(evaluator: MacroEvaluator) -> None:
         evaluations.record(cursor, relation, model, _days(evaluator))
 
 
+def before_creation(evaluator: MacroEvaluator) -> None:
+    """Makes SQLMesh leave a view in place that it is about to bind to other tables: see `promotions`."""
+    promotions.watch(evaluator.engine_adapter)
+
+
 def before_promotion(evaluator: MacroEvaluator) -> None:
     """Makes SQLMesh leave the environment's view in place, where the new version allows it: see `promotions`."""
     promotions.begin(evaluator.engine_adapter, Relation.of(evaluator.locals["this_model"]))

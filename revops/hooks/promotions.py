@@ -2,6 +2,7 @@
 
 The view is replaced by one statement, the last of the promotion's transaction: readers wait for that one, and views of others,
 grants and comments stay. Where the new columns do not allow it, the view and those that hang on it are dropped and made again.
+A model of kind VIEW that keeps its version over new tables is likewise bound to them in place, and not dropped under its readers.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import psycopg2.errors
 from psycopg2 import sql
 from sqlglot import exp
 
@@ -33,6 +35,8 @@ SELECT coalesce(a.attname, ''), d.description
 FROM pg_description AS d LEFT JOIN pg_attribute AS a ON a.attrelid = d.objoid AND a.attnum = d.objsubid AND d.objsubid > 0
 WHERE d.classoid = 'pg_class'::regclass AND d.objoid = to_regclass(%s)
 """
+# Views that SQLMesh binds side by side read the same tables: PostgreSQL fails the second of two grants at once on one of them.
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('revops.hooks.promotions', 0))"
 
 
 @dataclass
@@ -62,6 +66,11 @@ _current = _Current()
 def begin(adapter: Any, view: Relation) -> None:
     """First in the transaction of a promotion: what SQLMesh is about to do with the view comes to `_create_view`."""
     _current.promotion = _Promotion(view)
+    watch(adapter)
+
+
+def watch(adapter: Any) -> None:
+    """Has what SQLMesh is about to do with any view come to `_create_view`."""
     create = adapter.create_view
     if getattr(create, "func", None) is not _create_view:
         adapter.create_view = partial(_create_view, create, adapter)
@@ -88,10 +97,15 @@ def _create_view(
 ) -> None:
     """In place of the adapter's `create_view`: takes no lock on a view that is being promoted and is there already.
 
-    Notes what it is to show where it may be replaced; else has SQLMesh make a view beside it.
+    Notes what it is to show where it may be replaced; else has SQLMesh make a view beside it. A view that is not an
+    environment's, and that SQLMesh would drop to make it again, is replaced where its columns allow it.
     """
     promotion = _current.promotion
     view = Relation.of(view_name)
+    if promotion is None and options.get("replace", True) and catalog.is_view(adapter.cursor, view):
+        if not _bind(adapter, view, query, *args, **options):
+            create(view_name, query, *args, **options)
+        return
     if promotion is None or promotion.view != view or not catalog.exists(adapter.cursor, view):
         create(view_name, query, *args, **options)
         return
@@ -104,6 +118,26 @@ def _create_view(
     else:
         promotion.made = view.sibling(catalog.bounded_name("revops_new", view.name))
         create(exp.table_(promotion.made.name, promotion.made.schema, quoted=True), query, *args, **options)
+
+
+def _bind(adapter: Any, view: Relation, query: Any, *args: Any, **options: Any) -> bool:
+    """Lets a view read other tables, in short attempts, in a transaction; says whether its columns allow it."""
+    from sqlmesh.core.engine_adapter.base import EngineAdapter
+
+    cursor = adapter.cursor
+    cursor.execute(_ONE_AT_A_TIME)
+    for table in query.find_all(exp.Table):
+        roles.let_owner_read(cursor, view, Relation.of(table))
+    name = exp.table_(view.name, view.schema, quoted=True)
+    # Of all engines: PostgreSQL's own drops the view first.
+    replace = partial(EngineAdapter.create_view, adapter, name, query, *args, **{**options, "replace": True})
+    cursor.execute("SAVEPOINT binding")
+    try:
+        locks.attempting(cursor, replace)
+    except psycopg2.errors.InvalidTableDefinition:
+        cursor.execute("ROLLBACK TO SAVEPOINT binding")
+        return False
+    return True
 
 
 def _replace(cursor: Cursor, promotion: _Promotion, target: Relation, declared: Declarations) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 
 import pytest
 
-from tests.end_to_end.warehouse import Reader, Warehouse
+from tests.end_to_end.warehouse import ROOT, Reader, Warehouse
 
 DIM_USERS = "models/dimensions/dim_users.sql"
 DIM_CARDS = "models/dimensions/dim_cards.sql"
 FACTS = "models/facts/fct_transactions.sql"
 STAGED = "models/staging/stg_transactions.sql"
+FRESHNESS = "models/serving/data_freshness.sql"
 ENRICHED = "models/serving/enriched_transactions.sql"
 
 
@@ -296,6 +298,29 @@ def test_a_change_of_one_day_refreshes_one_part(warehouse: Warehouse) -> None:
     (last,) = warehouse.query("SELECT max(refresh_id) FROM ops.refresh_history")[0]
     warehouse.plan(restate_models=["facts.fct_transactions"], start=str(day), end=str(day))
     assert warehouse.query(refreshed, (last,)) == [("2014q2",)]
+
+
+@pytest.mark.parametrize("forward_only", [False, True])
+def test_a_view_is_read_while_a_table_that_it_reads_changes(warehouse: Warehouse, forward_only: bool) -> None:
+    shutil.copy2(ROOT / FRESHNESS, warehouse.root / FRESHNESS)
+    warehouse.plan()
+    asked = "SELECT count(*), max(last_transaction_on)::text FROM serving.data_freshness"
+    before = warehouse.query(asked)[0]
+    warehouse.edit(
+        "models/facts/fct_outcomes.sql",
+        "  labels.is_fraud::BOOLEAN /*",
+        "  (facts.amount = 0)::BOOLEAN AS is_check, /* Whether it only asked */\n  labels.is_fraud::BOOLEAN /*",
+    )
+    with Reader(warehouse.url, query=asked) as reader:
+        warehouse.plan(forward_only=forward_only)
+    reader.assert_undisturbed(before)
+    table = behind(warehouse, "facts", "fct_outcomes")
+    ((view,),) = warehouse.query(
+        "SELECT pg_get_viewdef(format('sqlmesh__serving.%%I', table_name)::regclass)"
+        " FROM information_schema.view_table_usage WHERE view_schema = 'serving' AND view_name = %s",
+        ("data_freshness",),
+    )
+    assert table in view, "it reads the table of another version"
 
 
 def is_built(warehouse: Warehouse) -> bool:
