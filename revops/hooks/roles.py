@@ -129,7 +129,9 @@ def missing_grantees(cursor: Cursor, snapshots: Iterable[Any]) -> list[str]:
 
 
 def settle(cursor: Cursor, schemas: Iterable[str]) -> None:
-    """After a plan or run: gives what was built to its owner, and grants what is declared and lacks.
+    """After a plan or run, or where there was nothing to do: gives what was built to its owner, and grants what is declared.
+
+    A copy of a database is open to PUBLIC again: PostgreSQL does not copy who may connect.
 
     Args:
         cursor: commits by itself.
@@ -137,6 +139,8 @@ def settle(cursor: Cursor, schemas: Iterable[str]) -> None:
     """
     if not _missing(cursor, [TRANSFORMER]):
         _give_to_transformer(cursor, sorted(set(schemas)))
+    if not _missing(cursor, NAMES):
+        _close_to_public(cursor)
     _grant(cursor)
 
 

@@ -67,6 +67,7 @@ def test_auto_refreshes_what_changed_in_the_mode_that_was_cheaper_of_late(wareho
         touch(warehouse, day)
         warehouse.refresh()
         assert [row[0] for row in warehouse.query(HISTORY, (last,))] == [cheaper]
+    warehouse.build()  # what reads the facts follows that day
     warehouse.assert_sound()
 
 
