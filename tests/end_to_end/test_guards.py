@@ -9,6 +9,7 @@ from tests.end_to_end.test_transitions import DIM_CARDS, ENRICHED, FACTS, behind
 from tests.end_to_end.warehouse import Reader, Warehouse
 
 QUARANTINED = "models/quality/quarantined_transactions.sql"
+DIM_MCC = "models/dimensions/dim_mcc.sql"
 DIM_USERS = "models/dimensions/dim_users.sql"
 LABELS = "models/facts/fct_fraud_labels.sql"
 LAST_OF_THE_FACT = "  )::BOOLEAN AS is_refund /* Whether money went back */"
@@ -179,18 +180,18 @@ def test_a_breaking_change_of_a_plan_that_failed_is_not_overlooked(warehouse: Wa
     with pytest.raises(SQLMeshError):
         warehouse.plan()
     (warehouse.root / QUARANTINED).write_text(quarantined)
-    users = (warehouse.root / DIM_USERS).read_text()
-    with_a_column = users.replace(
-        "  num_credit_cards::INT", "  (num_credit_cards > 3)::BOOLEAN AS has_many_cards, /* */\n  num_credit_cards::INT"
+    codes = (warehouse.root / DIM_MCC).read_text()
+    with_a_column = codes.replace(
+        "  mcc_description::TEXT", "  (mcc > 5000)::BOOLEAN AS is_high, /* */\n  mcc_description::TEXT"
     )
-    (warehouse.root / DIM_USERS).write_text(with_a_column)
+    (warehouse.root / DIM_MCC).write_text(with_a_column)
     refused(warehouse, "facts.fct_transactions", "dimensions.dim_cards", "by itself first", environment=environment)
-    (warehouse.root / DIM_USERS).write_text(users)
+    (warehouse.root / DIM_MCC).write_text(codes)
     warehouse.plan()
-    (warehouse.root / DIM_USERS).write_text(with_a_column)
+    (warehouse.root / DIM_MCC).write_text(with_a_column)
     warehouse.plan()
     assert behind(warehouse, "facts", "fct_transactions") != table, "it was not rebuilt for the change of the cards"
-    assert warehouse.query("SELECT count(*) > 0 FROM dimensions.dim_users WHERE has_many_cards") == [(True,)]
+    assert warehouse.query("SELECT count(*) > 0 FROM dimensions.dim_mcc WHERE is_high") == [(True,)]
     warehouse.assert_sound()
 
 
