@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from datetime import timedelta
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,10 @@ __all__ = ["FULL", "Result", "Scope", "verify"]
 SESSIONS = 2
 
 
-# More stretches of days than this are not told apart: as many rows as there is time for are compared, as of a whole warehouse.
+# More stretches, or days, than these are not told apart.
 MOST_SCOPES = 5
+MOST_DAYS = 400
+LATEST_DAYS = 31
 
 _TOUCHED = """
 SELECT starts_on, ends_on FROM ops.evaluations
@@ -86,14 +89,21 @@ def note(settings: Settings) -> None:
 
 
 def _touched(cursor: Cursor) -> list[Scope]:
-    """The stretches of days evaluated since the last time, none where there are none; all days where that is not known."""
+    """The stretches of days evaluated since the last time, none where there are none.
+
+    All days where that is not known, or where there are too many to tell apart; of a large warehouse the latest of them.
+    """
     cursor.execute("SELECT EXISTS (SELECT FROM ops.compared WHERE relation = 'verified')")
-    if cursor.fetchone() != (True,):
+    if cursor.fetchone() == (True,):
+        cursor.execute(_TOUCHED)
+        ranges = ranges_of(day for first, last in cursor.fetchall() for day in days_in([Days(first, last)]))
+        if len(ranges) <= MOST_SCOPES and sum((span.last - span.first).days for span in ranges) <= MOST_DAYS:
+            return [Scope(span.first, span.last) for span in ranges]
+    cursor.execute("SELECT sum(rows_loaded), max(max_date) FROM ops.load_files WHERE relation = 'transactions'")
+    count, latest = cursor.fetchone() or (0, None)
+    if latest is None or (count or 0) <= rows.ROWS_AT_ONCE:
         return [FULL]
-    cursor.execute(_TOUCHED)
-    days = {day for first, last in cursor.fetchall() for day in days_in([Days(first, last)])}
-    ranges = ranges_of(days)
-    return [FULL] if len(ranges) > MOST_SCOPES else [Scope(span.first, span.last) for span in ranges]
+    return [Scope(latest - timedelta(days=LATEST_DAYS - 1), latest)]
 
 
 def _beside(cursor: Cursor, dsn: str, opened: ExitStack) -> Iterator[Connection]:

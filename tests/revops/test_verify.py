@@ -8,8 +8,12 @@ from datetime import date
 import psycopg2
 import pytest
 
+import revops.verify as verification
+from loaders import postgres
+from revops import landings
+from revops.hooks import schema
 from revops.hooks.catalog import Relation
-from revops.verify import Scope, card_data, rows
+from revops.verify import FULL, Scope, card_data, rows
 from revops.verify.card_data import shows_card_number
 from tests.loaders.made import card_number
 from tests.revops.processes import ask
@@ -91,3 +95,29 @@ def test_a_relation_whose_rows_are_proven_is_not_searched_again(database_url: st
 )
 def test_a_scope_in_months_ends_with_the_month(first: date | None, last: date | None, expected: Scope) -> None:
     assert Scope(first, last).in_months() == expected
+
+
+def test_a_run_compares_the_days_evaluated_since_it_found_all_right(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        postgres.create_tables(connection)
+        schema.create(cursor)
+        cursor.execute(
+            "INSERT INTO ops.load_files (file_id, relation, name, sha256, bytes, rows_read, rows_loaded, rows_rejected,"
+            " max_date, started_at, ended_at, status)"
+            " VALUES (1, 'transactions', 'a.csv', 'x', 1, 9, 9, 0, '2015-03-31', now(), now(), 'landed')"
+        )
+        assert verification._touched(cursor) == [FULL], "nothing is known, and it is little"
+        monkeypatch.setattr(rows, "ROWS_AT_ONCE", 5)
+        assert verification._touched(cursor) == [Scope(date(2015, 3, 1), date(2015, 3, 31))]
+        landings.mark_compared(cursor, "verified")
+        assert verification._touched(cursor) == []
+        for first, last in (("2012-05-03", "2012-05-03"), ("2014-01-01", "2014-01-02")):
+            cursor.execute(
+                "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES ('t', %s, %s)", (first, last)
+            )
+        assert verification._touched(cursor) == [
+            Scope(date(2012, 5, 3), date(2012, 5, 3)), Scope(date(2014, 1, 1), date(2014, 1, 2)),
+        ]  # fmt: skip
+        connection.rollback()
