@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from revops.hooks.catalog import in_letters
+
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
@@ -48,8 +50,7 @@ def project_digest(root: Path) -> str:
             if file.is_file() and "__pycache__" not in file.parts:
                 digest.update(f"{file.relative_to(part.parent)} {file.stat().st_size} ".encode())
                 digest.update(file.read_bytes())
-    # Letters only: a long run of digits might be taken for a card number.
-    return digest.hexdigest()[:32].translate(str.maketrans("0123456789", "ghijklmnop"))
+    return in_letters(digest.hexdigest()[:32])
 
 
 def is_current(cursor: Cursor, project: str, day: date) -> bool:

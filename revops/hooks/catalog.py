@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
 LONGEST_NAME = 63
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 @dataclass(frozen=True, order=True)
@@ -77,6 +78,11 @@ def bounded_name(*parts: str) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     return name.encode()[: LONGEST_NAME - 9].decode(errors="ignore") + "_" + digest
+
+
+def in_letters(digest: str) -> str:
+    """A digest without digits: a long run of them might be taken for a card number."""
+    return digest.translate(_LETTERS)
 
 
 def exists(cursor: Cursor, relation: Relation) -> bool:

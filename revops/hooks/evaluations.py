@@ -35,7 +35,6 @@ _SAYS_NOTHING = (
     """,
 )
 _NO_RANGE = "1970-01-01"
-_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 def record(cursor: Cursor, table: Relation, model: Any, days: tuple[str, str]) -> None:
@@ -125,5 +124,4 @@ def _fingerprint(cursor: Cursor, table: Relation) -> str:
         sql.SQL("SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {} AS t").format(table.identifier)
     )
     row = cursor.fetchone()
-    # Letters only: a long run of digits might be taken for a card number.
-    return hashlib.sha256(repr(row).encode()).hexdigest()[:32].translate(_LETTERS)
+    return catalog.in_letters(hashlib.sha256(repr(row).encode()).hexdigest()[:32])

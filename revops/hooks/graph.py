@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from revops.hooks import declarations
-from revops.hooks.catalog import Relation
+from revops.hooks.catalog import Relation, in_letters
 
 if TYPE_CHECKING:
     from sqlmesh.core.model import Model
@@ -51,7 +51,7 @@ def nodes_of(snapshots: Iterable[Any]) -> list[Node]:
                 by_days=model.kind.is_incremental_by_time_range,
                 look_back=declarations.felt_for_days(model) if model.is_sql else 0,
                 parents=(*parents, definition_of(_name(model.fqn))),
-                data_hash=_hash(model.render_query_or_raise()) if model.is_sql else _letters(model.data_hash),
+                data_hash=_hash(model.render_query_or_raise()) if model.is_sql else in_letters(model.data_hash),
                 columns=_columns(model) if model.is_sql else {},
             )
     return in_order(nodes)
@@ -100,12 +100,7 @@ def _columns(model: Model) -> dict[str, tuple[str, ...]]:
 
 
 def _hash(query: Any) -> str:
-    return _letters(hashlib.sha256(query.sql(dialect="postgres", comments=False).encode()).hexdigest()[:32])
-
-
-def _letters(number: str) -> str:
-    """Without digits: a long run of them might be taken for a card number."""
-    return number.translate(str.maketrans("0123456789", "ghijklmnop"))
+    return in_letters(hashlib.sha256(query.sql(dialect="postgres", comments=False).encode()).hexdigest()[:32])
 
 
 def _name(relation: Any) -> str:
