@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +12,17 @@ from sqlglot import exp
 from sqlmesh.core.dialect import parse
 from sqlmesh.core.model import Model, create_external_model, load_sql_based_model
 
-from macros import casting, declarations  # noqa: F401  registers the macros that the models call
+from tests.project_macros import registered
 
 HEADER = "kind FULL, description 'One row per thing.', grain thing_id"
 QUERY = "SELECT thing_id::INT /* The thing */ FROM staging.stg_things;\n@primary_key(thing_id)"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def macros() -> Iterator[None]:
+    """The macros of the project, which the models call."""
+    with registered():
+        yield
 
 
 @pytest.fixture

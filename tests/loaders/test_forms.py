@@ -10,13 +10,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from loaders import duplicates, forms
+from loaders import duplicates
 from loaders.errors import InputRefused
 from loaders.forms import READERS
 from loaders.reporting import FileOutcome
 from loaders.rows import FEW_ROWS, RowEncoder
 from loaders.sources import SOURCES, Form, Source
-from macros import casting
 from tests.loaders.made import CARDS_HEADER, card, csv_file, transaction
 from tests.loaders.staging import create_view
 from tests.loaders.warehouse import Query
@@ -270,11 +269,6 @@ def test_errors_of_which_most_are_unknown_are_refused_and_a_new_one_is_said(load
     assert outcome.rows_loaded == 100
     (outcome,) = load(csv_file(tmp_path, "transactions.csv", [*rows[:50], *rows[51:], transaction(7)]))
     assert "errors: 50 of 100 values in doubt, the first: 'All Good' is no known error" in outcome.note
-
-
-@pytest.mark.unit
-def test_the_words_for_no_error_are_those_of_staging() -> None:
-    assert [word for word in casting.NO_ERROR if forms.errors(word).text] == []
 
 
 def test_a_card_that_expires_before_it_was_opened_cannot_be_used(load: Any, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 import sqlglot
 from sqlmesh.core.macros import MacroEvaluator
 
-from macros import casting, incremental, masking  # noqa: F401  registers the macros
 from revops import bootstrap
+from tests.project_macros import registered
 
 Evaluate = Callable[[str, Sequence[Any]], list[Any]]
 
@@ -24,6 +24,13 @@ def expand(call: str, dialect: str = "postgres", **variables: str) -> str:
     assert not isinstance(expanded, list)
     assert expanded is not None
     return expanded.sql(dialect=dialect).removeprefix("SELECT ")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def macros() -> Iterator[None]:
+    """The macros of the project, for all tests of this folder."""
+    with registered():
+        yield
 
 
 @pytest.fixture(scope="module")

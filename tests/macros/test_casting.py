@@ -12,6 +12,7 @@ import sqlglot
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from loaders import forms
 from loaders.rows import cents_of
 from loaders.sources import AMOUNT_PATTERN
 from revops.verify import landed
@@ -205,3 +206,10 @@ def test_for_spark_each_is_sql_that_spark_reads_and_that_fails_on_no_text(call: 
 
 def _is_safe(cast: sqlglot.exp.Cast) -> bool:
     return isinstance(cast, sqlglot.exp.TryCast)
+
+
+@pytest.mark.unit
+def test_the_words_for_no_error_are_those_of_the_loaders() -> None:
+    from macros.casting import NO_ERROR
+
+    assert [word for word in NO_ERROR if forms.errors(word).text] == []
