@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -157,6 +158,19 @@ def for_sqlmesh() -> dict[str, str]:
     options["user"] = options["user"] or getpass.getuser()
     found = {_TAKEN[name]: _yaml(value) for name, value in options.items() if name in _TAKEN}
     return found | {"port": str(port)}
+
+
+def cache_folder(server: Mapping[str, str]) -> str:
+    """The folder of SQLMesh's cache for the database of a connection, relative to the project.
+
+    SQLMesh keeps snapshots in it by the fingerprint of a model, with the physical table that this database has for it. In
+    another database the same model may have another table: after a non-breaking change, the one of the version before.
+
+    Args:
+        server: the connection, as `for_sqlmesh` gives it.
+    """
+    address = "\n".join(server.get(name, "") for name in ("host", "port", "database"))
+    return f".cache/{hashlib.sha256(address.encode()).hexdigest()[:16]}"
 
 
 def _addresses(options: Mapping[str, str]) -> list[tuple[str, str]]:

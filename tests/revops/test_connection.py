@@ -235,3 +235,11 @@ def test_a_socket_is_reached_by_both_spellings(server: RunningServer, plain_sqlm
         done = plain_sqlmesh(text, query)
         assert done.stdout.splitlines()[-1:] == ["[true]"], done.stderr
         assert ask(connection.normalized(text), query) is True
+
+
+@pytest.mark.unit
+def test_each_database_has_a_cache_of_its_own() -> None:
+    here = {"host": "127.0.0.1", "port": "5432", "database": "warehouse", "user": "a", "password": "b"}
+    assert connection.cache_folder(here) == connection.cache_folder({**here, "user": "c", "password": "d"})
+    others = [{**here, "host": "::1"}, {**here, "port": "5433"}, {**here, "database": "other"}, {"port": "5432"}]
+    assert len({connection.cache_folder(server) for server in [here, *others]}) == 5
