@@ -330,7 +330,7 @@ JOIN dimensions.dim_cards AS cards
 JOIN dimensions.dim_dates AS dates
   ON dates.date_day = known.transacted_on;
 
-@felt_for_days(90);
+@look_back(90);
 
 @primary_key(transaction_id);
 

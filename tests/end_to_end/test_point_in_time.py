@@ -189,9 +189,9 @@ def test_any_range_of_days_is_computed_as_in_the_whole(table: Features, seed: in
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_changed_day_is_felt_as_long_as_declared_and_no_longer(table: Features, seed: int) -> None:
-    """What build restates after a late day: as many days as @felt_for_days says."""
+    """What build restates after a late day: as many days as @look_back says."""
     declared = (ROOT / "models" / "features" / "transaction_features.sql").read_text()
-    felt = timedelta(days=int(declared.partition("@felt_for_days(")[2].partition(")")[0]))
+    felt = timedelta(days=int(declared.partition("@look_back(")[2].partition(")")[0]))
     assert felt >= HORIZON
     rows = dense(seed, table.opened)
     table.fill(rows)
