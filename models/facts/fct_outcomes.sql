@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column transacted_on
   ),
-  description 'One row per transaction with what came of it: the money it moved, in cents, and its label. The one place where approved, purchase, refund and labelled are defined; every report and feature is a sum over it. When labels arrive, their days are restated here.',
+  description 'One row per transaction with what came of it: the money it moved, in cents, and its label. The one place where purchase, refund and labelled are defined, from is_approved of facts.fct_transactions; every report and feature is a sum over it. When labels arrive, their days are restated here.',
   grain transaction_id,
   references (client_id, card_id, mcc, merchant_id),
   tags (fact, labelled),
