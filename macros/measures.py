@@ -43,9 +43,19 @@ def basis_points(evaluator, part: SQL, whole: SQL):
 
 
 @macro()
+def ratio(evaluator, part: SQL, whole: SQL):
+    """One number by another, to two decimals; NULL where the other is 0."""
+    return _ratio(part, whole)
+
+
+@macro()
 def average_of(evaluator, total: SQL, count: SQL):
     """Dollars for each, from a total of dollars; NULL where there is none."""
-    return f"CAST(CAST({total} AS {_WIDEST}) / NULLIF({count}, 0) AS DECIMAL(18, 2))"
+    return _ratio(total, count)
+
+
+def _ratio(part, whole):
+    return f"CAST(CAST({part} AS {_WIDEST}) / NULLIF({whole}, 0) AS DECIMAL(18, 2))"
 
 
 @macro()

@@ -60,7 +60,7 @@ SELECT
   @dollars_of(labelled.labelled_purchase_cents)::DECIMAL(18, 2) AS labelled_purchase_volume, /* US dollars of approved purchases with a label: what fraud_rate_by_value_bp divides by */
   @dollars_of(labelled.fraud_loss_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of approved purchases labelled as fraud */
   @basis_points(labelled.fraud_loss_cents, labelled.labelled_purchase_cents)::DECIMAL(18, 2) AS fraud_rate_by_value_bp, /* By value: basis points of the labelled purchase volume; NULL where that is zero */
-  @average_of(
+  @ratio(
     labelled.fraud_count * SUM(labelled.labelled_count) OVER (PARTITION BY labelled.month_start),
     labelled.labelled_count * SUM(labelled.fraud_count) OVER (PARTITION BY labelled.month_start)
   )::DECIMAL(18, 2) AS vampire_index /* Fraud rate of the hour by that of the whole month: 2 is twice as risky; NULL where the month has no fraud */
