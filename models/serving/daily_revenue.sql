@@ -68,8 +68,7 @@ WITH volume_by_rate AS (
     AND rates.is_card_present = (
       volume.channel <> 'online'
     )
-    AND volume.transacted_on >= rates.valid_from_date
-    AND volume.transacted_on < COALESCE(rates.valid_until_date, '9999-01-01'::DATE)
+    AND @is_in_force(rates, volume.transacted_on)
 )
 SELECT
   transacted_on::DATE, /* The day */

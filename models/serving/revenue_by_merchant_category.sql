@@ -69,8 +69,7 @@ WITH volume_by_rate AS (
     AND rates.card_type = volume.card_type
     AND rates.mcc_group = COALESCE(groups.mcc_group, 'other')
     AND rates.is_card_present = volume.is_card_present
-    AND volume.month_start >= rates.valid_from_date
-    AND volume.month_start < COALESCE(rates.valid_until_date, '9999-01-01'::DATE)
+    AND @is_in_force(rates, volume.month_start)
 ), by_category AS (
   SELECT
     month_start,

@@ -161,8 +161,7 @@ WITH outcomes AS (
     totals.month_start,
     'rule' AS measured_kind,
     rules.rule_name AS measured_name,
-    totals.month_start >= rules.since_date
-    AND totals.month_start < COALESCE(rules.retired_date, '9999-01-01'::DATE) AS is_in_force,
+    @is_in_force(rules, totals.month_start) AS is_in_force,
     alerts.alert_count,
     alerts.labelled_alert_count,
     alerts.fraud_alert_count,
@@ -237,8 +236,7 @@ SELECT
   @dollars_of(measured.disturbed_cents)::DECIMAL(18, 2) AS value_of_false_positives /* US dollars of approved purchases that were hit, but are labelled not fraud */
 FROM measured
 LEFT JOIN seeds.fraud_eras AS eras
-  ON measured.month_start >= eras.starts_on
-  AND measured.month_start < COALESCE(eras.ended_on, '9999-01-01'::DATE);
+  ON @is_in_force(eras, measured.month_start);
 
 @primary_key(month_start, measured_kind, measured_name);
 
