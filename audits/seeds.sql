@@ -94,7 +94,8 @@ WHERE
   (
     later.era <> earlier.era
     AND (
-      earlier.valid_until_date IS NULL OR earlier.valid_until_date > later.valid_from_date
+      earlier.valid_until_date IS NULL
+      OR earlier.valid_until_date > later.valid_from_date
     )
   )
   OR EXTRACT(DAY FROM earlier.valid_from_date) <> 1

@@ -11,7 +11,13 @@ from sqlmesh.core.model import Model
 from linter.reading import final_projections, is_macro, is_ours, named, query_as_run, query_as_written
 
 BARE = {"id", "name", "type", "date", "key", "value", "code", "status"}
-OTHER_DATES = {"date_day", "week_start", "month_start", "quarter_start", "year_start"}  # of the calendar, as in dim_dates
+OTHER_DATES = {
+    "date_day",
+    "week_start",
+    "month_start",
+    "quarter_start",
+    "year_start",
+}  # of the calendar, as in dim_dates
 AS_LANDED = "landed_"  # text of raw under its own name, kept beside what was made of it
 TIMESTAMPS = {exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPNTZ}
 

@@ -27,16 +27,6 @@ def dollars_of(evaluator, cents: SQL):
 
 
 @macro()
-def interchange_of(evaluator, cents: SQL, count: SQL, rate_bp: SQL, fixed_fee: SQL):
-    """The estimated interchange of `count` purchases of together so many cents, in US dollars; 0 where no rate is known.
-
-    Exact: cents by hundredths of a basis point have eight decimals. Nothing is rounded, and nothing divided, so that a month
-    has the same sum however it is cut.
-    """
-    return f"COALESCE({cents} * {rate_bp} * 0.000001 + {count} * {fixed_fee}, 0)"
-
-
-@macro()
 def basis_points(evaluator, part: SQL, whole: SQL):
     """The part of the whole in basis points, to two decimals; NULL where the whole is 0."""
     return f"CAST(10000 * CAST(COALESCE({part}, 0) AS {_WIDEST}) / NULLIF({whole}, 0) AS DECIMAL(18, 2))"
