@@ -33,14 +33,10 @@ SELECT
   facts.merchant_id::INT, /* The merchant */
   facts.mcc::INT, /* Merchant category code */
   facts.channel::TEXT, /* swipe, chip or online */
-  CASE
-    WHEN facts.merchant_country IS NULL AND NOT facts.merchant_state IS NULL
-    THEN 'UNKNOWN'
-    ELSE facts.merchant_state
-  END::TEXT AS merchant_state, /* US state code, or a country; UNKNOWN where it is published as neither; NULL where there is no place */
+  @place_of(facts.merchant_state, facts.merchant_country)::TEXT AS place, /* US state code, country, ONLINE where no state is published, or UNKNOWN for all that is published as neither state nor country */
   (
     COALESCE(facts.merchant_country, 'United States') <> 'United States'
-  )::BOOLEAN AS is_foreign, /* Whether merchant_state is a country */
+  )::BOOLEAN AS is_foreign, /* Whether the place is a country abroad */
   facts.is_approved::BOOLEAN, /* Whether it went through: no error at all */
   (
     facts.has_bad_card_number OR facts.has_bad_cvv OR facts.has_bad_expiration

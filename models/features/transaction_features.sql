@@ -77,8 +77,10 @@ WITH category_days AS (
     mcc,
     channel,
     is_foreign,
-    CASE WHEN channel <> 'online' THEN merchant_state END AS place, /* Of the card: online it is nowhere, whatever state the merchant names */
-    COALESCE(channel <> 'online' AND merchant_state <> 'UNKNOWN', FALSE) AS is_card_present,
+    @place_of_card(channel, place) AS card_place,
+    (
+      channel <> 'online' AND @is_real_place(place)
+    ) AS is_card_present,
     has_bad_card_data,
     is_approved,
     amount_cents,
@@ -96,7 +98,7 @@ WITH category_days AS (
     card_id,
     merchant_id,
     mcc,
-    place,
+    card_place,
     channel,
     is_foreign,
     is_card_present,
@@ -123,7 +125,7 @@ WITH category_days AS (
     card_id,
     merchant_id,
     mcc,
-    place,
+    card_place,
     channel,
     is_foreign,
     is_card_present,
@@ -192,7 +194,7 @@ WITH category_days AS (
     ORDER BY minute_number
     RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
   ), before_in_place AS (
-    PARTITION BY card_id, place
+    PARTITION BY card_id, card_place
     ORDER BY minute_number
     RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
   )
@@ -205,7 +207,7 @@ WITH category_days AS (
     card_id,
     merchant_id,
     mcc,
-    place,
+    card_place,
     channel,
     is_foreign,
     is_card_present,
