@@ -28,9 +28,8 @@ WITH category_days AS (
     transacted_on,
     @day_number(MIN(minute_number)) AS day_number,
     COUNT(*) AS transaction_count,
-    COUNT(is_fraud) AS labelled_count,
-    COUNT(*) FILTER(WHERE
-      is_fraud) AS fraud_count
+    @labelled_count() AS labelled_count,
+    @fraud_count() AS fraud_count
   FROM facts.fct_outcomes
   WHERE
     @in_range(transacted_on, 37)
