@@ -12,6 +12,7 @@ from sqlmesh import SQL, macro
 
 _WIDEST = "DECIMAL(30, 8)"
 _EXACT_IN_FLOATS = 9 * 10**15
+_MINUTES = {"hour": 60, "day": 1440}
 
 
 @macro()
@@ -135,4 +136,10 @@ def minute_number(evaluator, moment: SQL):
 @macro()
 def day_number(evaluator, minute: SQL):
     """The day, since 1970, that a minute so numbered is of."""
-    return f"CAST(FLOOR({minute} / 1440) AS INT)"
+    return f"CAST(FLOOR({minute} / {_MINUTES['day']}) AS INT)"
+
+
+@macro()
+def minutes_in(evaluator, count: int, unit: str):
+    """Minutes in so many hours or days, as a window over numbered minutes is long: `@minutes_in(24, hour)`."""
+    return str(count * _MINUTES[unit])

@@ -163,23 +163,23 @@ WITH category_days AS (
   WINDOW card_1h AS (
     PARTITION BY card_id
     ORDER BY minute_number
-    RANGE BETWEEN 60 PRECEDING AND 1 PRECEDING
+    RANGE BETWEEN @minutes_in(1, hour) PRECEDING AND 1 PRECEDING
   ), card_24h AS (
     PARTITION BY card_id
     ORDER BY minute_number
-    RANGE BETWEEN 1440 PRECEDING AND 1 PRECEDING
+    RANGE BETWEEN @minutes_in(24, hour) PRECEDING AND 1 PRECEDING
   ), card_7d AS (
     PARTITION BY card_id
     ORDER BY minute_number
-    RANGE BETWEEN 10080 PRECEDING AND 1 PRECEDING
+    RANGE BETWEEN @minutes_in(7, day) PRECEDING AND 1 PRECEDING
   ), card_30d AS (
     PARTITION BY card_id
     ORDER BY minute_number
-    RANGE BETWEEN 43200 PRECEDING AND 1 PRECEDING
+    RANGE BETWEEN @minutes_in(30, day) PRECEDING AND 1 PRECEDING
   ), card_90d AS (
     PARTITION BY card_id
     ORDER BY minute_number
-    RANGE BETWEEN 129600 PRECEDING AND 1 PRECEDING
+    RANGE BETWEEN @minutes_in(90, day) PRECEDING AND 1 PRECEDING
   ), before AS (
     PARTITION BY card_id
     ORDER BY minute_number
@@ -231,9 +231,12 @@ WITH category_days AS (
     card_purchases_90d,
     card_cents_90d,
     card_squares_90d,
-    CASE WHEN previous_minute >= minute_number - 129600 THEN previous_minute END AS previous_minute,
     CASE
-      WHEN is_card_present AND presence_minute >= minute_number - 129600
+      WHEN previous_minute >= minute_number - @minutes_in(90, day)
+      THEN previous_minute
+    END AS previous_minute,
+    CASE
+      WHEN is_card_present AND presence_minute >= minute_number - @minutes_in(90, day)
       THEN presence_minute
     END AS presence_minute,
     COALESCE(domestic_minute, 0) AS domestic_minute,
@@ -282,13 +285,13 @@ SELECT
     @day_number(known.minute_number) - @day_number(known.previous_minute)
   )::INT AS days_since_last_use, /* Days since the card was last used; NULL where not in the last 90 days */
   (
-    known.merchant_minute < known.minute_number - 129600
+    known.merchant_minute < known.minute_number - @minutes_in(90, day)
   )::BOOLEAN AS is_new_merchant_90d, /* Whether the card was not at this merchant in the last 90 days */
   (
-    known.mcc_minute < known.minute_number - 129600
+    known.mcc_minute < known.minute_number - @minutes_in(90, day)
   )::BOOLEAN AS is_new_mcc_90d, /* Whether the card was not at any merchant of this category in the last 90 days */
   (
-    known.place_minute < known.minute_number - 129600
+    known.place_minute < known.minute_number - @minutes_in(90, day)
   )::BOOLEAN AS is_new_place_90d, /* Whether the card was not used in this state or country in the last 90 days; online is one place, UNKNOWN another */
   COALESCE(known.place_minute < known.presence_minute, FALSE)::BOOLEAN AS has_place_changed, /* Card present: whether the card was last present in another state or country; use online is passed over */
   COALESCE(
