@@ -90,21 +90,7 @@ WITH category_days AS (
     @in_range(transacted_on, 90)
 ), merchant_windows AS (
   SELECT
-    transaction_id,
-    transacted_at,
-    transacted_on,
-    minute_number,
-    card_id,
-    merchant_id,
-    mcc,
-    card_place,
-    channel,
-    is_foreign,
-    is_card_present,
-    has_bad_card_data,
-    is_approved,
-    amount_cents,
-    purchase_cents,
+    numbered.*,
     COUNT(*) OVER delayed AS merchant_transactions_30d,
     COUNT(is_fraud) OVER delayed AS merchant_labelled_30d,
     COUNT(*) FILTER(WHERE
@@ -117,24 +103,7 @@ WITH category_days AS (
   )
 ), card_windows AS (
   SELECT
-    transaction_id,
-    transacted_at,
-    transacted_on,
-    minute_number,
-    card_id,
-    merchant_id,
-    mcc,
-    card_place,
-    channel,
-    is_foreign,
-    is_card_present,
-    has_bad_card_data,
-    is_approved,
-    amount_cents,
-    purchase_cents,
-    merchant_transactions_30d,
-    merchant_labelled_30d,
-    merchant_fraud_30d,
+    merchant_windows.*,
     COUNT(*) OVER card_1h AS card_transactions_1h,
     SUM(purchase_cents) OVER card_1h AS card_purchase_cents_1h,
     COUNT(*) OVER card_24h AS card_transactions_24h,
@@ -153,12 +122,12 @@ WITH category_days AS (
       purchase_cents > 0) OVER card_90d AS card_purchases_90d,
     SUM(purchase_cents) OVER card_90d AS card_cents_90d,
     SUM(purchase_cents * purchase_cents) OVER card_90d AS card_squares_90d,
-    MAX(minute_number) OVER before AS previous_minute,
-    MAX(CASE WHEN is_card_present THEN minute_number END) OVER before AS presence_minute,
-    MAX(CASE WHEN is_card_present AND NOT is_foreign THEN minute_number END) OVER before AS domestic_minute,
-    MAX(minute_number) OVER before_at_merchant AS merchant_minute,
-    MAX(minute_number) OVER before_in_mcc AS mcc_minute,
-    MAX(minute_number) OVER before_in_place AS place_minute
+    MAX(minute_number) OVER before AS last_minute,
+    MAX(CASE WHEN is_card_present THEN minute_number END) OVER before AS last_presence,
+    MAX(CASE WHEN is_card_present AND NOT is_foreign THEN minute_number END) OVER before AS last_domestic,
+    MAX(minute_number) OVER before_at_merchant AS last_at_merchant,
+    MAX(minute_number) OVER before_in_mcc AS last_in_mcc,
+    MAX(minute_number) OVER before_in_place AS last_in_place
   FROM merchant_windows
   WINDOW card_1h AS (
     PARTITION BY card_id
@@ -199,50 +168,16 @@ WITH category_days AS (
   )
 ), within_90_days AS (
   SELECT
-    transaction_id,
-    transacted_at,
-    transacted_on,
-    minute_number,
-    card_id,
-    merchant_id,
-    mcc,
-    card_place,
-    channel,
-    is_foreign,
-    is_card_present,
-    has_bad_card_data,
-    is_approved,
-    amount_cents,
-    purchase_cents,
-    merchant_transactions_30d,
-    merchant_labelled_30d,
-    merchant_fraud_30d,
-    card_transactions_1h,
-    card_purchase_cents_1h,
-    card_transactions_24h,
-    card_purchase_cents_24h,
-    card_transactions_7d,
-    card_purchase_cents_7d,
-    card_transactions_30d,
-    card_purchase_cents_30d,
-    card_declines_1h,
-    card_declines_24h,
-    card_small_purchases_1h,
-    card_purchases_90d,
-    card_cents_90d,
-    card_squares_90d,
+    card_windows.*,
+    CASE WHEN last_minute >= minute_number - @minutes_in(90, day) THEN last_minute END AS previous_minute,
     CASE
-      WHEN previous_minute >= minute_number - @minutes_in(90, day)
-      THEN previous_minute
-    END AS previous_minute,
-    CASE
-      WHEN is_card_present AND presence_minute >= minute_number - @minutes_in(90, day)
-      THEN presence_minute
+      WHEN is_card_present AND last_presence >= minute_number - @minutes_in(90, day)
+      THEN last_presence
     END AS presence_minute,
-    COALESCE(domestic_minute, 0) AS domestic_minute,
-    COALESCE(merchant_minute, 0) AS merchant_minute,
-    COALESCE(mcc_minute, 0) AS mcc_minute,
-    COALESCE(place_minute, 0) AS place_minute
+    COALESCE(last_domestic, 0) AS domestic_minute,
+    COALESCE(last_at_merchant, 0) AS merchant_minute,
+    COALESCE(last_in_mcc, 0) AS mcc_minute,
+    COALESCE(last_in_place, 0) AS place_minute
   FROM card_windows
   WHERE
     @in_range(transacted_on)
