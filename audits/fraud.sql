@@ -7,11 +7,9 @@ AUDIT (
 WITH outcomes AS (
   SELECT
     COUNT(*) AS transaction_count,
-    COUNT(is_fraud) AS labelled_count,
-    COUNT(*) FILTER(WHERE
-      is_fraud) AS fraud_count,
-    @dollars_of(SUM(purchase_cents) FILTER(WHERE
-      is_fraud)) AS fraud_loss
+    @labelled_count() AS labelled_count,
+    @fraud_count() AS fraud_count,
+    @dollars_of(@fraud_loss_cents()) AS fraud_loss
   FROM facts.fct_outcomes
   WHERE
     @in_months_of_range(transacted_on)

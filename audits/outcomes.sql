@@ -46,7 +46,7 @@ WITH outcomes AS (
     COUNT(*) AS transaction_count,
     COALESCE(SUM(purchase_cents), 0) AS purchase_cents,
     COALESCE(SUM(refund_cents), 0) AS refund_cents,
-    COUNT(is_fraud) AS labelled_count
+    @labelled_count() AS labelled_count
   FROM facts.fct_outcomes
   WHERE
     @in_months_of_range(transacted_on)

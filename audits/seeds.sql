@@ -76,7 +76,7 @@ WHERE
   OR (
     NOT min_mcc_fraud_bp IS NULL AND min_mcc_labelled IS NULL
   )
-  OR retired_date <= since_date;
+  OR valid_until_date <= valid_from_date;
 
 AUDIT (
   name eras_do_not_overlap,
@@ -89,13 +89,14 @@ SELECT
   later.era AS overlapping_era
 FROM @this_model AS earlier
 JOIN @this_model AS later
-  ON later.starts_on >= earlier.starts_on
+  ON later.valid_from_date >= earlier.valid_from_date
 WHERE
   (
     later.era <> earlier.era
     AND (
-      earlier.ended_on IS NULL OR earlier.ended_on > later.starts_on
+      earlier.valid_until_date IS NULL
+      OR earlier.valid_until_date > later.valid_from_date
     )
   )
-  OR EXTRACT(DAY FROM earlier.starts_on) <> 1
-  OR EXTRACT(DAY FROM earlier.ended_on) <> 1
+  OR EXTRACT(DAY FROM earlier.valid_from_date) <> 1
+  OR EXTRACT(DAY FROM earlier.valid_until_date) <> 1

@@ -12,6 +12,7 @@ from sqlmesh import SQL, macro
 
 _WIDEST = "DECIMAL(30, 8)"
 _EXACT_IN_FLOATS = 9 * 10**15
+_MINUTES = {"hour": 60, "day": 1440}
 
 
 @macro()
@@ -27,25 +28,25 @@ def dollars_of(evaluator, cents: SQL):
 
 
 @macro()
-def interchange_of(evaluator, cents: SQL, count: SQL, rate_bp: SQL, fixed_fee: SQL):
-    """The estimated interchange of `count` purchases of together so many cents, in US dollars; 0 where no rate is known.
-
-    Exact: cents by hundredths of a basis point have eight decimals. Nothing is rounded, and nothing divided, so that a month
-    has the same sum however it is cut.
-    """
-    return f"COALESCE({cents} * {rate_bp} * 0.000001 + {count} * {fixed_fee}, 0)"
-
-
-@macro()
 def basis_points(evaluator, part: SQL, whole: SQL):
     """The part of the whole in basis points, to two decimals; NULL where the whole is 0."""
     return f"CAST(10000 * CAST(COALESCE({part}, 0) AS {_WIDEST}) / NULLIF({whole}, 0) AS DECIMAL(18, 2))"
 
 
 @macro()
+def ratio(evaluator, part: SQL, whole: SQL):
+    """One number by another, to two decimals; NULL where the other is 0."""
+    return _ratio(part, whole)
+
+
+@macro()
 def average_of(evaluator, total: SQL, count: SQL):
     """Dollars for each, from a total of dollars; NULL where there is none."""
-    return f"CAST(CAST({total} AS {_WIDEST}) / NULLIF({count}, 0) AS DECIMAL(18, 2))"
+    return _ratio(total, count)
+
+
+def _ratio(part, whole):
+    return f"CAST(CAST({part} AS {_WIDEST}) / NULLIF({whole}, 0) AS DECIMAL(18, 2))"
 
 
 @macro()
@@ -135,4 +136,10 @@ def minute_number(evaluator, moment: SQL):
 @macro()
 def day_number(evaluator, minute: SQL):
     """The day, since 1970, that a minute so numbered is of."""
-    return f"CAST(FLOOR({minute} / 1440) AS INT)"
+    return f"CAST(FLOOR({minute} / {_MINUTES['day']}) AS INT)"
+
+
+@macro()
+def minutes_in(evaluator, count: int, unit: str):
+    """Minutes in so many hours or days, as a window over numbered minutes is long: `@minutes_in(24, hour)`."""
+    return str(count * _MINUTES[unit])

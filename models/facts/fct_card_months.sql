@@ -32,13 +32,10 @@ SELECT
     refund_cents > 0)::BIGINT AS refund_count, /* Approved, of less than zero dollars */
   SUM(purchase_cents)::BIGINT AS purchase_cents, /* Cents of approved purchases */
   SUM(refund_cents)::BIGINT AS refund_cents, /* Cents that went back, positive */
-  COUNT(is_fraud)::BIGINT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
-  COUNT(*) FILTER(WHERE
-    is_fraud)::BIGINT AS fraud_count, /* Labelled as fraud, declined or not */
-  COALESCE(SUM(purchase_cents) FILTER(WHERE
-    NOT is_fraud IS NULL), 0)::BIGINT AS labelled_purchase_cents, /* Cents of approved purchases with a label: the denominator of a fraud rate by value */
-  COALESCE(SUM(purchase_cents) FILTER(WHERE
-    is_fraud), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud */
+  @labelled_count()::BIGINT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
+  @fraud_count()::BIGINT AS fraud_count, /* Labelled as fraud, declined or not */
+  COALESCE(@labelled_purchase_cents(), 0)::BIGINT AS labelled_purchase_cents, /* Cents of approved purchases with a label: the denominator of a fraud rate by value */
+  COALESCE(@fraud_loss_cents(), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud */
   MAX(transacted_on) FILTER(WHERE
     is_fraud)::DATE AS last_fraud_on, /* Day of the last fraud; NULL where there was none */
   MAX(transacted_on) FILTER(WHERE

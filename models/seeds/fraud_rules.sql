@@ -8,8 +8,8 @@ MODEL (
     rule_name TEXT,
     weight INT,
     action TEXT,
-    since_date DATE,
-    retired_date DATE,
+    valid_from_date DATE,
+    valid_until_date DATE,
     channel TEXT,
     has_to_be_bad_card_data BOOLEAN,
     has_to_be_foreign BOOLEAN,
@@ -36,8 +36,8 @@ MODEL (
     rule_name = 'Name',
     weight = 'What a hit adds to the score',
     action = 'review, call or block',
-    since_date = 'First day on which it raises alerts',
-    retired_date = 'First day on which it no longer does; empty while in force',
+    valid_from_date = 'First day on which it raises alerts',
+    valid_until_date = 'First day on which it no longer does; empty while in force',
     channel = 'online, or present for the card present; empty for both',
     has_to_be_bad_card_data = 'true to ask for has_bad_card_data',
     has_to_be_foreign = 'true to ask for is_foreign',
@@ -65,7 +65,7 @@ MODEL (
     seed
   ),
   audits (
-    not_null(columns := (rule_name, weight, action, since_date, reason)),
+    not_null(columns := (rule_name, weight, action, valid_from_date, reason)),
     unique_values(columns := (
       rule_name
     )),

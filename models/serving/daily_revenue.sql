@@ -24,7 +24,7 @@ WITH volume_by_rate AS (
     outcomes.channel,
     cards.card_type,
     cards.card_brand,
-    COALESCE(groups.mcc_group, 'other') AS mcc_group,
+    @mcc_group_of(groups) AS mcc_group,
     COUNT(*) AS transaction_count,
     COUNT(*) FILTER(WHERE
       outcomes.is_approved) AS approved_count,
@@ -46,7 +46,7 @@ WITH volume_by_rate AS (
     outcomes.channel,
     cards.card_type,
     cards.card_brand,
-    COALESCE(groups.mcc_group, 'other')
+    @mcc_group_of(groups)
 ), priced AS (
   SELECT
     volume.transacted_on,
@@ -58,18 +58,12 @@ WITH volume_by_rate AS (
     volume.refund_count,
     volume.purchase_cents,
     volume.refund_cents,
-    @interchange_of(volume.purchase_cents, volume.purchase_count, rates.rate_bp, rates.fixed_fee) AS interchange,
-    CASE WHEN rates.rate_bp IS NULL THEN volume.purchase_count ELSE 0 END AS unpriced_count
+    @interchange_of(volume, rates) AS interchange,
+    @unpriced_of(volume, rates) AS unpriced_count
   FROM volume_by_rate AS volume
   LEFT JOIN seeds.interchange_rates AS rates
-    ON rates.card_brand = volume.card_brand
-    AND rates.card_type = volume.card_type
-    AND rates.mcc_group = volume.mcc_group
-    AND rates.is_card_present = (
-      volume.channel <> 'online'
-    )
-    AND volume.transacted_on >= rates.valid_from_date
-    AND volume.transacted_on < COALESCE(rates.valid_until_date, '9999-01-01'::DATE)
+    ON @is_rate_of(rates, volume, volume.channel <> 'online', volume.mcc_group)
+    AND @is_in_force(rates, volume.transacted_on)
 )
 SELECT
   transacted_on::DATE, /* The day */

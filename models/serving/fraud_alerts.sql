@@ -41,7 +41,7 @@ SELECT
   outcomes.merchant_id::INT, /* The merchant */
   outcomes.mcc::INT, /* Merchant category code */
   outcomes.channel::TEXT, /* swipe, chip or online */
-  COALESCE(outcomes.merchant_state, 'ONLINE')::TEXT AS place, /* US state code, country, ONLINE, or UNKNOWN */
+  outcomes.place::TEXT, /* US state code, country, ONLINE, or UNKNOWN */
   @dollars_of(outcomes.amount_cents)::DECIMAL(18, 2) AS amount, /* US dollars, refunds negative */
   outcomes.is_approved::BOOLEAN, /* Whether it went through all the same */
   hits.score::INT, /* Sum of the weights of the rules */

@@ -27,13 +27,10 @@ WITH labelled AS (
     month_start,
     mcc,
     COUNT(*) AS transaction_count,
-    COUNT(is_fraud) AS labelled_count,
-    COUNT(*) FILTER(WHERE
-      is_fraud) AS fraud_count,
-    SUM(purchase_cents) FILTER(WHERE
-      NOT is_fraud IS NULL) AS labelled_purchase_cents,
-    SUM(purchase_cents) FILTER(WHERE
-      is_fraud) AS fraud_loss_cents
+    @labelled_count() AS labelled_count,
+    @fraud_count() AS fraud_count,
+    @labelled_purchase_cents() AS labelled_purchase_cents,
+    @fraud_loss_cents() AS fraud_loss_cents
   FROM facts.fct_outcomes
   WHERE
     @in_months_of_range(transacted_on)

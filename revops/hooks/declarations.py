@@ -92,19 +92,17 @@ def of(model: Model) -> Declarations:
     return Declarations(primary_key, tuple(foreign_keys), tuple(indexes), materialized_view, tuple(grants))
 
 
-def felt_for_days(model: Model) -> int:
-    """For how many days a changed day is felt by later rows of the model: `@felt_for_days(n)`, 0 where it declares nothing.
+def look_back(model: Model) -> int:
+    """How many earlier days the rows of the model read: `@look_back(n)`, 0 where it declares nothing.
 
     Raises:
         UsageError: it is not a whole number; names the model.
     """
     for name, arguments, _ in _calls(model):
-        if name == "felt_for_days":
+        if name in ("look_back", "felt_for_days"):  # the latter in versions that an environment still uses
             text = arguments[0].sql() if len(arguments) == 1 else ""
             if not text.isdigit():
-                raise UsageError(
-                    f"Model {model.name}: @felt_for_days takes a number of days, such as @felt_for_days(90)"
-                )
+                raise UsageError(f"Model {model.name}: @look_back takes a number of days, such as @look_back(90)")
             return int(text)
     return 0
 

@@ -49,7 +49,7 @@ def nodes_of(snapshots: Iterable[Any]) -> list[Node]:
                 model=_name(model.fqn),
                 relation=None if model.kind.is_view else str(Relation.of(snapshot.table_name())),
                 by_days=model.kind.is_incremental_by_time_range,
-                look_back=declarations.felt_for_days(model) if model.is_sql else 0,
+                look_back=declarations.look_back(model) if model.is_sql else 0,
                 parents=(*parents, definition_of(_name(model.fqn))),
                 data_hash=_hash(model.render_query_or_raise()) if model.is_sql else in_letters(model.data_hash),
                 columns=_columns(model) if model.is_sql else {},
