@@ -35,8 +35,9 @@ _WORDS = {
     "mcc_codes": ("mcc",),
     "fraud_labels": ("label", "labels"),
 }
+_READ_ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 _DATA_ENDINGS = (
-    ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".7z", ".rar",
+    *_READ_ENDINGS, ".xlsx", ".xls", ".7z", ".rar",
     ".feather", ".arrow", ".orc", ".avro", ".pkl", ".pickle", ".ods", ".h5", ".hdf5", ".sqlite", ".db",
 )  # fmt: skip
 _DOUBTFUL = frozenset(
@@ -71,9 +72,14 @@ def recognise(file: InputFile) -> Recognised:
     )
     relation = by_name.relation if by_name is not None else _relation_in(file)
     if file.not_read:
-        if relation is None and "archive" not in file.not_read:  # in an archive, anything may be
+        is_meant = relation is not None or file.is_named or file.plain_name.endswith(_READ_ENDINGS)
+        if not is_meant and "archive" not in file.not_read:  # in an archive, anything may be
             return Recognised(())
-        cure = "Run `git lfs pull`." if "Git LFS" in file.not_read else "Unpack it, or save it as CSV."
+        cure = "Unpack it, or save it as CSV."
+        if "Git LFS" in file.not_read:
+            cure = "Run `git lfs pull`."
+        elif "archive" not in file.not_read:
+            cure = "Open it and save the sheet with the rows as CSV."
         belongs = "" if relation is None else f"its name belongs to {relation}, and "
         raise InputRefused(file.name, f"{belongs}it is {file.not_read}", cure)
     text = None if file.is_parquet else _beginning_of(file)
