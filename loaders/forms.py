@@ -30,6 +30,9 @@ class Read(NamedTuple):
     doubt: str = ""
 
 
+BEFORE_2000 = "is before 2000"
+"""The fault of a time that can be read, and is earlier than all that the warehouse serves."""
+
 _MONEY = re.compile(r"(-?) ?[$]? ?(-?)(?:([0-9]+)|([0-9]{1,3}(?:,[0-9]{3})+))?(?:[.]([0-9]*))?")
 _IN_BRACKETS = re.compile(r"\(([^()-]*)\)")
 _WIDEST_WHOLE = 10
@@ -128,7 +131,7 @@ def moment(text: str) -> Read:
         value = datetime.datetime(int(year), int(month), int(day), hours, int(minute), int(second or 0))
     except ValueError:
         return Read(text, "is no day and time of the calendar, with the month before the day where slashes are used")
-    return Read(f"{value:%Y-%m-%d %H:%M:%S}".rjust(19, "0"), "" if value.year >= 2000 else "is before 2000")
+    return Read(f"{value:%Y-%m-%d %H:%M:%S}".rjust(19, "0"), "" if value.year >= 2000 else BEFORE_2000)
 
 
 def _whole_number(text: str, lowest: int, highest: int) -> Read:

@@ -133,6 +133,21 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: zipped(path, {"[Content_Types].xml": b"<x/>", "xl/workbook.xml": b"<x/>"}),
         "an Excel workbook",
     ),
+    "transactions.csv": (  # as other programs write it: the member that tells is the last one, far from the first bytes
+        lambda path: zipped(
+            path, {"docProps/app.xml": b"<x/>" * 99, "xl/workbook.xml": b"", "[Content_Types].xml": b""}
+        ),
+        "an Excel workbook",
+    ),
+    "cards.zip": (
+        lambda path: zipped(path, {"xl/sheet1.xml": b"<x/>", "[Content_Types].xml": b"<x/>"}),
+        "an Excel workbook",
+    ),
+    "data.csv": (
+        lambda path: zipped(path, {"mimetype": b"application/vnd.oasis.opendocument.spreadsheet", "content.xml": b""}),
+        "it is an OpenDocument file",
+    ),
+    "export.json": (lambda path: path.write_bytes(b"\xd0\xcf\x11\xe0" + bytes(600)), "it is an old Excel workbook"),
     "users_data.csv": (lambda path: path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n"), "Git LFS"),
     "xab": (lambda path: path.write_text(f"{transaction(8)}\n{transaction(9)}\n"), "no header"),
     "xac": (lambda path: path.write_text(f"0.00,Swipe\n{transaction(9)}\n"), "no header"),

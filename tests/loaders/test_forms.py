@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from loaders import duplicates
+from loaders import duplicates, postgres
 from loaders.errors import InputRefused
 from loaders.forms import READERS
 from loaders.reporting import FileOutcome
@@ -136,11 +136,10 @@ def test_every_form_is_tried_in_both_ways_and_every_column_has_one() -> None:
 
 
 @pytest.fixture
-def staged(load: Callable[..., list[FileOutcome]], query: Query, tmp_path: Path) -> Iterator[Query]:
+def staged(database_url: str, query: Query) -> Iterator[Query]:
     """A function that queries, after staging's views have been made."""
-    folder = tmp_path / "first"
-    csv_file(folder, "transactions_data.csv", [])
-    load(folder)
+    with postgres.connected(database_url) as conn:
+        postgres.create_tables(conn)
     query(duplicates.DDL)
     for relation in SOURCES:
         query(create_view(relation))

@@ -412,6 +412,33 @@ def test_two_connections_land_the_same_as_one(
     assert_reconciled(query)
 
 
+HEADERS_ALONE = {
+    "transactions_2.csv": HEADER + "\n",
+    "transactions_3.csv": HEADER + "\r\n\r\n,,,,,,,,,,,\r\n",
+    "cards_2.csv": CARDS_HEADER,
+    "labels_2.json": '{"target": {}}',
+    "labels_3.csv": "id,label\n",
+    "mcc_2.json": "{}",
+}
+
+
+@pytest.mark.parametrize("name", list(HEADERS_ALONE))
+def test_a_file_without_a_row_is_refused_and_takes_no_row_away(
+    name: str, load: Any, query: Query, tmp_path: Path
+) -> None:
+    csv_file(tmp_path / "data", "transactions.csv", [transaction(1)])
+    (tmp_path / "data" / name).write_text(HEADERS_ALONE[name], newline="")
+    for options in ({}, {"max_rejects": 1.0}):
+        with pytest.raises(InputRefused, match=f"{name}'.*holds no r") as caught:
+            load(tmp_path / "data", **options)
+        assert not caught.value.others
+    assert query("SELECT name, rows_loaded FROM ops.load_files") == [("transactions.csv", 1)]
+    csv_file(tmp_path / "data", "transactions.csv", [])
+    with pytest.raises(InputRefused, match="holds no row"):
+        load(tmp_path / "data" / "transactions.csv", replace=True)
+    assert query("SELECT count(*) FROM raw.transactions") == [(1,)]
+
+
 def test_a_packed_copy_of_what_has_landed_unpacked_is_no_new_file(
     load: Any, query: Query, tmp_path: Path, size: str
 ) -> None:
