@@ -23,9 +23,9 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from meshkeys import catalog, declarations, keys, materialized_views
+from meshkeys.catalog import Relation
 from revops import database, server, settings
-from revops.hooks import catalog, declarations, keys, materialized_views
-from revops.hooks.catalog import Relation
 
 SCHEMA = "bench_refresh"
 MODEL = "serving.enriched_transactions"

@@ -10,7 +10,7 @@ from sqlmesh.core.model import Model
 
 from linter.reading import grains_of, is_ours, is_table, named, short_name
 from loaders.errors import UsageError
-from revops.hooks.declarations import Declarations, ForeignKey, of
+from meshkeys.declarations import Declarations, ForeignKey, of
 
 
 class KeysAreDeclared(Rule):

@@ -2,14 +2,14 @@
 
 A declaration says what is to be; it does nothing where it stands. `@apply_declarations`, `@serve_declarations` and others, which
 config.yaml adds to each model, and `@begin_change` and `@end_change`, which it puts around each plan and run, bring the
-database to what is declared: see revops/hooks. All are metadata: to add an index rebuilds no table.
+database to what is declared: see meshkeys. All are metadata: to add an index rebuilds no table.
 """
 
 from __future__ import annotations
 
 from sqlmesh import macro
 
-from revops.hooks import idle
+from meshkeys import idle
 
 idle.watch()  # the macros below are not called by a plan or run that finds nothing to do
 
@@ -48,7 +48,7 @@ def materialized_view(evaluator, unique_key=None, period=None, every=None, sorte
 def prepare_evaluation(evaluator):
     """Before an evaluation: a table of days that is still empty is filled on all cores."""
     if evaluator.runtime_stage == "evaluating" and evaluator.locals.get("snapshot") is not None:
-        from revops.hooks.events import before_evaluation  # imported here: what it does is no part of a model's version
+        from meshkeys.events import before_evaluation  # imported here: what it does is no part of a model's version
 
         before_evaluation(evaluator)
     return None
@@ -58,7 +58,7 @@ def prepare_evaluation(evaluator):
 def apply_declarations(evaluator):
     """After an evaluation: keys and indexes on the model's table, contents of its materialized view."""
     if evaluator.runtime_stage in ("creating", "evaluating") and evaluator.locals.get("snapshot") is not None:
-        from revops.hooks.events import after_evaluation
+        from meshkeys.events import after_evaluation
 
         after_evaluation(evaluator)
     return None
@@ -68,15 +68,15 @@ def apply_declarations(evaluator):
 def prepare_promotion(evaluator):
     """First in a transaction that makes, promotes or demotes: readers of a view are not held up, nor views on it lost."""
     if evaluator.runtime_stage == "creating":
-        from revops.hooks.events import before_creation
+        from meshkeys.events import before_creation
 
         before_creation(evaluator)
     elif evaluator.runtime_stage == "promoting":
-        from revops.hooks.events import before_promotion
+        from meshkeys.events import before_promotion
 
         before_promotion(evaluator)
     elif evaluator.runtime_stage == "demoting":
-        from revops.hooks.events import before_demotion
+        from meshkeys.events import before_demotion
 
         before_demotion(evaluator)
     return None
@@ -86,7 +86,7 @@ def prepare_promotion(evaluator):
 def serve_declarations(evaluator):
     """In the transaction of a promotion: the environment's view moves to the materialized view that belongs to it."""
     if evaluator.runtime_stage == "promoting":
-        from revops.hooks.events import after_promotion
+        from meshkeys.events import after_promotion
 
         after_promotion(evaluator)
     return None
@@ -96,7 +96,7 @@ def serve_declarations(evaluator):
 def begin_change(evaluator):
     """Before a plan or run: one lock, and no foreign key in the way of what is about to change."""
     if evaluator.runtime_stage == "before_all":
-        from revops.hooks.events import before_change
+        from meshkeys.events import before_change
 
         before_change(evaluator)
     return "SELECT 1"  # a statement is expected
@@ -106,7 +106,7 @@ def begin_change(evaluator):
 def end_change(evaluator):
     """After a plan or run: prod's tables carry exactly what is declared, and nothing is left over."""
     if evaluator.runtime_stage == "after_all":
-        from revops.hooks.events import after_change
+        from meshkeys.events import after_change
 
         after_change(evaluator)
     return "SELECT 1"  # a statement is expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loaders import duplicates, postgres
-from revops.hooks import roles, schema
+from meshkeys import roles, schema
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection

@@ -1,7 +1,7 @@
 """Transforms what has landed, and only what that touches: tells SQLMesh which models to evaluate over which days.
 
 SQLMesh marks days as done, also those that were empty; a file landed later for such a day would never be seen. What is out of
-date is found by comparing what happened to each table with what happened above it (hooks/ledger.py), until nothing is. SQLMesh's
+date is found by comparing what happened to each table with what happened above it (revops/ledger), until nothing is. SQLMesh's
 scheduler evaluates and audits just that: a restatement by a plan would evaluate all that is downstream, once for each range.
 """
 
@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
 from loaders.errors import CheckFailed
-from revops import attributes, bootstrap, database, landings, planned, refresh, server
-from revops.hooks import change, evaluations, graph, ledger
-from revops.hooks.catalog import Relation
-from revops.hooks.graph import Node
-from revops.hooks.ledger import FIRST_DAY, OutOfDate
+from meshkeys import change, evaluations
+from meshkeys.catalog import Relation
+from revops import bootstrap, database, refresh, server
+from revops.ledger import attributes, graph, landings, ledger, planned
+from revops.ledger.days import JOINED_DAYS, Days, days_in, ranges_of
+from revops.ledger.graph import Node
+from revops.ledger.ledger import OutOfDate
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -34,11 +35,8 @@ if TYPE_CHECKING:
     from revops.settings import Settings
 
 PROD = "prod"
-# Days closer than this are evaluated as one range: an evaluation costs as much as the rows of so many untouched days between.
-JOINED_DAYS = 31
+# An evaluation costs as much as so many rows of untouched days between two ranges.
 JOINED_ROWS = 100_000
-# More ranges than this are joined over the narrowest gaps.
-MOST_RANGES = 50
 # One does it; another finds what changed meanwhile, such as a dimension that did not become what was expected.
 MOST_ROUNDS = 4
 
@@ -63,14 +61,6 @@ SELECT sum(rows_loaded)::float8 / (max(max_date) - min(min_date) + 1) FROM ops.l
 """
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, order=True)
-class Days:
-    """From `first` to `last`, both included."""
-
-    first: date
-    last: date
 
 
 def build(settings: Settings, environment: str = PROD) -> None:
@@ -146,32 +136,6 @@ def _settle(context: Context, connection: Connection) -> None:
         change.end(context.engine_adapter, PROD, snapshots)
 
 
-def ranges_of(days: Iterable[date], joined: int = JOINED_DAYS) -> list[Days]:
-    """Days joined to few ranges, in order: a gap of up to `joined` days is bridged, and wider ones beyond `MOST_RANGES`.
-
-    The day that is for rows without a date is never joined to others: the range would be all history.
-    """
-    ordered = sorted(set(days))
-    undated = [Days(FIRST_DAY, FIRST_DAY)] if ordered and ordered[0] == FIRST_DAY else []
-    if undated and len(ordered) > 1 and ordered[1] == FIRST_DAY + timedelta(days=1):
-        undated = []  # all history it is
-    ranges: list[Days] = []
-    for day in ordered[len(undated) :]:
-        if ranges and day - ranges[-1].last <= timedelta(days=joined):
-            ranges[-1] = Days(ranges[-1].first, day)
-        else:
-            ranges.append(Days(day, day))
-    while len(ranges) > MOST_RANGES:
-        at = min(range(1, len(ranges)), key=lambda i: ranges[i].first - ranges[i - 1].last)
-        ranges[at - 1 : at + 1] = [Days(ranges[at - 1].first, ranges[at].last)]
-    return undated + ranges
-
-
-def days_in(ranges: Iterable[Days]) -> list[date]:
-    """All days of ranges, in order."""
-    return [span.first + timedelta(days=i) for span in ranges for i in range((span.last - span.first).days + 1)]
-
-
 def _joined_days(connection: Connection) -> int:
     """How many untouched days are as quickly evaluated as one more range begun."""
     with connection.cursor() as cursor:
@@ -187,8 +151,8 @@ def _bring_up_to_date(context: Context, connection: Connection, environment: str
     Raises:
         CheckFailed: something still is out of date after as many rounds as could be needed.
     """
+    from meshkeys import materialized_views
     from revops import sqlmesh_project
-    from revops.hooks import materialized_views
 
     out_of_date = OutOfDate({}, frozenset())
     join = partial(ranges_of, joined=_joined_days(connection))
@@ -258,7 +222,7 @@ def _query_of(context: Context, name: str) -> str:
 
 def _clear_the_way(context: Context, connection: Connection, days: list[date]) -> None:
     """Takes displaced facts away, and the rows made of them in all tables of days that know a transaction by its id."""
-    from revops.hooks import declarations
+    from meshkeys import declarations
 
     with connection.cursor() as cursor:
         cursor.execute(_DISPLACED, {"days": days, "texts": [str(day) for day in days]})

@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, Any
 from psycopg2 import sql
 
 from loaders.errors import UsageError
+from meshkeys.catalog import Relation
 from revops import database, envfile
-from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

@@ -12,7 +12,7 @@ from revops import envfile
 
 FILE = "revops.log"
 MAX_BYTES = 2 * 1024**2
-LOGGERS = ("revops", "loaders")
+LOGGERS = ("revops", "loaders", "meshkeys")
 
 
 class Redacting(logging.Formatter):

@@ -7,9 +7,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from loaders.errors import UsageError
+from meshkeys import catalog, change, declarations, materialized_views
+from meshkeys.catalog import Relation
 from revops import database, server
-from revops.hooks import catalog, change, declarations, materialized_views
-from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

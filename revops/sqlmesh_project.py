@@ -11,8 +11,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from loaders.errors import CheckFailed, DatabaseUnavailable
+from meshkeys.catalog import Relation
 from revops import failures
-from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from meshkeys import dependents
 from revops import database, server, summary
-from revops.hooks import dependents
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

@@ -90,7 +90,7 @@ def _clear(folder: Path) -> None:
 def _plain_logging() -> Iterator[None]:
     """Undoes what a command run inside a test did to logging, so that the next test can capture records."""
     yield
-    for name in ("revops", "loaders"):
+    for name in ("revops", "loaders", "meshkeys"):
         logger = logging.getLogger(name)
         logger.propagate = True
         for handler in list(logger.handlers):

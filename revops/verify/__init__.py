@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 
-from revops import access, database, landings, server
-from revops.build import Days, days_in, ranges_of
-from revops.hooks import change, ledger
+from meshkeys import change
+from revops import access, database, server
+from revops.ledger import landings, ledger
+from revops.ledger.days import Days, days_in, ranges_of
 from revops.verify import card_data, landed, models, rows, structure
 from revops.verify.result import Result
 from revops.verify.rows import FULL, Compared, Scope

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from loaders import protect
-from revops.hooks.catalog import Relation
+from meshkeys.catalog import Relation
 from revops.verify.result import Result
 
 if TYPE_CHECKING:

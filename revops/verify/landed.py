@@ -12,7 +12,7 @@ import psycopg2
 from psycopg2 import sql
 
 from loaders.sources import SOURCES
-from revops.hooks.catalog import Relation
+from meshkeys.catalog import Relation
 from revops.verify.result import Result, listed
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from revops import definitions
-from revops.hooks import catalog, declarations
-from revops.hooks.catalog import Relation
+from meshkeys import catalog, declarations
+from meshkeys.catalog import Relation
+from revops.ledger import definitions
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

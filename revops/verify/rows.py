@@ -2,7 +2,7 @@
 
 Both sides are summed as one hash per row, which is equal for equal rows in any order. Once there are more transactions than
 `ROWS_AT_ONCE`, the reports are computed again for a stretch of days only, another one at each run; of the other months, what
-they hold is compared with what the last plan noted (revops/hooks/digests.py), so that a change from outside is always found.
+they hold is compared with what the last plan noted (revops/ledger/digests.py), so that a change from outside is always found.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import psycopg2
 from psycopg2 import sql
 
-from revops import definitions
-from revops.hooks import catalog, digests
-from revops.hooks.catalog import Relation
+from meshkeys import catalog
+from meshkeys.catalog import Relation
+from revops.ledger import definitions, digests
 from revops.verify import structure
 from revops.verify.landed import Landed
 from revops.verify.models import Model

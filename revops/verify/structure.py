@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 from psycopg2 import sql
 
-from revops.hooks import catalog, declarations, materialized_views
-from revops.hooks.catalog import Relation
+from meshkeys import catalog, declarations, materialized_views
+from meshkeys.catalog import Relation
 from revops.verify.models import Model
 from revops.verify.result import Result, listed
 

@@ -12,8 +12,8 @@ import psycopg2
 import pytest
 from psycopg2 import errors, sql
 
+from meshkeys import roles
 from revops import access, bootstrap
-from revops.hooks import roles
 from tests.end_to_end.conftest import NAME, Built
 from tests.end_to_end.test_dependents import change_a_dimension
 from tests.end_to_end.warehouse import Reader, Warehouse

@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 from loaders import duplicates
 from loaders.reporting import FileOutcome
 from loaders.sources import SOURCES
+from meshkeys import declarations
 from revops import bootstrap, database, sqlmesh_project
 from revops import settings as revops_settings
-from revops.hooks import declarations
 from tests.conftest import ROOT
 from tests.loaders.warehouse import Query
 

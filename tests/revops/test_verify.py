@@ -10,9 +10,9 @@ import pytest
 
 import revops.verify as verification
 from loaders import postgres
-from revops import landings
-from revops.hooks import schema
-from revops.hooks.catalog import Relation
+from meshkeys import schema
+from meshkeys.catalog import Relation
+from revops.ledger import landings
 from revops.verify import FULL, Scope, card_data, rows
 from revops.verify.card_data import shows_card_number
 from tests.loaders.made import card_number

@@ -16,15 +16,15 @@ import psycopg2.errors
 from psycopg2 import sql
 from sqlglot import exp
 
-from revops.hooks import catalog, dependents, locks, materialized_views, roles
-from revops.hooks.catalog import Relation
+from meshkeys import catalog, dependents, locks, materialized_views, roles
+from meshkeys.catalog import Relation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from psycopg2.extensions import cursor as Cursor
 
-    from revops.hooks.declarations import Declarations
+    from meshkeys.declarations import Declarations
 
 _SHAPE = """
 SELECT attname, atttypid, atttypmod, attcollation FROM pg_attribute
@@ -36,7 +36,7 @@ FROM pg_description AS d LEFT JOIN pg_attribute AS a ON a.attrelid = d.objoid AN
 WHERE d.classoid = 'pg_class'::regclass AND d.objoid = to_regclass(%s)
 """
 # Views that SQLMesh binds side by side read the same tables: PostgreSQL fails the second of two grants at once on one of them.
-_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('revops.hooks.promotions', 0))"
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('meshkeys.promotions', 0))"
 
 
 @dataclass

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from loaders.errors import DatabaseUnavailable
-from revops.hooks import catalog, keys, locks, sessions
-from revops.hooks.catalog import Relation
+from meshkeys import catalog, keys, locks, sessions
+from meshkeys.catalog import Relation
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
-    from revops.hooks.declarations import Declarations
+    from meshkeys.declarations import Declarations
 
 _log = logging.getLogger(__name__)
 _RULES = {"DELETE": "revops_is_filled_delete", "INSERT": "revops_is_filled_insert"}

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg2.errors
 from psycopg2 import sql
 
-from revops.hooks import catalog, declarations, locks
-from revops.hooks.catalog import Relation
+from meshkeys import catalog, declarations, locks
+from meshkeys.catalog import Relation
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
-from revops.hooks import catalog
-from revops.hooks.catalog import Relation
+from meshkeys import catalog
+from meshkeys.catalog import Relation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,9 +14,10 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from loaders import manifest
-from revops.hooks import change, ledger, schema
-from revops.hooks.declarations import Declarations, ForeignKey
-from revops.hooks.graph import Node
+from meshkeys import change, schema
+from meshkeys.declarations import Declarations, ForeignKey
+from revops.ledger import ledger
+from revops.ledger.graph import Node
 
 MADE = """
 CREATE SCHEMA physical; CREATE SCHEMA dimensions; CREATE SCHEMA facts;

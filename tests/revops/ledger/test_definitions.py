@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 import sqlglot
 
-from revops import definitions
-from revops.definitions import Definition, Lookup
+from revops.ledger import definitions
+from revops.ledger.definitions import Definition, Lookup
 
 pytestmark = pytest.mark.unit
 

@@ -18,8 +18,8 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extras import execute_values
 
 from loaders.errors import DatabaseUnavailable
-from revops.hooks import catalog, locks, roles
-from revops.hooks.catalog import Relation
+from meshkeys import catalog, locks, roles
+from meshkeys.catalog import Relation
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

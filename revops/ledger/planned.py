@@ -13,11 +13,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from revops.hooks.catalog import in_letters
+import meshkeys
+from meshkeys.catalog import in_letters
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
+_HOOKS = (Path(meshkeys.__file__).parent, Path(__file__).parent)
 PARTS = ("config.yaml", "models", "macros", "audits", "seeds", "external_models", "linter")
 
 _DDL = """
@@ -43,8 +45,7 @@ SELECT %s, plan_id, %s FROM sqlmesh._environments WHERE name = 'prod'
 def project_digest(root: Path) -> str:
     """A digest of all that a plan depends on: the project's files, the hooks' code, SQLMesh's and Python's versions."""
     digest = hashlib.sha256(f"{metadata.version('sqlmesh')} {sys.version}".encode())
-    hooks = Path(__file__).parent / "hooks"
-    for part in (*(root / name for name in PARTS), hooks):
+    for part in (*(root / name for name in PARTS), *_HOOKS):
         files = sorted(part.rglob("*")) if part.is_dir() else [part]
         for file in files:
             if file.is_file() and "__pycache__" not in file.parts:

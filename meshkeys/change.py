@@ -16,23 +16,10 @@ import psycopg2
 import psycopg2.errors
 
 from loaders.errors import RevopsError
-from revops import definitions, lock
-from revops.hooks import (
-    bulk,
-    catalog,
-    declarations,
-    dependents,
-    digests,
-    graph,
-    guards,
-    keys,
-    ledger,
-    materialized_views,
-    roles,
-    schema,
-    sessions,
-)
-from revops.hooks.catalog import Relation
+from meshkeys import bulk, catalog, declarations, dependents, guards, keys, materialized_views, roles, schema, sessions
+from meshkeys.catalog import Relation
+from revops import lock
+from revops.ledger import definitions, digests, graph, ledger
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection

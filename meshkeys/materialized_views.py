@@ -23,10 +23,10 @@ import psycopg2.errors
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
-from revops.hooks import catalog, evaluations, keys, locks, periods, roles, sessions
-from revops.hooks.catalog import Relation
-from revops.hooks.declarations import Declarations, Index
-from revops.hooks.periods import Period
+from meshkeys import catalog, evaluations, keys, locks, periods, roles, sessions
+from meshkeys.catalog import Relation
+from meshkeys.declarations import Declarations, Index
+from meshkeys.periods import Period
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

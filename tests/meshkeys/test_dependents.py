@@ -10,8 +10,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from revops.hooks import dependents, schema
-from revops.hooks.catalog import Relation
+from meshkeys import dependents, schema
+from meshkeys.catalog import Relation
 
 OURS = Relation("serving", "paid")
 MADE = """

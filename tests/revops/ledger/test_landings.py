@@ -14,7 +14,8 @@ from loaders.landing import land
 from loaders.manifest import FIRST_LARGE_FILE_ID
 from loaders.protect import KeyStore
 from loaders.replay import replay
-from revops import bootstrap, landings
+from revops import bootstrap
+from revops.ledger import landings
 from tests.loaders.made import CARDS_HEADER, card, csv_file, transaction
 from tests.revops.processes import ask
 

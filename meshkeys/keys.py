@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from revops.hooks import catalog, locks, sessions
-from revops.hooks.catalog import Relation, bounded_name
-from revops.hooks.declarations import Declarations, ForeignKey, Index
+from meshkeys import catalog, locks, sessions
+from meshkeys.catalog import Relation, bounded_name
+from meshkeys.declarations import Declarations, ForeignKey, Index
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

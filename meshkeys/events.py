@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from revops.hooks import (
+from meshkeys import (
     bulk,
     change,
     declarations,
@@ -21,7 +21,7 @@ from revops.hooks import (
     promotions,
     sessions,
 )
-from revops.hooks.catalog import Relation
+from meshkeys.catalog import Relation
 
 if TYPE_CHECKING:
     from sqlmesh.core.macros import MacroEvaluator

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from revops.hooks.catalog import Relation
-from revops.hooks.graph import Node
-from revops.hooks.ledger import FIRST_DAY
-from revops.landings import mark_compared, record, today
+from meshkeys.catalog import Relation
+from revops.ledger.graph import Node
+from revops.ledger.landings import mark_compared, record, today
+from revops.ledger.ledger import FIRST_DAY
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from revops.build import Days, days_in, ranges_of
-from revops.hooks.graph import Node
-from revops.hooks.ledger import FIRST_DAY, Change, find
+from revops.ledger.days import Days, days_in, ranges_of
+from revops.ledger.graph import Node
+from revops.ledger.ledger import FIRST_DAY, Change, find
 
 pytestmark = pytest.mark.unit
 

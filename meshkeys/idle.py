@@ -11,8 +11,8 @@ from typing import Any
 import psycopg2
 
 from loaders.errors import LockHeld
+from meshkeys import change, sessions
 from revops import lock
-from revops.hooks import change, sessions
 
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from loaders.errors import UsageError
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
-    from revops.hooks.declarations import MaterializedView
+    from meshkeys.declarations import MaterializedView
 
 
 @dataclass(frozen=True)

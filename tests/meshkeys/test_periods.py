@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from revops.hooks.periods import Period, bounded
+from meshkeys.periods import Period, bounded
 
 pytestmark = pytest.mark.unit
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from revops.hooks import catalog, keys, sessions
-from revops.hooks.catalog import Relation
+from meshkeys import catalog, keys, sessions
+from meshkeys.catalog import Relation
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

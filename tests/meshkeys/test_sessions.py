@@ -13,7 +13,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from revops.hooks import sessions
+from meshkeys import sessions
 from tests.revops.processes import ask
 
 

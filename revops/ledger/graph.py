@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from revops.hooks import declarations
-from revops.hooks.catalog import Relation, in_letters
+from meshkeys import declarations
+from meshkeys.catalog import Relation, in_letters
 
 if TYPE_CHECKING:
     from sqlmesh.core.model import Model

@@ -1,0 +1,48 @@
+"""Days joined to ranges, each of which is evaluated at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from revops.ledger.ledger import FIRST_DAY
+
+# Days closer than this are evaluated as one range: an evaluation costs as much as the rows of so many untouched days between.
+JOINED_DAYS = 31
+# More ranges than this are joined over the narrowest gaps.
+MOST_RANGES = 50
+
+
+@dataclass(frozen=True, order=True)
+class Days:
+    """From `first` to `last`, both included."""
+
+    first: date
+    last: date
+
+
+def ranges_of(days: Iterable[date], joined: int = JOINED_DAYS) -> list[Days]:
+    """Days joined to few ranges, in order: a gap of up to `joined` days is bridged, and wider ones beyond `MOST_RANGES`.
+
+    The day that is for rows without a date is never joined to others: the range would be all history.
+    """
+    ordered = sorted(set(days))
+    undated = [Days(FIRST_DAY, FIRST_DAY)] if ordered and ordered[0] == FIRST_DAY else []
+    if undated and len(ordered) > 1 and ordered[1] == FIRST_DAY + timedelta(days=1):
+        undated = []  # all history it is
+    ranges: list[Days] = []
+    for day in ordered[len(undated) :]:
+        if ranges and day - ranges[-1].last <= timedelta(days=joined):
+            ranges[-1] = Days(ranges[-1].first, day)
+        else:
+            ranges.append(Days(day, day))
+    while len(ranges) > MOST_RANGES:
+        at = min(range(1, len(ranges)), key=lambda i: ranges[i].first - ranges[i - 1].last)
+        ranges[at - 1 : at + 1] = [Days(ranges[at - 1].first, ranges[at].last)]
+    return undated + ranges
+
+
+def days_in(ranges: Iterable[Days]) -> list[date]:
+    """All days of ranges, in order."""
+    return [span.first + timedelta(days=i) for span in ranges for i in range((span.last - span.first).days + 1)]
