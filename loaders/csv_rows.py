@@ -235,7 +235,8 @@ def _in_pieces(blocks: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bo
     for block, final in blocks:
         end = b"\n" if b"\n" in block else b"\r"
         start = 0
-        if block.count(end) > _MOST_LINES_AT_ONCE:
+        looked_at = min(len(block), LONGEST_LINE)  # to count all of a block would take as long as to check a part of it
+        if block.count(end, 0, looked_at) * len(block) > _MOST_LINES_AT_ONCE * looked_at:
             ends = np.flatnonzero(np.frombuffer(block, np.uint8) == end[0]) + 1
             for cut in ends[_MOST_LINES_AT_ONCE - 1 : -1 : _MOST_LINES_AT_ONCE].tolist():
                 yield block[start:cut], False
