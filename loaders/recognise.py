@@ -217,6 +217,8 @@ def _by_beginning(file: InputFile, relation: str | None, text: str, names: Seque
                 1,
             )
     if _LABEL.match("".join(lines)):
+        if text.lstrip().startswith("{"):
+            return labels
         cure = "Join the parts of a split file with cat."
         raise InputRefused(file.name, f"it holds {labels.relation}, and not from the beginning", cure, 1)
     return None

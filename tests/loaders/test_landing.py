@@ -462,6 +462,23 @@ def test_a_file_of_a_great_many_bad_lines_is_given_up_after_some_of_them(
     assert query("SELECT count(*) FROM ops.load_files") == [(0,)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"1": "No"' + ', "x":"y"' * 100_000 + "}",
+        '[{"id": 1, "label": 0}' + ",{}" * 100_000 + "]",
+    ],
+    ids=["entries", "records"],
+)
+def test_labels_of_a_great_many_bad_entries_are_given_up_after_some_of_them(
+    load: Any, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "labels.json").write_text(text)
+    with pytest.raises(InputRefused, match="rows cannot be") as caught:
+        load(tmp_path)
+    assert int(caught.value.reason.split()[0].replace(",", "")) <= 20_000
+
+
 def test_rejects_are_kept_up_to_a_number_whatever_their_share(
     load: Any, query: Query, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
