@@ -126,6 +126,14 @@ def _zip_or_document(path: Path) -> Kind:
     return Kind("plain", not_read="an OpenDocument file") if b"opendocument" in kind else Kind("zip")
 
 
+def packed_again(beginning: bytes) -> str:
+    """Say how a member of an archive is packed, by its first bytes; empty where it is not, or is a document."""
+    packing = next((packing for magic, packing in _MAGIC.items() if beginning.startswith(magic)), "plain")
+    if packing == "zip":
+        return "" if b"[Content_Types].xml" in beginning or b"opendocument" in beginning else "an archive"
+    return "" if packing == "plain" else f"a {packing} file"
+
+
 def is_bomb(unpacked: int, packed: int) -> bool:
     """Whether so many bytes are more than data of this kind ever unpacks to."""
     return unpacked > max(_BOMB_FLOOR, BOMB_RATIO * packed)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from loaders.csv_fast import BlockChecker
 from loaders.errors import InputRefused
 from loaders.header import Columns, check_names, separator_of, split_record, unread_note
@@ -15,6 +17,7 @@ _BOM = b"\xef\xbb\xbf"
 LONGEST_LINE = 1 << 16
 """Bytes of one line beyond which the rest of it is not even read into memory."""
 _MOST_LINES_OF_A_RECORD = 100
+_MOST_LINES_AT_ONCE = 20_000  # twice as many as a block of transactions has
 _BLANKS = b" \t\n\r\x0b\x0c"
 _SEPARATOR_LINE = re.compile(rb'"?sep=([,;|\t])"?[ \t]*(?:\r\n|\n|\r)', re.IGNORECASE)
 _ROWS_THAT_SHOW_A_TRAILING_SEPARATOR = 50
@@ -50,7 +53,7 @@ class CsvReader:
         """
         pending = b""
         headed = False
-        for block, final in whole_lines(self._stream):
+        for block, final in _in_pieces(whole_lines(self._stream)):
             block = pending + block
             if not headed:
                 block = self._after_header(block)
@@ -225,6 +228,20 @@ def whole_lines(stream: ByteStream) -> Iterator[tuple[bytes, bool]]:
             rest = block[cut:]
         else:
             rest = block
+
+
+def _in_pieces(blocks: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bool]]:
+    """Cut blocks of a great many short lines, so that a file of bad ones is given up after some of them."""
+    for block, final in blocks:
+        end = b"\n" if b"\n" in block else b"\r"
+        start = 0
+        looked_at = min(len(block), LONGEST_LINE)  # to count all of a block would take as long as to check a part of it
+        if block.count(end, 0, looked_at) * len(block) > _MOST_LINES_AT_ONCE * looked_at:
+            ends = np.flatnonzero(np.frombuffer(block, np.uint8) == end[0]) + 1
+            for cut in ends[_MOST_LINES_AT_ONCE - 1 : -1 : _MOST_LINES_AT_ONCE].tolist():
+                yield block[start:cut], False
+                start = cut
+        yield block[start:], final
 
 
 def _span_of_record(lines: list[bytes], start: int) -> int | None:

@@ -50,6 +50,7 @@ _WHOLE = re.compile(r"-?([0-9]+)([.]0*)?")
 _MOST_EXACT_DIGITS = 15  # of a number that went through floating point
 _ZIP = re.compile(r"([0-9]{1,5})(?:[.]0*)?")
 _ZIP_PLUS_4 = re.compile(r"[0-9]{5}-[0-9]{4}")
+_BETWEEN_WORDS = re.compile("(?<=[A-Za-z])[-_](?=[A-Za-z])")  # not the sign of a number
 _DEGREES = re.compile(r"[+]?(-?(?:[0-9]{1,3}(?:[.][0-9]*)?|[.][0-9]+))")
 _YEAR = re.compile(r"([0-9]{4})(?:[.]0*|-...*)?", re.DOTALL)
 _MONTHS = (
@@ -201,7 +202,7 @@ def errors(text: str) -> Read:
 
 def label(text: str) -> Read:
     """Read whether a transaction was fraud as Yes or No."""
-    bare = " ".join(text.replace("_", " ").replace("-", " ").lower().split())
+    bare = " ".join(_BETWEEN_WORDS.sub(" ", text).lower().split())
     if bare in _YES or bare in _FRAUD:
         return Read("Yes")
     return Read("No") if bare in _NO or bare in _NOT_FRAUD else Read(text, "is neither Yes nor No")

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from loaders import tabformer
+from loaders import archives, tabformer
 from loaders.archives import BEGINNING
 from loaders.errors import InputRefused
 from loaders.header import Columns, find_columns, header_of
@@ -82,7 +82,12 @@ def recognise(file: InputFile) -> Recognised:
             cure = "Open it and save the sheet with the rows as CSV."
         belongs = "" if relation is None else f"its name belongs to {relation}, and "
         raise InputRefused(file.name, f"{belongs}it is {file.not_read}", cure)
-    text = None if file.is_parquet else _beginning_of(file)
+    beginning = None if file.is_parquet else _beginning_of(file)
+    if beginning and file.member is not None and (packed := archives.packed_again(beginning)):
+        raise InputRefused(
+            file.name, f"it is {packed} inside an archive, under a name that does not say so", "Unpack it."
+        )
+    text = None if beginning is None else text_of(beginning)
     names = _column_names(file) if file.is_parquet else header_of(text or "")
     if mapped := tabformer.relations(names):
         return Recognised(tuple(SOURCES[each] for each in mapped), is_tabformer=True)
@@ -176,8 +181,8 @@ def _relation_in(file: InputFile) -> str | None:
     return next((relation for relation, known in _WORDS.items() if words & set(known)), None)
 
 
-def _beginning_of(file: InputFile) -> str | None:
-    """The text that a file begins with, None where it is damaged: refused when it lands, if its name is one of ours."""
+def _beginning_of(file: InputFile) -> bytes | None:
+    """The bytes that a file begins with, None where it is damaged: refused when it lands, if its name is one of ours."""
     beginning = file.beginning
     if beginning is None:
         with opened(file) as stream:
@@ -185,7 +190,7 @@ def _beginning_of(file: InputFile) -> str | None:
                 beginning = stream.read(BEGINNING)
             except InputRefused:
                 return None
-    return text_of(beginning)
+    return beginning
 
 
 def _by_beginning(file: InputFile, relation: str | None, text: str, names: Sequence[str]) -> Source | None:
@@ -212,6 +217,8 @@ def _by_beginning(file: InputFile, relation: str | None, text: str, names: Seque
                 1,
             )
     if _LABEL.match("".join(lines)):
+        if text.lstrip().startswith("{"):
+            return labels
         cure = "Join the parts of a split file with cat."
         raise InputRefused(file.name, f"it holds {labels.relation}, and not from the beginning", cure, 1)
     return None

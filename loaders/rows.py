@@ -23,6 +23,9 @@ NOT_UTF8 = "not valid UTF-8"
 FEW_ROWS = 5
 """Rows that cannot be used and do not refuse a file, whatever their share, as long as others can be used."""
 
+MOST_REJECTS = 100_000
+"""Rejects of one file, each of them kept, beyond which it is refused whatever share of it they are."""
+
 MOST_IN_DOUBT = 0.5
 """The share of a file's rows that may have a value in doubt: beyond it, the column means something else."""
 
@@ -203,6 +206,11 @@ class Tally:
                 cure = "Nothing of the file has landed. Save it as UTF-8: perhaps it is in Latin-1 or Windows-1252."
             told = f"{self.rows_rejected:,} of {self.rows_read:,} rows cannot be landed, the first: {first.reason}"
             raise InputRefused(name, told, cure, first.line_number)
+        if self.first_reject is not None and self.rows_rejected > MOST_REJECTS:
+            first = self.first_reject
+            told = f"more than {MOST_REJECTS:,} rows cannot be landed, the first: {first.reason}"
+            cure = "Nothing of the file has landed. Correct it, or leave out such lines: so many are not kept."
+            raise InputRefused(name, told, cure, first.line_number)
         if self.first_unusable is not None and self.unusable > max_rejects * rows:
             none_is_usable = self.unusable + self.earlier + self.rows_rejected >= rows
             if self.unusable > FEW_ROWS or none_is_usable:
@@ -216,7 +224,7 @@ class Tally:
             raise InputRefused(name, told, cure, first_doubt.line_number, first_doubt.column)
 
     def check_any(self, name: str) -> None:
-        """Refuse a file without any row, or of which none is of a day that the warehouse serves.
+        """Refuse a file without any row that can be landed, or of which none is of a day that the warehouse serves.
 
         Raises:
             InputRefused: it is one.
@@ -224,6 +232,9 @@ class Tally:
         cure = "Get the file again, or take it out of the data. Nothing of it has landed."
         if not self.rows_read:
             raise InputRefused(name, "it holds no row", cure)
+        if self.first_reject is not None and not self.rows_loaded:
+            told = f"none of its {self.rows_read:,} rows can be landed, the first: {self.first_reject.reason}"
+            raise InputRefused(name, told, cure, self.first_reject.line_number)
         if self.earlier and self.earlier + self.unusable >= self.rows_loaded:
             raise InputRefused(name, "all its rows are of before 2000", cure)
 

@@ -127,6 +127,11 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "bomb.csv.gz": (lambda path: path.write_bytes(gzip.compress(CSV + bytes(80 << 20))), "unpacks to over"),
     "nested.zip": (lambda path: zipped(path, {"transactions.zip": b"PK"}), "archive inside an archive"),
+    "unsaid.zip": (
+        lambda path: zipped(path, {"in.dat": b"PK\x03\x04" + bytes(99)}),
+        "an archive inside an archive, under",
+    ),
+    "unsaid.tar": (lambda path: tarred(path, {"transactions": gzip.compress(CSV)}, "w"), "a gz file inside an archive"),
     "outside.tar": (lambda path: tarred(path, {"../transactions.csv": CSV}, "w"), "outside"),
     "transactions.csv.7z": (lambda path: path.write_bytes(b"7z\xbc\xaf\x27\x1c..."), "a 7z archive"),
     "cards.xlsx": (
