@@ -67,6 +67,14 @@ def rule_is_hit(evaluator, rules: SQL, features: SQL):
 
 
 @macro()
+def asks_for_nothing(evaluator, rules: SQL):
+    """Whether a rule has no limit at all: a channel alone is none."""
+    limits = [f"{rules}.{asked} IS NULL" for asked, _ in (*AT_LEAST, *AT_MOST)]
+    needs = [f"NOT COALESCE({rules}.{asked}, FALSE)" for asked, _ in NEEDED]
+    return " AND ".join([*limits, *needs])
+
+
+@macro()
 def reason_in_words(evaluator, reason: SQL, features: SQL):
     """The reason with the values of the features where it has their names in braces."""
     text = f"REPLACE({reason}, '{{amount}}', CAST(CAST({features}.amount_cents AS DECIMAL(18, 2)) / 100 AS DECIMAL(18, 2))::TEXT)"
