@@ -90,7 +90,7 @@ def error_text(evaluator, text: SQL, is_regular: SQL = None):
 
 @macro()
 def has_error(evaluator, errors: SQL, error: SQL):
-    """Whether one of the published errors is what went wrong, alone or beside others."""
+    """Whether one of the published errors is what went wrong, alone or beside others, as the columns of the facts say it."""
     return f"COALESCE({errors} LIKE '%' || {error} || '%', FALSE)"
 
 

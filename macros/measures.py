@@ -86,6 +86,10 @@ def in_range(evaluator, day: SQL, look_back: int = 0):
 
     Dates as constants let PostgreSQL see how little of a table that is.
     """
+    return _in_range(evaluator, day, look_back)
+
+
+def _in_range(evaluator, day, look_back=0):
     start = _day(evaluator, "start_ds") - timedelta(days=int(look_back))
     return f"{day} BETWEEN CAST('{start}' AS DATE) AND CAST('{_day(evaluator, 'end_ds')}' AS DATE)"
 
@@ -97,10 +101,26 @@ def in_months_of_range(evaluator, day: SQL):
     What has a row per month is computed from whole months: its models have the month as interval, so that SQLMesh widens
     any range of days to the months it touches.
     """
+    return _in_months_of_range(evaluator, day)
+
+
+def _in_months_of_range(evaluator, day):
     first = _day(evaluator, "start_ds").replace(day=1)
     end = _day(evaluator, "end_ds")
     last = date(end.year + end.month // 12, end.month % 12 + 1, 1) - timedelta(days=1)
     return f"{day} BETWEEN CAST('{first}' AS DATE) AND CAST('{last}' AS DATE)"
+
+
+@macro()
+def in_audited(evaluator, over: str, day: SQL):
+    """In an audit, whether a day is one of what is audited: of the range (`days`), of its months (`months`), or any (`all`)."""
+    return {"days": _in_range, "months": _in_months_of_range, "all": lambda *_: "TRUE"}[over](evaluator, day)
+
+
+@macro()
+def sides_of(evaluator, sums, side: str):
+    """In an audit, the left or right side of each equation, 0 for NULL."""
+    return [f"COALESCE({getattr(equation, side).sql(evaluator.dialect)}, 0)" for equation in sums.expressions]
 
 
 @macro()

@@ -12,7 +12,17 @@ MODEL (
       columns := (month_start, card_id, client_id, transaction_count, purchase_cents, refund_cents)
     ),
     unique_combination_of_columns(columns := (month_start, card_id)),
-    cents_are_the_outcomes
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := months,
+      day := month_start,
+      sums := (
+        SUM(transaction_count) = COUNT(*),
+        SUM(purchase_cents) = SUM(purchase_cents),
+        SUM(refund_cents) = SUM(refund_cents),
+        SUM(labelled_count) = @labelled_count()
+      )
+    )
   ),
   cron '@daily',
   interval_unit month,

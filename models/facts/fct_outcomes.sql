@@ -18,7 +18,16 @@ MODEL (
         refund_cents
       )
     ),
-    outcomes_are_the_facts
+    sums_agree(
+      parent := facts.fct_transactions,
+      over := days,
+      sums := (
+        COUNT(*) = COUNT(*),
+        @dollars_of(SUM(amount_cents)) = SUM(amount),
+        @dollars_of(SUM(purchase_cents - refund_cents)) = SUM(amount) FILTER(WHERE
+          is_approved)
+      )
+    )
   )
 );
 

@@ -54,13 +54,13 @@ SELECT
   places.country_name::TEXT AS merchant_country, /* Country of the merchant; NULL online, and where merchant_state is neither a state nor a country: unknown, and never abroad */
   staged.zip::TEXT, /* Five digits, leading zeros restored; NULL online and abroad */
   staged.errors::TEXT, /* What went wrong, comma-joined; NULL for none */
-  @has_error(staged.errors, 'Bad Card Number')::BOOLEAN AS has_bad_card_number, /* Declined: card number wrong */
-  @has_error(staged.errors, 'Bad CVV')::BOOLEAN AS has_bad_cvv, /* Declined: security code wrong */
-  @has_error(staged.errors, 'Bad Expiration')::BOOLEAN AS has_bad_expiration, /* Declined: expiry date wrong */
-  @has_error(staged.errors, 'Bad PIN')::BOOLEAN AS has_bad_pin, /* Declined: PIN wrong */
-  @has_error(staged.errors, 'Bad Zipcode')::BOOLEAN AS has_bad_zipcode, /* Declined: ZIP code wrong */
-  @has_error(staged.errors, 'Insufficient Balance')::BOOLEAN AS has_insufficient_balance, /* Declined: not enough money */
-  @has_error(staged.errors, 'Technical Glitch')::BOOLEAN AS has_technical_glitch, /* Declined: a system failed */
+  COALESCE(staged.errors LIKE '%Bad Card Number%', FALSE)::BOOLEAN AS has_bad_card_number, /* Declined: card number wrong */
+  COALESCE(staged.errors LIKE '%Bad CVV%', FALSE)::BOOLEAN AS has_bad_cvv, /* Declined: security code wrong */
+  COALESCE(staged.errors LIKE '%Bad Expiration%', FALSE)::BOOLEAN AS has_bad_expiration, /* Declined: expiry date wrong */
+  COALESCE(staged.errors LIKE '%Bad PIN%', FALSE)::BOOLEAN AS has_bad_pin, /* Declined: PIN wrong */
+  COALESCE(staged.errors LIKE '%Bad Zipcode%', FALSE)::BOOLEAN AS has_bad_zipcode, /* Declined: ZIP code wrong */
+  COALESCE(staged.errors LIKE '%Insufficient Balance%', FALSE)::BOOLEAN AS has_insufficient_balance, /* Declined: not enough money */
+  COALESCE(staged.errors LIKE '%Technical Glitch%', FALSE)::BOOLEAN AS has_technical_glitch, /* Declined: a system failed */
   (
     staged.errors IS NULL
   )::BOOLEAN AS is_approved, /* Whether it went through: no error at all */

@@ -18,7 +18,11 @@ MODEL (
         is_new_merchant_90d
       )
     ),
-    features_are_the_outcomes
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := days,
+      sums := (COUNT(*) = COUNT(*), SUM(amount_cents) = SUM(amount_cents))
+    )
   )
 );
 

@@ -11,7 +11,15 @@ MODEL (
       columns := (transacted_on, channel, card_type, transaction_count, purchase_volume, refunds)
     ),
     unique_combination_of_columns(columns := (transacted_on, channel, card_type)),
-    daily_revenue_is_the_outcomes
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := days,
+      sums := (
+        SUM(transaction_count) = COUNT(*),
+        SUM(purchase_volume) = @dollars_of(SUM(purchase_cents)),
+        SUM(refunds) = @dollars_of(SUM(refund_cents))
+      )
+    )
   ),
   grants (
     'select' = 'revops_analyst'

@@ -18,7 +18,19 @@ MODEL (
       )
     ),
     unique_combination_of_columns(columns := (month_start, channel, decline_reason)),
-    declines_are_the_facts,
+    sums_agree(
+      parent := facts.fct_transactions,
+      over := months,
+      day := month_start,
+      sums := (
+        SUM(transaction_count) FILTER(WHERE
+          decline_reason = 'Any error') = COUNT(*),
+        SUM(declined_count) FILTER(WHERE
+          decline_reason = 'Any error') = COUNT(*) FILTER(WHERE
+          NOT is_approved)
+      )
+    ),
+    no_reason_declines_more_than_all,
     errors_are_known(blocking := FALSE)
   ),
   cron '@daily',

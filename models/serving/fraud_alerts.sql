@@ -11,7 +11,18 @@ MODEL (
     not_null(
       columns := (transaction_id, transacted_on, score, rule_count, rule_names, reasons, action)
     ),
-    alerts_are_the_rule_hits
+    sums_agree(
+      parent := features.rule_hits,
+      over := days,
+      sums := (
+        COUNT(*) = COUNT(DISTINCT transaction_id) FILTER(WHERE
+          is_in_force),
+        SUM(rule_count) = COUNT(*) FILTER(WHERE
+          is_in_force),
+        SUM(score) = SUM(weight) FILTER(WHERE
+          is_in_force)
+      )
+    )
   ),
   grants (
     'select' = 'revops_analyst'

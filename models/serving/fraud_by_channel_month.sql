@@ -11,7 +11,18 @@ MODEL (
       columns := (month_start, channel, transaction_count, labelled_count, fraud_count, fraud_loss)
     ),
     unique_combination_of_columns(columns := (month_start, channel)),
-    fraud_months_are_the_outcomes
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := months,
+      day := month_start,
+      sums := (
+        SUM(transaction_count) = COUNT(*),
+        SUM(labelled_count) = @labelled_count(),
+        SUM(fraud_count) = @fraud_count(),
+        SUM(fraud_loss) = @dollars_of(@fraud_loss_cents())
+      )
+    ),
+    rates_are_of_a_part
   ),
   cron '@daily',
   interval_unit month,

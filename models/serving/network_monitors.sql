@@ -19,7 +19,17 @@ MODEL (
       )
     ),
     unique_combination_of_columns(columns := (month_start, merchant_id, monitor)),
-    monitored_fraud_is_the_merchant_months
+    sums_agree(
+      parent := facts.fct_merchant_months,
+      sums := (
+        SUM(event_count) FILTER(WHERE
+          monitor = 'ECM-like') = SUM(settled_fraud_count),
+        SUM(event_count) FILTER(WHERE
+          monitor = 'VAMP-like') = SUM(online_fraud_count),
+        SUM(event_count) FILTER(WHERE
+          monitor = 'EFM-like') = SUM(online_fraud_count)
+      )
+    )
   ),
   grants (
     'select' = 'revops_analyst'

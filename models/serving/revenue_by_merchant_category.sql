@@ -12,7 +12,15 @@ MODEL (
       columns := (month_start, mcc, mcc_description, transaction_count, purchase_volume, refunds)
     ),
     unique_combination_of_columns(columns := (month_start, mcc)),
-    months_are_the_outcomes
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := months,
+      day := month_start,
+      sums := (
+        SUM(transaction_count) = COUNT(*),
+        SUM(purchase_volume) = @dollars_of(SUM(purchase_cents))
+      )
+    )
   ),
   cron '@daily',
   interval_unit month,

@@ -11,7 +11,15 @@ MODEL (
       columns := (month_start, place, place_kind, transaction_count, purchase_volume, refunds)
     ),
     unique_combination_of_columns(columns := (month_start, place)),
-    months_are_the_outcomes,
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := months,
+      day := month_start,
+      sums := (
+        SUM(transaction_count) = COUNT(*),
+        SUM(purchase_volume) = @dollars_of(SUM(purchase_cents))
+      )
+    ),
     places_are_known(blocking := FALSE)
   ),
   cron '@daily',
