@@ -1,1 +1,23 @@
-"""What SQLMesh calls around its own work, to keep keys, indexes and materialized views as declared."""
+"""Keys, indexes and materialized views on PostgreSQL that live with SQLMesh's versions of tables, as the models declare them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshkeys.settings import Roles, Settings, configure
+
+__all__ = ["Roles", "Settings", "configure", "register"]
+
+
+def register(settings: Settings | None = None, **changes: Any) -> None:
+    """Registers the macros in the SQLMesh project whose file in macros/ calls this, and lets settings hold for the process.
+
+    Args:
+        settings: what to begin with, else the defaults.
+        **changes: single settings, by name: see `Settings`.
+    """
+    from meshkeys import idle, macros
+
+    configure(settings, **changes)
+    macros.register()
+    idle.watch()  # no macro is called by a plan or run that finds nothing to do

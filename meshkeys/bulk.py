@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from loaders.errors import DatabaseUnavailable
 from meshkeys import catalog, keys, locks, sessions
 from meshkeys.catalog import Relation
+from meshkeys.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from meshkeys.declarations import Declarations
 
 _log = logging.getLogger(__name__)
-_RULES = {"DELETE": "revops_is_filled_delete", "INSERT": "revops_is_filled_insert"}
+_RULES = {"DELETE": "meshkeys_is_filled_delete", "INSERT": "meshkeys_is_filled_insert"}
 
 
 def fill(cursor: Cursor, table: Relation, query: Callable[[], str], declared: Declarations) -> bool:

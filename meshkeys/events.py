@@ -1,4 +1,4 @@
-"""What SQLMesh calls around its own work: the macros of macros/declarations.py lead here, and nowhere else.
+"""What SQLMesh calls around its own work: the macros of `meshkeys.macros` lead here, and nowhere else.
 
 Kept out of macros/ because the code of a macro is part of the version of every model that uses it; what is done here is no
 part of what a model says.
@@ -6,7 +6,8 @@ part of what a model says.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from meshkeys import (
@@ -27,6 +28,18 @@ if TYPE_CHECKING:
     from sqlmesh.core.macros import MacroEvaluator
 
 
+def _on_postgres(event: Callable[[MacroEvaluator], None]) -> Callable[[MacroEvaluator], None]:
+    """On any other engine nothing is done, so that the same models run there."""
+
+    @wraps(event)
+    def checked(evaluator: MacroEvaluator) -> None:
+        if evaluator.engine_adapter.dialect == "postgres":
+            event(evaluator)
+
+    return checked
+
+
+@_on_postgres
 def before_evaluation(evaluator: MacroEvaluator) -> None:
     """Fills a table of days that is still empty, in place of SQLMesh; lets a table lose rows that foreign keys point at."""
     model = evaluator.locals["snapshot"].model
@@ -38,6 +51,7 @@ def before_evaluation(evaluator: MacroEvaluator) -> None:
         parents.make_way(cursor, table, partial(_query, evaluator))
 
 
+@_on_postgres
 def after_evaluation(evaluator: MacroEvaluator) -> None:
     """Brings the evaluated table to its declared keys and indexes, or the materialized view to its new contents.
 
@@ -60,32 +74,38 @@ def after_evaluation(evaluator: MacroEvaluator) -> None:
         evaluations.record(cursor, relation, model, _days(evaluator))
 
 
+@_on_postgres
 def before_creation(evaluator: MacroEvaluator) -> None:
     """Makes SQLMesh leave a view in place that it is about to bind to other tables: see `promotions`."""
     promotions.watch(evaluator.engine_adapter)
 
 
+@_on_postgres
 def before_promotion(evaluator: MacroEvaluator) -> None:
     """Makes SQLMesh leave the environment's view in place, where the new version allows it: see `promotions`."""
     promotions.begin(evaluator.engine_adapter, Relation.of(evaluator.locals["this_model"]))
 
 
+@_on_postgres
 def after_promotion(evaluator: MacroEvaluator) -> None:
     """Shows the new version, from what is materialized of it, and restores what had to be dropped."""
     view = Relation.of(evaluator.locals["this_model"])
     promotions.finish(evaluator.engine_adapter.cursor, view, declarations.of(_model(evaluator)))
 
 
+@_on_postgres
 def before_demotion(evaluator: MacroEvaluator) -> None:
     """Drops the view of a model that an environment no longer has, and what others hung on it, as SQLMesh could not."""
     dependents.drop(evaluator.engine_adapter.cursor, Relation.of(evaluator.locals["this_model"]))
 
 
+@_on_postgres
 def before_change(evaluator: MacroEvaluator) -> None:
     """Takes the lock, and clears the way: see `change.begin`."""
     change.begin(*_environment(evaluator))
 
 
+@_on_postgres
 def after_change(evaluator: MacroEvaluator) -> None:
     """Settles what a plan or run left to do, and frees the lock: see `change.end`."""
     change.end(*_environment(evaluator))

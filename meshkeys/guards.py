@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
-from loaders.errors import CheckFailed
 from meshkeys import catalog, declarations, locks
 from meshkeys.catalog import Relation
+from meshkeys.errors import Refused
+from meshkeys.settings import in_notes
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -35,8 +36,8 @@ WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
 _DAYS_NOBODY_WROTE = """
 SELECT %(days)s::datemultirange
      - coalesce(range_agg(CASE WHEN starts_on IS NULL THEN daterange(NULL, NULL) ELSE daterange(starts_on, ends_on, '[]') END),
-                '{}') <> '{}'
-FROM ops.evaluations WHERE relation = %(relation)s
+                '{{}}') <> '{{}}'
+FROM {notes}.evaluations WHERE relation = %(relation)s
 """
 
 
@@ -54,12 +55,12 @@ def check(cursor: Cursor, adapter: Any, snapshots: list[Any]) -> None:
         snapshots: the versions that the plan is about to promote.
 
     Raises:
-        CheckFailed: names the models, and the way that is open.
+        Refused: names the models, and the way that is open.
     """
     plan = _plan()
     if plan is None:
         return
-    cursor.execute("SELECT model, relation FROM ops.declarations")
+    cursor.execute(in_notes("SELECT model, relation FROM {notes}.declarations"))
     served = {model: Relation.parse(relation) for model, relation in cursor.fetchall()}
     _refuse_kept(served, snapshots)
     if plan.is_dev:
@@ -96,7 +97,7 @@ def _refuse_kept(served: dict[str, Relation], snapshots: list[Any]) -> None:
             _name(by_id[parent]) for parent in snapshot.parents if parent in by_id and _is_broken(served, by_id[parent])
         ]
         if changed:
-            raise CheckFailed(
+            raise Refused(
                 f"Refused, nothing was changed: {_name(snapshot)} would keep its table, although {_named(changed)} changed in"
                 " a way that rebuilds it; SQLMesh overlooks a change that it knows from an earlier plan.\n"
                 "  Plan that change by itself first, without the other changes, then all."
@@ -134,12 +135,12 @@ def _refuse_unfilled(cursor: Cursor, plan: EvaluatablePlan, served: dict[str, Re
             emptied.append(_name(snapshot))
     if skipped:
         flag = "--empty-backfill" if plan.empty_backfill else "--skip-backfill"
-        raise CheckFailed(
+        raise Refused(
             f"Refused, nothing was changed: with {flag} prod would serve what was never filled: {_named(skipped)}\n"
             f"  Plan prod without {flag}; in any other environment it is allowed."
         )
     if emptied:
-        raise CheckFailed(
+        raise Refused(
             f"Refused, nothing was changed: prod would serve what a plan with --empty-backfill left empty: {_named(emptied)}\n"
             f"  Fill it where that was planned, then plan prod: sqlmesh plan ENVIRONMENT --restate-model {emptied[0]}"
         )
@@ -178,7 +179,7 @@ def _has_days_nobody_wrote(cursor: Cursor, snapshot: Any) -> bool:
     from sqlmesh.utils.date import to_date
 
     days = "{" + ",".join(f"[{to_date(start)},{to_date(end)})" for start, end in snapshot.intervals) + "}"
-    cursor.execute(_DAYS_NOBODY_WROTE, {"days": days, "relation": str(Relation.of(snapshot.table_name()))})
+    cursor.execute(in_notes(_DAYS_NOBODY_WROTE), {"days": days, "relation": str(Relation.of(snapshot.table_name()))})
     row = cursor.fetchone()
     return bool(row and row[0])
 
@@ -187,7 +188,7 @@ def _alterations(cursor: Cursor, adapter: Any, plan: EvaluatablePlan, snapshots:
     """What SQLMesh would do to tables that are there already, as statements that take nothing from a reader.
 
     Raises:
-        CheckFailed: some of it would.
+        Refused: some of it would.
     """
     statements: list[sql.Composable] = []
     refused: list[Any] = []
@@ -208,7 +209,7 @@ def _alterations(cursor: Cursor, adapter: Any, plan: EvaluatablePlan, snapshots:
             refused.append(snapshot)
             changes.append(f"{_name(snapshot)} ({', '.join(lost)})")
     if refused:
-        raise CheckFailed(
+        raise Refused(
             "Refused, nothing was changed: the plan would alter these under their readers, and drop the views over them:"
             f" {_named(changes)}\n" + _cure(plan, refused)
         )

@@ -10,9 +10,8 @@ from typing import Any
 
 import psycopg2
 
-from loaders.errors import LockHeld
-from meshkeys import change, sessions
-from revops import lock
+from meshkeys import change, lock, sessions
+from meshkeys.errors import LockHeld
 
 _log = logging.getLogger(__name__)
 

@@ -116,7 +116,7 @@ def _create_view(
         promotion.target = target
         promotion.comments = {name: text for name, text in comments.items() if text}
     else:
-        promotion.made = view.sibling(catalog.bounded_name("revops_new", view.name))
+        promotion.made = view.sibling(catalog.bounded_name("meshkeys_new", view.name))
         create(exp.table_(promotion.made.name, promotion.made.schema, quoted=True), query, *args, **options)
 
 
