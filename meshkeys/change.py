@@ -81,6 +81,7 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
 
     Raises:
         LockHeld: another run holds it.
+        DeclarationError: a model declares what cannot be applied to it.
         Refused: the plan would take something from prod's readers.
     """
     global _begun

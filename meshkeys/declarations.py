@@ -140,13 +140,18 @@ def _names(expression: Any) -> tuple[str, ...]:
 
 
 def _name(expression: Any) -> str:
+    """A name as PostgreSQL reads it: in lower case where it is not quoted."""
+    from sqlglot import exp
+
     if not expression.name:
         raise ValueError(f"a name is expected, not {expression.sql()}")
-    return str(expression.name)
+    identifier = expression if isinstance(expression, exp.Identifier) else expression.args.get("this")
+    is_quoted = isinstance(identifier, exp.Identifier) and identifier.quoted
+    return str(expression.name) if is_quoted or expression.is_string else str(expression.name).lower()
 
 
 def _table(expression: Any) -> str:
-    return ".".join(part.name for part in expression.parts) if hasattr(expression, "parts") else expression.sql()
+    return ".".join(_name(part) for part in expression.parts[-2:]) if hasattr(expression, "parts") else expression.sql()
 
 
 def from_json(declared: dict[str, Any]) -> Declarations:

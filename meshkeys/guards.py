@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
-from meshkeys import catalog, declarations, locks
+from meshkeys import catalog, checks, declarations, locks
 from meshkeys.catalog import Relation
 from meshkeys.errors import Refused
 from meshkeys.settings import in_notes
@@ -55,11 +55,13 @@ def check(cursor: Cursor, adapter: Any, snapshots: list[Any]) -> None:
         snapshots: the versions that the plan is about to promote.
 
     Raises:
+        DeclarationError: a model declares what cannot be applied to it.
         Refused: names the models, and the way that is open.
     """
     plan = _plan()
     if plan is None:
         return
+    checks.check(snapshot.model for snapshot in snapshots)
     cursor.execute(in_notes("SELECT model, relation FROM {notes}.declarations"))
     served = {model: Relation.parse(relation) for model, relation in cursor.fetchall()}
     _refuse_kept(served, snapshots)
