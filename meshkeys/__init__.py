@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from meshkeys.settings import Roles, Settings, configure
 
-__all__ = ["Roles", "Settings", "configure", "register"]
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+__all__ = ["Roles", "Settings", "configure", "register", "remove"]
 
 
 def register(settings: Settings | None = None, **changes: Any) -> None:
@@ -21,3 +24,10 @@ def register(settings: Settings | None = None, **changes: Any) -> None:
     configure(settings, **changes)
     macros.register()
     idle.watch()  # no macro is called by a plan or run that finds nothing to do
+
+
+def remove(cursor: Cursor) -> None:
+    """Takes out of a database all that this package keeps in it but keys and indexes: see `meshkeys.removal.remove`."""
+    from meshkeys import removal
+
+    removal.remove(cursor)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
+from sqlglot import exp
+
 from meshkeys import (
     bulk,
     change,
@@ -23,6 +25,7 @@ from meshkeys import (
     sessions,
 )
 from meshkeys.catalog import Relation
+from meshkeys.settings import current
 
 if TYPE_CHECKING:
     from sqlmesh.core.macros import MacroEvaluator
@@ -45,9 +48,11 @@ def before_evaluation(evaluator: MacroEvaluator) -> None:
     model = evaluator.locals["snapshot"].model
     table = Relation.of(evaluator.locals["this_model"])
     cursor = evaluator.engine_adapter.cursor
+    if not model.is_sql:
+        return  # its rows are computed once, by SQLMesh
     if model.kind.is_incremental_by_time_range:
         bulk.fill(cursor, table, partial(_query, evaluator), declarations.of(model))
-    elif model.kind.is_full and model.is_sql:
+    elif model.kind.is_full:
         parents.make_way(cursor, table, partial(_query, evaluator))
 
 
@@ -117,11 +122,14 @@ def _environment(evaluator: MacroEvaluator) -> tuple[Any, str, list[Any]]:
 
 
 def _query(evaluator: MacroEvaluator) -> str:
-    """The model's query on physical tables, for the range that is evaluated."""
+    """The model's query on physical tables, for the range that is evaluated; of a model of days, cut off at that range."""
+    model = evaluator.locals["snapshot"].model
     span = {name: evaluator.locals[f"{name}_ts"] for name in ("start", "end", "execution")}
-    query = evaluator.locals["snapshot"].model.render_query_or_raise(
-        start=span["start"], end=span["end"], execution_time=span["execution"]
-    )
+    query = model.render_query_or_raise(start=span["start"], end=span["end"], execution_time=span["execution"])
+    if model.kind.is_incremental_by_time_range and not current().models_select_their_days:
+        low, high = (model.convert_to_time_column(span[name]) for name in ("start", "end"))
+        within = exp.Between(this=model.time_column.column.copy(), low=low, high=high)
+        query = exp.select("*").from_(query.subquery("rows_of_days")).where(within)
     return str(evaluator.resolve_tables(query).sql(dialect="postgres", comments=False))
 
 

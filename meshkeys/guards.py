@@ -180,8 +180,12 @@ def _has_days_nobody_wrote(cursor: Cursor, snapshot: Any) -> bool:
         return False
     from sqlmesh.utils.date import to_date
 
+    table = Relation.of(snapshot.table_name())
+    cursor.execute(in_notes("SELECT EXISTS (SELECT FROM {notes}.evaluations WHERE relation = %s)"), (str(table),))
+    if cursor.fetchone() != (True,):  # emptied, or filled before there were any notes
+        return not catalog.has_rows(cursor, table)
     days = "{" + ",".join(f"[{to_date(start)},{to_date(end)})" for start, end in snapshot.intervals) + "}"
-    cursor.execute(in_notes(_DAYS_NOBODY_WROTE), {"days": days, "relation": str(Relation.of(snapshot.table_name()))})
+    cursor.execute(in_notes(_DAYS_NOBODY_WROTE), {"days": days, "relation": str(table)})
     row = cursor.fetchone()
     return bool(row and row[0])
 

@@ -12,6 +12,8 @@ from meshkeys.settings import in_notes, note
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
+TABLES = ("declarations", "dependents", "evaluations", "materialized_parts", "refresh_history")
+
 _DDL = """
 CREATE SCHEMA IF NOT EXISTS {notes};
 CREATE SEQUENCE IF NOT EXISTS {notes}.ledger_ids;

@@ -49,6 +49,8 @@ class Settings:
         lock_timeout_ms: for how long a statement that needs ACCESS EXCLUSIVE waits; readers queue behind it so long.
         lock_attempts: how often such a statement is tried.
         lock_pause: between two attempts, the shortest and longest pause in seconds.
+        models_select_their_days: whether each model of days gives rows of the days that it is evaluated for only. SQLMesh cuts
+            others off; at a first fill, that makes PostgreSQL compute each row's time twice, and misjudge the number of rows.
         most_sessions: how many connections build indexes and parts side by side at the most.
         roles: which roles to keep. None: no role is made, and no ownership or right is touched.
         after_plan: functions called at the end of each plan or run of prod, with a cursor that commits by itself, the models'
@@ -62,6 +64,7 @@ class Settings:
     lock_timeout_ms: int = 200
     lock_attempts: int = 300
     lock_pause: tuple[float, float] = (0.05, 0.15)
+    models_select_their_days: bool = False
     most_sessions: int = 4
     roles: Roles | None = None
     after_plan: tuple[AfterPlan, ...] = ()

@@ -24,6 +24,7 @@ SETTINGS = Settings(
     notes="ops",
     lock_key=0x7265766F_70730001,  # "revops", lock 1
     lock_holder="REVOPS_LOCK_HOLDER",
+    models_select_their_days=True,  # a lint rule sees to it
     roles=ROLES,
     after_plan=(_note_models,),
 )
