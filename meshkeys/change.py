@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg2
@@ -26,6 +25,7 @@ from meshkeys import (
     roles,
     schema,
     sessions,
+    sqlmesh_inside,
 )
 from meshkeys.catalog import Relation
 from meshkeys.errors import MeshkeysError
@@ -90,13 +90,13 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
     if session is None or not _is_alive(session.connection):
         dsn = sessions.dsn_of(adapter.connection)
         session = _sessions[os.getpid()] = _Session(_locked(dsn), dsn)
-    _watch_the_end()
+    sqlmesh_inside.at_end_of_plans(_after_failure)
     with session.connection.cursor() as cursor:
         schema.create(cursor)
         guards.check(cursor, adapter, snapshots)
         roles.create(cursor)
         # SQLMesh would fail at the first view that is granted to a role which nobody could make.
-        adapter.SUPPORTS_GRANTS = not roles.missing_grantees(cursor, snapshots)
+        sqlmesh_inside.let_grant(adapter, not roles.missing_grantees(cursor, snapshots))
         shown = _columns(cursor, environment, snapshots)
         if dependents.save(cursor, shown):
             _name_what_is_lost(cursor, shown)
@@ -151,16 +151,6 @@ def put_back(cursor: Cursor, schemas: Iterable[str] = ()) -> None:
     dependents.settle(cursor)
     cursor.execute(_SCHEMAS, (list({Relation.parse(model).schema for model in noted}),))
     roles.settle(cursor, {*schemas, *(schema for (schema,) in cursor.fetchall())})
-
-
-def _watch_the_end() -> None:
-    """Has SQLMesh's console, which is told of the end of each plan, call `_after_failure`: a plan that fails runs no hook."""
-    from sqlmesh.core.console import get_console
-
-    console = get_console()
-    stop = console.stop_plan_evaluation
-    if getattr(stop, "func", None) is not _after_failure:
-        console.stop_plan_evaluation = partial(_after_failure, stop)
 
 
 def _after_failure(stop: Callable[[], None]) -> None:
@@ -234,8 +224,8 @@ def _physical(snapshots: list[Any]) -> dict[str, Relation]:
 
 def _views(environment: str, snapshots: list[Any]) -> list[Relation]:
     """The views of an environment."""
-    suffix = "" if environment == PROD else f"__{environment}"
-    return [Relation(f"{s.model.schema_name}{suffix}", s.model.view_name) for s in snapshots if not s.is_symbolic]
+    shown = [snapshot for snapshot in snapshots if not snapshot.is_symbolic]
+    return [Relation.of(name) for name in sqlmesh_inside.names_of_views(environment, shown)]
 
 
 def _relax(cursor: Cursor, snapshots: list[Any]) -> None:

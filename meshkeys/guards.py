@@ -7,13 +7,12 @@ a breaking change was recorded by a plan that failed, SQLMesh keeps the tables b
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
-from meshkeys import catalog, checks, declarations, locks
+from meshkeys import catalog, checks, declarations, locks, sqlmesh_inside
 from meshkeys.catalog import Relation
 from meshkeys.errors import Refused
 from meshkeys.settings import in_notes
@@ -58,7 +57,7 @@ def check(cursor: Cursor, adapter: Any, snapshots: list[Any]) -> None:
         DeclarationError: a model declares what cannot be applied to it.
         Refused: names the models, and the way that is open.
     """
-    plan = _plan()
+    plan = sqlmesh_inside.applied_plan()
     if plan is None:
         return
     checks.check(snapshot.model for snapshot in snapshots)
@@ -70,19 +69,6 @@ def check(cursor: Cursor, adapter: Any, snapshots: list[Any]) -> None:
     _refuse_unfilled(cursor, plan, served, snapshots)
     for statement in _alterations(cursor, adapter, plan, snapshots):
         locks.patiently(cursor, statement)
-
-
-def _plan() -> EvaluatablePlan | None:
-    """The plan that is being applied: SQLMesh does not hand it to the statements it runs before all others."""
-    from sqlmesh.core.plan.definition import EvaluatablePlan
-
-    frame = sys._getframe()
-    while frame is not None:
-        plan = frame.f_locals.get("plan")
-        if isinstance(plan, EvaluatablePlan):
-            return plan
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
 
 
 def _refuse_kept(served: dict[str, Relation], snapshots: list[Any]) -> None:
@@ -110,15 +96,13 @@ def _is_broken(served: dict[str, Relation], parent: Any) -> bool:
     """Whether a change between prod's version of a model and this one was breaking."""
     if not parent.version or _name(parent) not in served or _is_served(served, parent):
         return False
-    from sqlmesh.core.constants import DATA_VERSION_LIMIT
-
     for version in reversed(parent.all_versions):
         if version.version == served[_name(parent)].name.rpartition("__")[2]:
             return False
         if version.change_category is None or version.change_category.name in ("BREAKING", "INDIRECT_BREAKING"):
             return True
     # Prod's version is not among those before it: an earlier one comes back. Or there were more than SQLMesh keeps.
-    return len(parent.all_versions) < int(DATA_VERSION_LIMIT)
+    return sqlmesh_inside.may_know_all_versions(parent)
 
 
 def _is_served(served: dict[str, Relation], snapshot: Any) -> bool:
@@ -127,7 +111,7 @@ def _is_served(served: dict[str, Relation], snapshot: Any) -> bool:
 
 
 def _refuse_unfilled(cursor: Cursor, plan: EvaluatablePlan, served: dict[str, Relation], snapshots: list[Any]) -> None:
-    missing = _missing(plan, snapshots) if plan.skip_backfill or plan.empty_backfill else set()
+    missing = sqlmesh_inside.unbuilt(plan, snapshots) if plan.skip_backfill or plan.empty_backfill else set()
     skipped, emptied = [], []
     for snapshot in filter(_is_filled_by_evaluations, snapshots):
         is_served = _is_served(served, snapshot)
@@ -146,25 +130,6 @@ def _refuse_unfilled(cursor: Cursor, plan: EvaluatablePlan, served: dict[str, Re
             f"Refused, nothing was changed: prod would serve what a plan with --empty-backfill left empty: {_named(emptied)}\n"
             f"  Fill it where that was planned, then plan prod: sqlmesh plan ENVIRONMENT --restate-model {emptied[0]}"
         )
-
-
-def _missing(plan: EvaluatablePlan, snapshots: list[Any]) -> set[str]:
-    """The models with days that are not built: those that this plan would build, were it to build any."""
-    from sqlmesh.core.scheduler import merged_missing_intervals
-    from sqlmesh.core.snapshot.definition import DeployabilityIndex
-
-    missing = merged_missing_intervals(
-        snapshots=snapshots,
-        start=plan.start,
-        end=plan.end,
-        execution_time=plan.execution_time,
-        deployability_index=DeployabilityIndex.all_deployable(),
-        end_bounded=plan.end_bounded,
-        ignore_cron=plan.ignore_cron,
-        start_override_per_model=plan.start_override_per_model,
-        end_override_per_model=plan.end_override_per_model,
-    )
-    return {snapshot.name for snapshot in missing}
 
 
 def _is_filled_by_evaluations(snapshot: Any) -> bool:
@@ -233,18 +198,15 @@ def _difference(
     cursor: Cursor, adapter: Any, table: Relation, wanted: dict[str, Any]
 ) -> tuple[dict[str, str], list[str], list[str]]:
     """Columns to add with their types, those that readers would lose or see changed, and those to drop that no view shows."""
-    from sqlmesh.core.schema_diff import TableAlterAddColumnOperation, TableAlterDropColumnOperation
-
     cursor.execute(_SHOWN, (catalog.quoted(table),))
     shown = {row[0] for row in cursor.fetchall()}
     added: dict[str, str] = {}
     lost, unseen = [], []
     existing = adapter.columns(f'"{table.schema}"."{table.name}"')
-    for operation in adapter.schema_differ.compare_columns(str(table), existing, wanted):
-        name = operation.column.name
-        if isinstance(operation, TableAlterAddColumnOperation) and name not in existing:
-            added[name] = operation.column_type.sql(dialect="postgres")
-        elif isinstance(operation, TableAlterDropColumnOperation) and name not in shown and name not in wanted:
+    for change, name, kind in sqlmesh_inside.alterations(adapter, str(table), existing, wanted):
+        if change == "add" and name not in existing:
+            added[name] = kind
+        elif change == "drop" and name not in shown and name not in wanted:
             unseen.append(name)
         else:
             lost.append(f"column {name}")

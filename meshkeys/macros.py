@@ -44,7 +44,7 @@ def materialized_view(evaluator, unique_key=None, period=None, every=None, sorte
 @macro(metadata_only=True)
 def prepare_evaluation(evaluator):
     """Before an evaluation: a table of days that is still empty is filled on all cores."""
-    if evaluator.runtime_stage == "evaluating" and evaluator.locals.get("snapshot") is not None:
+    if evaluator.runtime_stage == "evaluating":
         from meshkeys.events import before_evaluation
 
         before_evaluation(evaluator)
@@ -54,7 +54,7 @@ def prepare_evaluation(evaluator):
 @macro(metadata_only=True)
 def apply_declarations(evaluator):
     """After an evaluation: keys and indexes on the model's table, contents of its materialized view."""
-    if evaluator.runtime_stage in ("creating", "evaluating") and evaluator.locals.get("snapshot") is not None:
+    if evaluator.runtime_stage in ("creating", "evaluating"):
         from meshkeys.events import after_evaluation
 
         after_evaluation(evaluator)

@@ -41,7 +41,7 @@ def note(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation
         if name in tables:
             definition = noted.get(name)
             if definition is None or definition["version"] != definitions.version(snapshot):
-                found = definitions.of(snapshot, cursor)
+                found = definitions.of(snapshot)
                 definition = asdict(found) if found else None
             if definition and definitions.from_json(definition).has_digests:
                 digests.note(cursor, tables[name], definition["day_column"])

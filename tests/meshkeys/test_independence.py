@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -37,3 +38,14 @@ def test_it_names_nothing_of_the_project_and_no_schema_of_notes(file: Path) -> N
     text = file.read_text(encoding="utf-8")
     assert "revops" not in text.lower()
     assert "ops." not in text.replace("props.", "")
+
+
+INSIDE = re.compile(
+    r"(?:evaluator|adapter|snapshot|context)\._[a-z]|\.locals\b|f_locals|SUPPORTS_GRANTS|GenericContext|_naming_info"
+)
+
+
+@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda file: file.stem)
+def test_one_module_alone_touches_the_inside_of_sqlmesh(file: Path) -> None:
+    found = INSIDE.findall(file.read_text(encoding="utf-8"))
+    assert bool(found) is (file.stem == "sqlmesh_inside")
