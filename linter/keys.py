@@ -9,8 +9,8 @@ from sqlmesh.core.linter.rule import Rule, RuleViolation
 from sqlmesh.core.model import Model
 
 from linter.reading import grains_of, is_ours, is_table, named, short_name
-from loaders.errors import UsageError
 from meshkeys.declarations import Declarations, ForeignKey, of
+from meshkeys.errors import DeclarationError
 
 
 class KeysAreDeclared(Rule):
@@ -25,7 +25,7 @@ class KeysAreDeclared(Rule):
             return None
         try:
             declared = of(model)
-        except UsageError as error:
+        except DeclarationError as error:
             return [self.violation(str(error))]
         if is_table(model):
             found = [*self._primary_key(model, declared), *self._foreign_keys(model, declared)]
@@ -65,7 +65,7 @@ class MaterializedViewHasItsKey(Rule):
         """One violation where the key is not the grain or the period is no date."""
         try:
             view = of(model).materialized_view if is_ours(model) else None
-        except UsageError:
+        except DeclarationError:
             return None  # KeysAreDeclared says it
         if view is None:
             return None

@@ -1,1 +1,33 @@
-"""What SQLMesh calls around its own work, to keep keys, indexes and materialized views as declared."""
+"""Keys, indexes and materialized views on PostgreSQL that live with SQLMesh's versions of tables, as the models declare them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from meshkeys.settings import Roles, Settings, configure
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+__all__ = ["Roles", "Settings", "configure", "register", "remove"]
+
+
+def register(settings: Settings | None = None, **changes: Any) -> None:
+    """Registers the macros in the SQLMesh project whose file in macros/ calls this, and lets settings hold for the process.
+
+    Args:
+        settings: what to begin with, else the defaults.
+        **changes: single settings, by name: see `Settings`.
+    """
+    from meshkeys import idle, macros
+
+    configure(settings, **changes)
+    macros.register()
+    idle.watch()  # no macro is called by a plan or run that finds nothing to do
+
+
+def remove(cursor: Cursor) -> None:
+    """Takes out of a database all that this package keeps in it but keys and indexes: see `meshkeys.removal.remove`."""
+    from meshkeys import removal
+
+    removal.remove(cursor)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from loaders.errors import DatabaseUnavailable
 from meshkeys import catalog, keys, locks, sessions
 from meshkeys.catalog import Relation
+from meshkeys.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -25,36 +25,33 @@ if TYPE_CHECKING:
     from meshkeys.declarations import Declarations
 
 _log = logging.getLogger(__name__)
-_RULES = {"DELETE": "revops_is_filled_delete", "INSERT": "revops_is_filled_insert"}
+_RULES = {"DELETE": "meshkeys_is_filled_delete", "INSERT": "meshkeys_is_filled_insert"}
 
 
 def fill(cursor: Cursor, table: Relation, query: Callable[[], str], declared: Declarations) -> bool:
     """Fills the table, where it is empty and nothing hangs on it, with what SQLMesh is about to insert.
 
-    SQLMesh would also cut the rows off at the range. A model selects its days itself, to which a lint rule sees; to ask once
-    more of each row would make PostgreSQL compute its time twice, and expect one row in two hundred.
-
     Args:
         cursor: in the transaction of the evaluation.
         table: the physical table.
-        query: gives the model's query on physical tables, for the days that are evaluated; it takes time to render.
+        query: gives the rows of the days that are evaluated, on physical tables; it takes time to render.
         declared: the keys and indexes that the table is to have.
 
     Returns:
         Whether the table was filled; `finish` must then be called in the same transaction.
     """
-    if not catalog.is_table(cursor, table) or catalog.readers_of(cursor, table) or _has_rows(cursor, table):
+    if not catalog.is_table(cursor, table) or catalog.readers_of(cursor, table) or catalog.has_rows(cursor, table):
         return False
     new = table.sibling(catalog.bounded_name(f"new_{secrets.token_hex(4)}", table.name))
-    columns = catalog.columns(cursor, table)
+    types = catalog.types(cursor, table)
     with sessions.aside(cursor) as own:
         try:
-            _make(own, new, columns, query())
+            _make(own, new, types, query())
             keys.build_indexes(cursor, new, declared)
         except BaseException:
             _drop(own, new)
             raise
-    _copy_comments(cursor, table, new, columns)
+    _copy_comments(cursor, table, new, list(types))
     cursor.execute(sql.SQL("DROP TABLE {}").format(table.identifier))
     cursor.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(new.identifier, sql.Identifier(table.name)))
     keys.adopt_indexes(cursor, new, table, declared)
@@ -85,8 +82,10 @@ def clear(cursor: Cursor) -> None:
             _log.info("keeping %s for now: %s", ".".join(place), str(error).splitlines()[0])
 
 
-def _make(cursor: Cursor, table: Relation, columns: list[str], query: str) -> None:
-    selected = sql.SQL(", ").join(map(sql.Identifier, columns))
+def _make(cursor: Cursor, table: Relation, types: dict[str, str], query: str) -> None:
+    # As an INSERT would do it. A cast to the type that a column has costs nothing.
+    casts = [sql.SQL("CAST({0} AS {1}) AS {0}").format(sql.Identifier(n), sql.SQL(kind)) for n, kind in types.items()]
+    selected = sql.SQL(", ").join(casts)
     statement = sql.SQL("CREATE TABLE {} AS SELECT {} FROM (").format(table.identifier, selected)
     cursor.execute(statement + sql.SQL(query) + sql.SQL(") AS contents"))
 
@@ -94,12 +93,6 @@ def _make(cursor: Cursor, table: Relation, columns: list[str], query: str) -> No
 def _drop(cursor: Cursor, table: Relation) -> None:
     if not cursor.connection.closed:  # else the next plan clears it away
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table.identifier))
-
-
-def _has_rows(cursor: Cursor, table: Relation) -> bool:
-    cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table.identifier))
-    row = cursor.fetchone()
-    return bool(row and row[0])
 
 
 def _copy_comments(cursor: Cursor, old: Relation, new: Relation, columns: list[str]) -> None:

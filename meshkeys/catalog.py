@@ -100,6 +100,14 @@ def is_view(cursor: Cursor, relation: Relation) -> bool:
     return _kind(cursor, relation) == "v"
 
 
+def has_rows(cursor: Cursor, relation: Relation) -> bool:
+    """Whether there is such a relation, and a row in it."""
+    if not exists(cursor, relation):
+        return False
+    cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(relation.identifier))
+    return bool(cursor.fetchone() == (True,))
+
+
 def columns(cursor: Cursor, relation: Relation) -> list[str]:
     """The relation's columns in order."""
     cursor.execute(
@@ -107,6 +115,16 @@ def columns(cursor: Cursor, relation: Relation) -> list[str]:
         (quoted(relation),),
     )
     return [row[0] for row in cursor.fetchall()]
+
+
+def types(cursor: Cursor, relation: Relation) -> dict[str, str]:
+    """The relation's columns in order, each with its type as SQL."""
+    cursor.execute(
+        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+        " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        (quoted(relation),),
+    )
+    return dict(cursor.fetchall())
 
 
 def primary_key(cursor: Cursor, relation: Relation) -> tuple[str, tuple[str, ...]] | None:

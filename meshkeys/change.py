@@ -5,21 +5,31 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import asdict
-from datetime import datetime, timezone
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg2
 import psycopg2.errors
 
-from loaders.errors import RevopsError
-from meshkeys import bulk, catalog, declarations, dependents, guards, keys, materialized_views, roles, schema, sessions
+from meshkeys import (
+    bulk,
+    catalog,
+    declarations,
+    dependents,
+    guards,
+    keys,
+    lock,
+    materialized_views,
+    roles,
+    schema,
+    sessions,
+    sqlmesh_inside,
+)
 from meshkeys.catalog import Relation
-from revops import lock
-from revops.ledger import definitions, digests, graph, ledger
+from meshkeys.errors import MeshkeysError
+from meshkeys.settings import current, in_notes, note
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
@@ -37,13 +47,6 @@ JOIN pg_rewrite AS r ON r.ev_class = v.oid
 JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
 JOIN pg_class AS t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p')
 JOIN pg_namespace AS tn ON tn.oid = t.relnamespace
-"""
-
-# Days as runs of consecutive ones.
-_EVALUATED_ON = """
-INSERT INTO ops.evaluations (relation, starts_on, ends_on)
-SELECT %s, lower(run), upper(run) - 1
-FROM unnest((SELECT range_agg(daterange(day, day, '[]')) FROM unnest(%s::date[]) AS each (day))) AS runs (run)
 """
 
 # Those of some layers: prod's, another environment's, and those that hold the tables of all.
@@ -78,7 +81,8 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
 
     Raises:
         LockHeld: another run holds it.
-        CheckFailed: the plan would take something from prod's readers.
+        DeclarationError: a model declares what cannot be applied to it.
+        Refused: the plan would take something from prod's readers.
     """
     global _begun
     _begun += 1
@@ -86,13 +90,13 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
     if session is None or not _is_alive(session.connection):
         dsn = sessions.dsn_of(adapter.connection)
         session = _sessions[os.getpid()] = _Session(_locked(dsn), dsn)
-    _watch_the_end()
+    sqlmesh_inside.at_end_of_plans(_after_failure)
     with session.connection.cursor() as cursor:
         schema.create(cursor)
         guards.check(cursor, adapter, snapshots)
         roles.create(cursor)
         # SQLMesh would fail at the first view that is granted to a role which nobody could make.
-        adapter.SUPPORTS_GRANTS = not roles.missing_grantees(cursor, snapshots)
+        sqlmesh_inside.let_grant(adapter, not roles.missing_grantees(cursor, snapshots))
         shown = _columns(cursor, environment, snapshots)
         if dependents.save(cursor, shown):
             _name_what_is_lost(cursor, shown)
@@ -133,11 +137,9 @@ def put_back(cursor: Cursor, schemas: Iterable[str] = ()) -> None:
         cursor: on the warehouse.
         schemas: whose relations are given to their owner, beside those of prod's models in all environments.
     """
-    cursor.execute("SELECT to_regclass('ops.declarations') IS NOT NULL AND to_regclass('ops.dependents') IS NOT NULL")
-    row = cursor.fetchone()
-    if not (row and row[0]):
+    if not (catalog.exists(cursor, note("declarations")) and catalog.exists(cursor, note("dependents"))):
         return
-    cursor.execute("SELECT model, relation, declared FROM ops.declarations")
+    cursor.execute(in_notes("SELECT model, relation, declared FROM {notes}.declarations"))
     noted = {model: (Relation.parse(name), declarations.from_json(found)) for model, name, found in cursor.fetchall()}
     # A plan that failed while it promoted leaves some views on their new tables, of which nothing is noted.
     cursor.execute(_BEHIND, (list(noted),))
@@ -151,16 +153,6 @@ def put_back(cursor: Cursor, schemas: Iterable[str] = ()) -> None:
     roles.settle(cursor, {*schemas, *(schema for (schema,) in cursor.fetchall())})
 
 
-def _watch_the_end() -> None:
-    """Has SQLMesh's console, which is told of the end of each plan, call `_after_failure`: a plan that fails runs no hook."""
-    from sqlmesh.core.console import get_console
-
-    console = get_console()
-    stop = console.stop_plan_evaluation
-    if getattr(stop, "func", None) is not _after_failure:
-        console.stop_plan_evaluation = partial(_after_failure, stop)
-
-
 def _after_failure(stop: Callable[[], None]) -> None:
     """Puts back what a plan that failed had set aside, and frees the lock; does nothing after one that came to its end."""
     session = _sessions.pop(os.getpid(), None)
@@ -170,7 +162,7 @@ def _after_failure(stop: Callable[[], None]) -> None:
             with closing(own), own.cursor() as cursor:
                 put_back(cursor)
                 lock.release(cursor)
-    except (psycopg2.Error, RevopsError) as error:
+    except (psycopg2.Error, MeshkeysError) as error:
         first = str(error).strip().splitlines()[0]
         dependents.tell(f"The next command puts back what this plan set aside, such as foreign keys: {first}")
     finally:
@@ -193,7 +185,7 @@ def _columns(cursor: Cursor, environment: str, snapshots: list[Any]) -> dict[Rel
         for view, model in zip(_views(environment, snapshots), models, strict=True)
     }
     if environment == PROD:
-        cursor.execute("SELECT model FROM ops.declarations")
+        cursor.execute(in_notes("SELECT model FROM {notes}.declarations"))
         shown |= {view: [] for (name,) in cursor.fetchall() if (view := Relation.parse(name)) not in shown}
     return shown
 
@@ -206,7 +198,7 @@ def _name_what_is_lost(cursor: Cursor, shown: dict[Relation, list[str] | None]) 
             why = f"it reads {', '.join(missing)}, which goes" if missing else "what it reads goes"
             dependents.tell(
                 f"{other} does not fit the new {view} and will be dropped: {why}. Its definition and grants are kept in"
-                " ops.dependents, and it is restored as soon as it fits again."
+                f" {note('dependents')}, and it is restored as soon as it fits again."
             )
 
 
@@ -232,8 +224,8 @@ def _physical(snapshots: list[Any]) -> dict[str, Relation]:
 
 def _views(environment: str, snapshots: list[Any]) -> list[Relation]:
     """The views of an environment."""
-    suffix = "" if environment == PROD else f"__{environment}"
-    return [Relation(f"{s.model.schema_name}{suffix}", s.model.view_name) for s in snapshots if not s.is_symbolic]
+    shown = [snapshot for snapshot in snapshots if not snapshot.is_symbolic]
+    return [Relation.of(name) for name in sqlmesh_inside.names_of_views(environment, shown)]
 
 
 def _relax(cursor: Cursor, snapshots: list[Any]) -> None:
@@ -269,72 +261,21 @@ def _point(cursor: Cursor, table: Relation, tables: dict[str, Relation], declare
 
 
 def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
-    """Keeps what prod's models declare, read and are, where `revops verify` and `revops refresh` find it without SQLMesh."""
+    """Keeps what prod's models declare where it is found without SQLMesh, and lets the project keep what it wants to know."""
     tables = _physical(snapshots)
-    nodes = {node.model: node for node in graph.nodes_of(snapshots)}
-    cursor.execute("SELECT model, definition FROM ops.declarations WHERE definition IS NOT NULL")
-    noted = dict(cursor.fetchall())
-    rows = []
-    for snapshot in snapshots:
-        name = f"{snapshot.model.schema_name}.{snapshot.model.view_name}"
-        if name in tables:
-            definition = noted.get(name)
-            if definition is None or definition["version"] != definitions.version(snapshot):
-                found = definitions.of(snapshot, cursor)
-                definition = asdict(found) if found else None
-            if definition and definitions.from_json(definition).has_digests:
-                digests.note(cursor, tables[name], definition["day_column"])
-            noted_now = (asdict(declarations.of(snapshot.model)), asdict(nodes[name]), definition)
-            rows.append((name, str(tables[name]), *(each and json.dumps(each) for each in noted_now)))
-    digests.forget(cursor, list(tables.values()))
+    rows = [
+        (name, str(tables[name]), json.dumps(asdict(declarations.of(snapshot.model))))
+        for snapshot in snapshots
+        if (name := f"{snapshot.model.schema_name}.{snapshot.model.view_name}") in tables
+    ]
     cursor.execute("BEGIN")  # the connection commits by itself; a kill in between must not leave half of the notes
-    if catalog.exists(cursor, Relation("ops", "changes")):  # the loaders' own; nobody else asks what is out of date
-        before = noted_nodes(cursor)
-        _record_kept_tables(cursor, before, nodes)
-        _record_kept_readers(cursor, before, nodes)
-    cursor.execute("DELETE FROM ops.declarations")
+    cursor.execute(in_notes("DELETE FROM {notes}.declarations"))
     cursor.executemany(
-        "INSERT INTO ops.declarations (model, relation, declared, node, definition) VALUES (%s, %s, %s, %s, %s)", rows
+        in_notes("INSERT INTO {notes}.declarations (model, relation, declared) VALUES (%s, %s, %s)"), rows
     )
     cursor.execute("COMMIT")
-
-
-def _record_kept_tables(cursor: Cursor, before: Iterable[graph.Node], nodes: Mapping[str, graph.Node]) -> None:
-    """Notes tables that are kept for another query, by a forward-only change: all of their rows are to be made again."""
-    for was in before:
-        now = nodes.get(was.model)
-        if now and now.relation and (now.relation == was.relation) and now.data_hash != was.data_hash:
-            cursor.execute(
-                "INSERT INTO ops.changes (relation, starts_on, ends_before, cause) VALUES (%s, %s, '9999-01-01', 'forward-only')",
-                (graph.definition_of(now.model), ledger.FIRST_DAY),
-            )
-
-
-def _record_kept_readers(cursor: Cursor, before: list[graph.Node], nodes: Mapping[str, graph.Node]) -> None:
-    """Notes that tables are as up to date as they were, which are kept while what they read moved to another version.
-
-    SQLMesh keeps them because that change is not breaking: what they read of the new version is what they read of the old one,
-    although it was evaluated later than they were.
-    """
-    relations = {node.model: node.relation for node in before}
-    if all(relations.get(model, node.relation) == node.relation for model, node in nodes.items()):
-        return
-    today = datetime.now(timezone.utc).date()
-    were, are = ledger.read(cursor, before, today), ledger.read(cursor, list(nodes.values()), today)
-    for node in nodes.values():
-        if node.relation is None or relations.get(node.model) != node.relation:
-            continue
-        if node.by_days:
-            days = set(are.days.get(node.model, ())) - set(were.days.get(node.model, ()))
-            cursor.execute(_EVALUATED_ON, (node.relation, sorted(days)))
-        elif node.model in are.whole - were.whole:
-            cursor.execute("INSERT INTO ops.evaluations (relation) VALUES (%s)", (node.relation,))
-
-
-def noted_nodes(cursor: Cursor) -> list[graph.Node]:
-    """The models of prod and what they read, as noted when it was last planned; parents first."""
-    cursor.execute("SELECT node FROM ops.declarations WHERE node IS NOT NULL")
-    return graph.in_order({node["model"]: graph.from_json(node) for (node,) in cursor.fetchall()})
+    for after in current().after_plan:
+        after(cursor, snapshots, tables)
 
 
 def _materialized(adapter: Any, snapshots: list[Any]) -> list[tuple[Relation, str, declarations.Declarations]]:

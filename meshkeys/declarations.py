@@ -1,11 +1,11 @@
-"""Reads what a model declares by the macros of macros/declarations.py. Touches no database."""
+"""Reads what a model declares by the macros of `meshkeys.macros`. Touches no database."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from loaders.errors import UsageError
+from meshkeys.errors import DeclarationError
 
 if TYPE_CHECKING:
     from sqlmesh.core.model import Model
@@ -66,13 +66,13 @@ def of(model: Model) -> Declarations:
     """What the model declares.
 
     Raises:
-        UsageError: a declaration is not written as its macro's docstring says; names the model.
+        DeclarationError: a declaration is not written as its macro's docstring says; names the model.
     """
     primary_key: tuple[str, ...] = ()
     foreign_keys: list[ForeignKey] = []
     indexes: list[Index] = []
     materialized_view = None
-    for name, arguments, options in _calls(model):
+    for name, arguments, options in calls(model):
         try:
             if name == "primary_key":
                 primary_key = tuple(_name(a) for a in arguments)
@@ -84,35 +84,23 @@ def of(model: Model) -> Declarations:
             elif name == "materialized_view":
                 materialized_view = _materialized_view(options)
         except (KeyError, ValueError) as error:
-            raise UsageError(
+            raise DeclarationError(
                 f"Model {model.name}: @{name} is not declared as it should be ({error}).\n"
-                "  See macros/declarations.py for how each is written."
+                "  See the docstrings in meshkeys/macros.py for how each is written."
             ) from error
     grants = [Grant(privilege, role) for privilege, roles in (model.grants or {}).items() for role in roles]
     return Declarations(primary_key, tuple(foreign_keys), tuple(indexes), materialized_view, tuple(grants))
 
 
-def look_back(model: Model) -> int:
-    """How many earlier days the rows of the model read: `@look_back(n)`, 0 where it declares nothing.
-
-    Raises:
-        UsageError: it is not a whole number; names the model.
+def calls(model: Model) -> list[tuple[str, list[Any], dict[str, Any]]]:
+    """The macros called beside the query: name, arguments and options of each. SQLMesh takes all those of a seed for
+    statements before its query.
     """
-    for name, arguments, _ in _calls(model):
-        if name in ("look_back", "felt_for_days"):  # the latter in versions that an environment still uses
-            text = arguments[0].sql() if len(arguments) == 1 else ""
-            if not text.isdigit():
-                raise UsageError(f"Model {model.name}: @look_back takes a number of days, such as @look_back(90)")
-            return int(text)
-    return 0
-
-
-def _calls(model: Model) -> list[tuple[str, list[Any], dict[str, Any]]]:
     from sqlglot import exp
     from sqlmesh.core.dialect import MacroFunc
 
     found = []
-    for statement in model.post_statements:
+    for statement in (*model.pre_statements, *model.post_statements):
         if isinstance(statement, MacroFunc):
             call = statement.this
             options = {e.this.name: e.expression for e in call.expressions if isinstance(e, exp.PropertyEQ)}
@@ -152,13 +140,18 @@ def _names(expression: Any) -> tuple[str, ...]:
 
 
 def _name(expression: Any) -> str:
+    """A name as PostgreSQL reads it: in lower case where it is not quoted."""
+    from sqlglot import exp
+
     if not expression.name:
         raise ValueError(f"a name is expected, not {expression.sql()}")
-    return str(expression.name)
+    identifier = expression if isinstance(expression, exp.Identifier) else expression.args.get("this")
+    is_quoted = isinstance(identifier, exp.Identifier) and identifier.quoted
+    return str(expression.name) if is_quoted or expression.is_string else str(expression.name).lower()
 
 
 def _table(expression: Any) -> str:
-    return ".".join(part.name for part in expression.parts) if hasattr(expression, "parts") else expression.sql()
+    return ".".join(_name(part) for part in expression.parts[-2:]) if hasattr(expression, "parts") else expression.sql()
 
 
 def from_json(declared: dict[str, Any]) -> Declarations:

@@ -1,7 +1,7 @@
 """What others hang on our views: their views, and grants. Most promotions leave them alone; what must be dropped comes back.
 
-`save` keeps definitions, owners, options, comments, indexes and grants in ops.dependents while a plan runs. Views that it drops
-are restored in the same transaction; those that no longer fit are named, kept, and tried again after each plan.
+`save` keeps definitions, owners, options, comments, indexes and grants in the table `dependents` while a plan runs. Views that it
+drops are restored in the same transaction; those that no longer fit are named, kept, and tried again after each plan.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from psycopg2 import sql
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extras import execute_values
 
-from loaders.errors import DatabaseUnavailable
 from meshkeys import catalog, locks, roles
 from meshkeys.catalog import Relation
+from meshkeys.errors import DatabaseUnavailable
+from meshkeys.settings import current, in_notes, note
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -75,6 +76,11 @@ CROSS JOIN LATERAL (
 ) AS a
 CROSS JOIN LATERAL aclexplode(a.acl) AS g
 WHERE g.grantee <> c.relowner AND (g.grantee = 0 OR pg_get_userbyid(g.grantee) <> ALL (%(declared)s))
+  AND NOT EXISTS (
+      SELECT FROM {notes}.declarations AS d
+      CROSS JOIN LATERAL jsonb_to_recordset(d.declared -> 'grants') AS granted (role text, privilege text)
+      WHERE d.model = n.nspname || '.' || c.relname AND granted.role = pg_get_userbyid(g.grantee)
+        AND upper(granted.privilege) = g.privilege_type)
 ORDER BY 1, 2, 3, 4, 5
 """
 _COLUMNS_READ = """
@@ -85,15 +91,15 @@ JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE r.ev_class = to_regclass(%s) AND d.refobjid = to_regclass(%s) ORDER BY 1
 """
 _INSERT = """
-INSERT INTO ops.dependents (view, dependent, kind, depth, place, statement) VALUES %s
+INSERT INTO {notes}.dependents (view, dependent, kind, depth, place, statement) VALUES %s
 ON CONFLICT (view, dependent, kind, place) DO UPDATE
 SET statement = excluded.statement, depth = excluded.depth, saved_at = clock_timestamp(), failure = NULL
 """
-MISSING = """
+_MISSING = """
 SELECT dependent, view, failure, saved_at FROM (
     SELECT dependent, min(view) AS view, max(failure) AS failure, min(saved_at) AS saved_at,
            format('%I.%I', split_part(dependent, '.', 1), substr(dependent, strpos(dependent, '.') + 1)) AS name
-    FROM ops.dependents WHERE kind = 'view' GROUP BY dependent
+    FROM {notes}.dependents WHERE kind = 'view' GROUP BY dependent
 ) AS kept WHERE to_regclass(name) IS NULL ORDER BY dependent
 """
 
@@ -123,7 +129,7 @@ def save(cursor: Cursor, views: Iterable[Relation]) -> list[Relation]:
         ]
     rows += _grants_on_ours(cursor, ours)
     cursor.execute(
-        "DELETE FROM ops.dependents WHERE view = ANY (%s) AND (dependent = ANY (%s) OR dependent = view)",
+        in_notes("DELETE FROM {notes}.dependents WHERE view = ANY (%s) AND (dependent = ANY (%s) OR dependent = view)"),
         ([str(view) for view in ours], [str(other) for _, other in hanging]),
     )
     _insert(cursor, rows)
@@ -132,7 +138,7 @@ def save(cursor: Cursor, views: Iterable[Relation]) -> list[Relation]:
 
 def save_grants(cursor: Cursor, view: Relation) -> None:
     """Saves the grants on a view of ours, of which SQLMesh is about to take away those that the model does not name."""
-    cursor.execute("DELETE FROM ops.dependents WHERE view = %s AND dependent = view", (str(view),))
+    cursor.execute(in_notes("DELETE FROM {notes}.dependents WHERE view = %s AND dependent = view"), (str(view),))
     _insert(cursor, _grants_on_ours(cursor, [view]))
 
 
@@ -205,7 +211,9 @@ def restore(cursor: Cursor, view: Relation) -> None:
 def restore_grants(cursor: Cursor, view: Relation) -> None:
     """Grants again what others had been granted on a view of ours, which SQLMesh or a DROP took away."""
     cursor.execute(
-        "SELECT statement FROM ops.dependents WHERE view = %s AND dependent = view AND kind = 'grant' ORDER BY place",
+        in_notes(
+            "SELECT statement FROM {notes}.dependents WHERE view = %s AND dependent = view AND kind = 'grant' ORDER BY place"
+        ),
         (str(view),),
     )
     for (statement,) in cursor.fetchall():
@@ -217,14 +225,14 @@ def settle(cursor: Cursor) -> None:
 
     The cursor's connection commits by itself.
     """
-    cursor.execute("SELECT EXISTS (SELECT FROM ops.dependents)")
+    cursor.execute(in_notes("SELECT EXISTS (SELECT FROM {notes}.dependents)"))
     if cursor.fetchone() == (False,):
         return
     for each in _kept(cursor):
         if not catalog.exists(cursor, each.dependent):
             _restore(cursor, each)
     empty = []
-    cursor.execute("SELECT DISTINCT dependent, statement FROM ops.dependents WHERE kind = 'refresh'")
+    cursor.execute(in_notes("SELECT DISTINCT dependent, statement FROM {notes}.dependents WHERE kind = 'refresh'"))
     for name, statement in cursor.fetchall():
         if catalog.exists(cursor, Relation.parse(name)) and not _is_populated(cursor, Relation.parse(name)):
             try:
@@ -234,19 +242,22 @@ def settle(cursor: Cursor) -> None:
             if failure is not None:
                 empty.append(name)
                 tell(f"{name} is back without rows, and is filled by the next command: {failure}")
-    cursor.execute("SELECT DISTINCT dependent FROM ops.dependents WHERE dependent <> ALL (%s)", (empty,))
+    cursor.execute(in_notes("SELECT DISTINCT dependent FROM {notes}.dependents WHERE dependent <> ALL (%s)"), (empty,))
     there = [name for (name,) in cursor.fetchall() if catalog.exists(cursor, Relation.parse(name))]
-    cursor.execute("DELETE FROM ops.dependents WHERE dependent = ANY (%s)", (there,))
+    cursor.execute(in_notes("DELETE FROM {notes}.dependents WHERE dependent = ANY (%s)"), (there,))
 
 
 def missing(cursor: Cursor) -> list[tuple[str, str, str | None]]:
     """The views of others that a plan dropped and that do not fit yet: name, the view of ours, and what PostgreSQL said."""
-    cursor.execute("SELECT to_regclass('ops.dependents') IS NOT NULL")
-    row = cursor.fetchone()
-    if not (row and row[0]):
+    if not catalog.exists(cursor, note("dependents")):
         return []
-    cursor.execute(MISSING)
+    cursor.execute(missing_statement())
     return [(name, view, failure) for name, view, failure, _ in cursor.fetchall()]
+
+
+def missing_statement() -> sql.Composed:
+    """The query for the views of others that are gone: dependent, view, failure, saved_at."""
+    return in_notes(_MISSING)
 
 
 def tell(message: str) -> None:
@@ -269,9 +280,11 @@ class _Kept(NamedTuple):
 def _kept(cursor: Cursor, view: Relation | None = None) -> list[_Kept]:
     """What is kept of a view's dependents, or of all, nearest first."""
     cursor.execute(
-        "SELECT dependent, view, array_agg(statement ORDER BY kind DESC, place) FROM ops.dependents"
-        " WHERE kind IN ('view', 'grant') AND view = coalesce(%s, view)"
-        " GROUP BY dependent, view ORDER BY max(depth), dependent",
+        in_notes(
+            "SELECT dependent, view, array_agg(statement ORDER BY kind DESC, place) FROM {notes}.dependents"
+            " WHERE kind IN ('view', 'grant') AND view = coalesce(%s, view)"
+            " GROUP BY dependent, view ORDER BY max(depth), dependent"
+        ),
         (str(view) if view else None,),
     )
     return [_Kept(Relation.parse(name), Relation.parse(of), statements) for name, of, statements in cursor.fetchall()]
@@ -293,7 +306,9 @@ def _drops(cursor: Cursor, view: Relation) -> list[str]:
 
 def _execute_at_once(cursor: Cursor, statements: list[str]) -> None:
     """Sends all statements together, so that the time limit of one lock is that of all."""
-    cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{max(1, locks.TIMEOUT_MS // len(statements))}ms",))
+    cursor.execute(
+        "SELECT set_config('lock_timeout', %s, true)", (f"{max(1, current().lock_timeout_ms // len(statements))}ms",)
+    )
     cursor.execute("; ".join(statements))
 
 
@@ -309,13 +324,15 @@ def _restore(cursor: Cursor, kept: _Kept) -> None:
 def _note_failure(cursor: Cursor, view: Relation, dependent: Relation, failure: str) -> None:
     """Notes why a dependent is gone, and says it once."""
     cursor.execute(
-        "UPDATE ops.dependents SET failure = %s WHERE view = %s AND dependent = %s AND failure IS DISTINCT FROM %s",
+        in_notes(
+            "UPDATE {notes}.dependents SET failure = %s WHERE view = %s AND dependent = %s AND failure IS DISTINCT FROM %s"
+        ),
         (failure, str(view), str(dependent), failure),
     )
     if cursor.rowcount:
         tell(
             f"{dependent} does not fit the new {view} and is gone: {failure}. Its definition and grants are kept in"
-            " ops.dependents, and it is restored as soon as it fits again."
+            f" {note('dependents')}, and it is restored as soon as it fits again."
         )
 
 
@@ -369,7 +386,7 @@ def _grants(cursor: Cursor, views: Iterable[Relation], declared: Iterable[str]) 
     """The statements that grant what others than the owner and the declared roles may do with the views."""
     wanted = list(views)
     cursor.execute(
-        _GRANTS,
+        in_notes(_GRANTS),
         {
             "schemas": [view.schema for view in wanted],
             "names": [view.name for view in wanted],
@@ -391,14 +408,17 @@ def _grants(cursor: Cursor, views: Iterable[Relation], declared: Iterable[str]) 
 
 
 def _grants_on_ours(cursor: Cursor, views: Iterable[Relation]) -> list[tuple[object, ...]]:
-    """What was granted on views of ours, as rows for ops.dependents. What our roles may do with them is in the models."""
-    found = _grants(cursor, views, roles.NAMES)
+    """What was granted on views of ours, as rows for the table `dependents`.
+
+    Left out is what the models say: what our roles may do with them, and what prod's models grant.
+    """
+    found = _grants(cursor, views, roles.names())
     return [(str(view), str(view), "grant", 0, place, text) for view in found for place, text in enumerate(found[view])]
 
 
 def _insert(cursor: Cursor, rows: list[tuple[object, ...]]) -> None:
     if rows:
-        execute_values(cursor, _INSERT, rows, page_size=1000)
+        execute_values(cursor, in_notes(_INSERT), rows, page_size=1000)
 
 
 def _is_populated(cursor: Cursor, view: Relation) -> bool:

@@ -9,6 +9,7 @@ from psycopg2 import sql
 
 from meshkeys import catalog
 from meshkeys.catalog import Relation
+from meshkeys.settings import in_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,20 +19,20 @@ if TYPE_CHECKING:
 # A fingerprint is kept as long as its table: a part of a materialized view may have been made of it.
 _SAYS_NOTHING = (
     """
-    DELETE FROM ops.evaluations
+    DELETE FROM {notes}.evaluations
     WHERE to_regclass(format('%I.%I', split_part(relation, '.', 1), substring(relation FROM position('.' IN relation) + 1)))
           IS NULL
     """,
     """
-    DELETE FROM ops.evaluations AS old USING ops.evaluations AS newer
+    DELETE FROM {notes}.evaluations AS old USING {notes}.evaluations AS newer
     WHERE newer.relation = old.relation AND newer.evaluation_id > old.evaluation_id
       AND newer.starts_on <= old.starts_on AND newer.ends_on >= old.ends_on
     """,
     """
-    DELETE FROM ops.evaluations AS old USING ops.evaluations AS newer
+    DELETE FROM {notes}.evaluations AS old USING {notes}.evaluations AS newer
     WHERE newer.relation = old.relation AND newer.evaluation_id > old.evaluation_id AND old.starts_on IS NULL
       AND newer.starts_on IS NULL
-      AND NOT EXISTS (SELECT FROM ops.evaluations AS e WHERE e.relation = old.relation AND e.fingerprint IS NOT NULL)
+      AND NOT EXISTS (SELECT FROM {notes}.evaluations AS e WHERE e.relation = old.relation AND e.fingerprint IS NOT NULL)
     """,
 )
 _NO_RANGE = "1970-01-01"
@@ -45,7 +46,7 @@ def record(cursor: Cursor, table: Relation, model: Any, days: tuple[str, str]) -
     if days[0] > _NO_RANGE and catalog.is_table(cursor, table):
         starts_on, ends_on = days if model.kind.is_incremental_by_time_range else (None, None)
         cursor.execute(
-            "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)",
+            in_notes("INSERT INTO {notes}.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)"),
             (str(table), starts_on, ends_on),
         )
 
@@ -53,7 +54,7 @@ def record(cursor: Cursor, table: Relation, model: Any, days: tuple[str, str]) -
 def prune(cursor: Cursor) -> None:
     """Drops notes that say nothing any more: of tables that are gone, and of what was evaluated again since."""
     for statement in _SAYS_NOTHING:
-        cursor.execute(statement)
+        cursor.execute(in_notes(statement))
 
 
 def take_fingerprints(cursor: Cursor, tables: Iterable[Relation]) -> None:
@@ -63,15 +64,15 @@ def take_fingerprints(cursor: Cursor, tables: Iterable[Relation]) -> None:
     shows are not read for it.
     """
     cursor.execute(
-        """
-        SELECT e.relation, max(e.evaluation_id) FROM ops.evaluations AS e WHERE e.relation = ANY (%s) GROUP BY e.relation
+        in_notes("""
+        SELECT e.relation, max(e.evaluation_id) FROM {notes}.evaluations AS e WHERE e.relation = ANY (%s) GROUP BY e.relation
         HAVING (array_agg(e.starts_on IS NULL AND e.fingerprint IS NULL ORDER BY e.evaluation_id DESC))[1]
-        """,
+        """),
         ([str(t) for t in tables],),
     )
     for name, evaluation in cursor.fetchall():
         cursor.execute(
-            "UPDATE ops.evaluations SET fingerprint = %s WHERE evaluation_id = %s",
+            in_notes("UPDATE {notes}.evaluations SET fingerprint = %s WHERE evaluation_id = %s"),
             (_fingerprint(cursor, Relation.parse(name)), evaluation),
         )
 
@@ -79,7 +80,7 @@ def take_fingerprints(cursor: Cursor, tables: Iterable[Relation]) -> None:
 def latest(cursor: Cursor, tables: Iterable[Relation]) -> int:
     """The last evaluation of any of the tables; 0 where none was noted."""
     cursor.execute(
-        "SELECT coalesce(max(evaluation_id), 0) FROM ops.evaluations WHERE relation = ANY (%s)",
+        in_notes("SELECT coalesce(max(evaluation_id), 0) FROM {notes}.evaluations WHERE relation = ANY (%s)"),
         ([str(t) for t in tables],),
     )
     row = cursor.fetchone()
@@ -89,15 +90,15 @@ def latest(cursor: Cursor, tables: Iterable[Relation]) -> int:
 def whole_changes(cursor: Cursor, tables: Iterable[Relation], since: int) -> list[str]:
     """The tables, of those rewritten whole, whose contents are not what they were at evaluation `since`."""
     cursor.execute(
-        """
+        in_notes("""
         SELECT t.relation FROM unnest(%(tables)s) AS t (relation)
-        WHERE (SELECT array[e.fingerprint] FROM ops.evaluations AS e
+        WHERE (SELECT array[e.fingerprint] FROM {notes}.evaluations AS e
                WHERE e.relation = t.relation AND e.starts_on IS NULL ORDER BY e.evaluation_id DESC LIMIT 1)
           IS DISTINCT FROM
-              (SELECT array[e.fingerprint] FROM ops.evaluations AS e
+              (SELECT array[e.fingerprint] FROM {notes}.evaluations AS e
                WHERE e.relation = t.relation AND e.starts_on IS NULL AND e.evaluation_id <= %(since)s
                ORDER BY e.evaluation_id DESC LIMIT 1)
-        """,
+        """),
         {"tables": [str(t) for t in tables], "since": since},
     )
     return [row[0] for row in cursor.fetchall()]
@@ -106,12 +107,12 @@ def whole_changes(cursor: Cursor, tables: Iterable[Relation], since: int) -> lis
 def days_changed(cursor: Cursor, tables: Iterable[Relation], since: int, starts_on: Any, ends_before: Any) -> bool:
     """Whether a table rewritten by days was rewritten, after evaluation `since`, on any day of the period."""
     cursor.execute(
-        """
+        in_notes("""
         SELECT EXISTS (
-            SELECT FROM ops.evaluations
+            SELECT FROM {notes}.evaluations
             WHERE relation = ANY (%s) AND evaluation_id > %s AND starts_on IS NOT NULL
               AND starts_on < coalesce(%s::date, 'infinity') AND ends_on >= coalesce(%s::date, '-infinity'))
-        """,
+        """),
         ([str(t) for t in tables], since, ends_before, starts_on),
     )
     row = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""What SQLMesh calls around its own work: the macros of macros/declarations.py lead here, and nowhere else.
+"""What SQLMesh calls around its own work: the macros of `meshkeys.macros` lead here, and nowhere else.
 
 Kept out of macros/ because the code of a macro is part of the version of every model that uses it; what is done here is no
 part of what a model says.
@@ -6,8 +6,11 @@ part of what a model says.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
 
 from meshkeys import (
     bulk,
@@ -22,31 +25,52 @@ from meshkeys import (
     sessions,
 )
 from meshkeys.catalog import Relation
+from meshkeys.settings import current
+from meshkeys.sqlmesh_inside import evaluated_range, evaluated_snapshot, physical_name
 
 if TYPE_CHECKING:
     from sqlmesh.core.macros import MacroEvaluator
 
 
+def _on_postgres(event: Callable[[MacroEvaluator], None]) -> Callable[[MacroEvaluator], None]:
+    """On any other engine nothing is done, so that the same models run there."""
+
+    @wraps(event)
+    def checked(evaluator: MacroEvaluator) -> None:
+        if evaluator.engine_adapter.dialect == "postgres":
+            event(evaluator)
+
+    return checked
+
+
+@_on_postgres
 def before_evaluation(evaluator: MacroEvaluator) -> None:
     """Fills a table of days that is still empty, in place of SQLMesh; lets a table lose rows that foreign keys point at."""
-    model = evaluator.locals["snapshot"].model
-    table = Relation.of(evaluator.locals["this_model"])
+    snapshot = evaluated_snapshot(evaluator)
+    if snapshot is None or not snapshot.model.is_sql:
+        return  # the rows of a Python model are computed once, by SQLMesh
+    model = snapshot.model
+    table = Relation.of(physical_name(evaluator))
     cursor = evaluator.engine_adapter.cursor
     if model.kind.is_incremental_by_time_range:
         bulk.fill(cursor, table, partial(_query, evaluator), declarations.of(model))
-    elif model.kind.is_full and model.is_sql:
+    elif model.kind.is_full:
         parents.make_way(cursor, table, partial(_query, evaluator))
 
 
+@_on_postgres
 def after_evaluation(evaluator: MacroEvaluator) -> None:
     """Brings the evaluated table to its declared keys and indexes, or the materialized view to its new contents.
 
     Runs inside the transaction of the evaluation: a table that is new becomes visible with its keys. What is materialized reads
     tables that are committed, and is committed by itself.
     """
-    model = evaluator.locals["snapshot"].model
+    snapshot = evaluated_snapshot(evaluator)
+    if snapshot is None:
+        return
+    model = snapshot.model
     declared = declarations.of(model)
-    relation = Relation.of(evaluator.locals["this_model"])
+    relation = Relation.of(physical_name(evaluator))
     cursor = evaluator.engine_adapter.cursor
     if model.kind.is_view:
         if declared.materialized_view is not None:
@@ -60,54 +84,64 @@ def after_evaluation(evaluator: MacroEvaluator) -> None:
         evaluations.record(cursor, relation, model, _days(evaluator))
 
 
+@_on_postgres
 def before_creation(evaluator: MacroEvaluator) -> None:
     """Makes SQLMesh leave a view in place that it is about to bind to other tables: see `promotions`."""
     promotions.watch(evaluator.engine_adapter)
 
 
+@_on_postgres
 def before_promotion(evaluator: MacroEvaluator) -> None:
     """Makes SQLMesh leave the environment's view in place, where the new version allows it: see `promotions`."""
-    promotions.begin(evaluator.engine_adapter, Relation.of(evaluator.locals["this_model"]))
+    promotions.begin(evaluator.engine_adapter, Relation.of(physical_name(evaluator)))
 
 
+@_on_postgres
 def after_promotion(evaluator: MacroEvaluator) -> None:
     """Shows the new version, from what is materialized of it, and restores what had to be dropped."""
-    view = Relation.of(evaluator.locals["this_model"])
+    view = Relation.of(physical_name(evaluator))
     promotions.finish(evaluator.engine_adapter.cursor, view, declarations.of(_model(evaluator)))
 
 
+@_on_postgres
 def before_demotion(evaluator: MacroEvaluator) -> None:
     """Drops the view of a model that an environment no longer has, and what others hung on it, as SQLMesh could not."""
-    dependents.drop(evaluator.engine_adapter.cursor, Relation.of(evaluator.locals["this_model"]))
+    dependents.drop(evaluator.engine_adapter.cursor, Relation.of(physical_name(evaluator)))
 
 
+@_on_postgres
 def before_change(evaluator: MacroEvaluator) -> None:
     """Takes the lock, and clears the way: see `change.begin`."""
     change.begin(*_environment(evaluator))
 
 
+@_on_postgres
 def after_change(evaluator: MacroEvaluator) -> None:
     """Settles what a plan or run left to do, and frees the lock: see `change.end`."""
     change.end(*_environment(evaluator))
 
 
 def _environment(evaluator: MacroEvaluator) -> tuple[Any, str, list[Any]]:
-    snapshots = [snapshot for snapshot in evaluator._snapshots.values() if snapshot.is_model]
-    return evaluator.engine_adapter, str(evaluator.locals["this_env"]), snapshots
+    snapshots = [snapshot for snapshot in evaluator.snapshots.values() if snapshot.is_model]
+    return evaluator.engine_adapter, evaluator.this_env, snapshots
 
 
 def _query(evaluator: MacroEvaluator) -> str:
-    """The model's query on physical tables, for the range that is evaluated."""
-    span = {name: evaluator.locals[f"{name}_ts"] for name in ("start", "end", "execution")}
-    query = evaluator.locals["snapshot"].model.render_query_or_raise(
-        start=span["start"], end=span["end"], execution_time=span["execution"]
-    )
+    """The model's query on physical tables, for the range that is evaluated; of a model of days, cut off at that range."""
+    model = evaluated_snapshot(evaluator).model
+    start, end, execution = evaluated_range(evaluator)
+    query = model.render_query_or_raise(start=start, end=end, execution_time=execution)
+    if model.kind.is_incremental_by_time_range and not current().models_select_their_days:
+        low, high = map(model.convert_to_time_column, (start, end))
+        within = exp.Between(this=model.time_column.column.copy(), low=low, high=high)
+        query = exp.select("*").from_(query.subquery("rows_of_days")).where(within)
     return str(evaluator.resolve_tables(query).sql(dialect="postgres", comments=False))
 
 
 def _model(evaluator: MacroEvaluator) -> Any:
-    return next(s.model for s in evaluator._snapshots.values() if s.is_model and s.model.fqn == evaluator._model_fqn)
+    return evaluator.snapshots[evaluator.this_model_fqn].model
 
 
 def _days(evaluator: MacroEvaluator) -> tuple[str, str]:
-    return str(evaluator.locals["start_ds"]), str(evaluator.locals["end_ds"])
+    start, end, _ = evaluated_range(evaluator)
+    return start[:10], end[:10]

@@ -7,15 +7,15 @@ a breaking change was recorded by a plan that failed, SQLMesh keeps the tables b
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
-from loaders.errors import CheckFailed
-from meshkeys import catalog, declarations, locks
+from meshkeys import catalog, checks, declarations, locks, sqlmesh_inside
 from meshkeys.catalog import Relation
+from meshkeys.errors import Refused
+from meshkeys.settings import in_notes
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -35,8 +35,8 @@ WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
 _DAYS_NOBODY_WROTE = """
 SELECT %(days)s::datemultirange
      - coalesce(range_agg(CASE WHEN starts_on IS NULL THEN daterange(NULL, NULL) ELSE daterange(starts_on, ends_on, '[]') END),
-                '{}') <> '{}'
-FROM ops.evaluations WHERE relation = %(relation)s
+                '{{}}') <> '{{}}'
+FROM {notes}.evaluations WHERE relation = %(relation)s
 """
 
 
@@ -54,12 +54,14 @@ def check(cursor: Cursor, adapter: Any, snapshots: list[Any]) -> None:
         snapshots: the versions that the plan is about to promote.
 
     Raises:
-        CheckFailed: names the models, and the way that is open.
+        DeclarationError: a model declares what cannot be applied to it.
+        Refused: names the models, and the way that is open.
     """
-    plan = _plan()
+    plan = sqlmesh_inside.applied_plan()
     if plan is None:
         return
-    cursor.execute("SELECT model, relation FROM ops.declarations")
+    checks.check(snapshot.model for snapshot in snapshots)
+    cursor.execute(in_notes("SELECT model, relation FROM {notes}.declarations"))
     served = {model: Relation.parse(relation) for model, relation in cursor.fetchall()}
     _refuse_kept(served, snapshots)
     if plan.is_dev:
@@ -67,19 +69,6 @@ def check(cursor: Cursor, adapter: Any, snapshots: list[Any]) -> None:
     _refuse_unfilled(cursor, plan, served, snapshots)
     for statement in _alterations(cursor, adapter, plan, snapshots):
         locks.patiently(cursor, statement)
-
-
-def _plan() -> EvaluatablePlan | None:
-    """The plan that is being applied: SQLMesh does not hand it to the statements it runs before all others."""
-    from sqlmesh.core.plan.definition import EvaluatablePlan
-
-    frame = sys._getframe()
-    while frame is not None:
-        plan = frame.f_locals.get("plan")
-        if isinstance(plan, EvaluatablePlan):
-            return plan
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
 
 
 def _refuse_kept(served: dict[str, Relation], snapshots: list[Any]) -> None:
@@ -96,7 +85,7 @@ def _refuse_kept(served: dict[str, Relation], snapshots: list[Any]) -> None:
             _name(by_id[parent]) for parent in snapshot.parents if parent in by_id and _is_broken(served, by_id[parent])
         ]
         if changed:
-            raise CheckFailed(
+            raise Refused(
                 f"Refused, nothing was changed: {_name(snapshot)} would keep its table, although {_named(changed)} changed in"
                 " a way that rebuilds it; SQLMesh overlooks a change that it knows from an earlier plan.\n"
                 "  Plan that change by itself first, without the other changes, then all."
@@ -107,15 +96,13 @@ def _is_broken(served: dict[str, Relation], parent: Any) -> bool:
     """Whether a change between prod's version of a model and this one was breaking."""
     if not parent.version or _name(parent) not in served or _is_served(served, parent):
         return False
-    from sqlmesh.core.constants import DATA_VERSION_LIMIT
-
     for version in reversed(parent.all_versions):
         if version.version == served[_name(parent)].name.rpartition("__")[2]:
             return False
         if version.change_category is None or version.change_category.name in ("BREAKING", "INDIRECT_BREAKING"):
             return True
     # Prod's version is not among those before it: an earlier one comes back. Or there were more than SQLMesh keeps.
-    return len(parent.all_versions) < int(DATA_VERSION_LIMIT)
+    return sqlmesh_inside.may_know_all_versions(parent)
 
 
 def _is_served(served: dict[str, Relation], snapshot: Any) -> bool:
@@ -124,7 +111,7 @@ def _is_served(served: dict[str, Relation], snapshot: Any) -> bool:
 
 
 def _refuse_unfilled(cursor: Cursor, plan: EvaluatablePlan, served: dict[str, Relation], snapshots: list[Any]) -> None:
-    missing = _missing(plan, snapshots) if plan.skip_backfill or plan.empty_backfill else set()
+    missing = sqlmesh_inside.unbuilt(plan, snapshots) if plan.skip_backfill or plan.empty_backfill else set()
     skipped, emptied = [], []
     for snapshot in filter(_is_filled_by_evaluations, snapshots):
         is_served = _is_served(served, snapshot)
@@ -134,34 +121,15 @@ def _refuse_unfilled(cursor: Cursor, plan: EvaluatablePlan, served: dict[str, Re
             emptied.append(_name(snapshot))
     if skipped:
         flag = "--empty-backfill" if plan.empty_backfill else "--skip-backfill"
-        raise CheckFailed(
+        raise Refused(
             f"Refused, nothing was changed: with {flag} prod would serve what was never filled: {_named(skipped)}\n"
             f"  Plan prod without {flag}; in any other environment it is allowed."
         )
     if emptied:
-        raise CheckFailed(
+        raise Refused(
             f"Refused, nothing was changed: prod would serve what a plan with --empty-backfill left empty: {_named(emptied)}\n"
             f"  Fill it where that was planned, then plan prod: sqlmesh plan ENVIRONMENT --restate-model {emptied[0]}"
         )
-
-
-def _missing(plan: EvaluatablePlan, snapshots: list[Any]) -> set[str]:
-    """The models with days that are not built: those that this plan would build, were it to build any."""
-    from sqlmesh.core.scheduler import merged_missing_intervals
-    from sqlmesh.core.snapshot.definition import DeployabilityIndex
-
-    missing = merged_missing_intervals(
-        snapshots=snapshots,
-        start=plan.start,
-        end=plan.end,
-        execution_time=plan.execution_time,
-        deployability_index=DeployabilityIndex.all_deployable(),
-        end_bounded=plan.end_bounded,
-        ignore_cron=plan.ignore_cron,
-        start_override_per_model=plan.start_override_per_model,
-        end_override_per_model=plan.end_override_per_model,
-    )
-    return {snapshot.name for snapshot in missing}
 
 
 def _is_filled_by_evaluations(snapshot: Any) -> bool:
@@ -177,8 +145,12 @@ def _has_days_nobody_wrote(cursor: Cursor, snapshot: Any) -> bool:
         return False
     from sqlmesh.utils.date import to_date
 
+    table = Relation.of(snapshot.table_name())
+    cursor.execute(in_notes("SELECT EXISTS (SELECT FROM {notes}.evaluations WHERE relation = %s)"), (str(table),))
+    if cursor.fetchone() != (True,):  # emptied, or filled before there were any notes
+        return not catalog.has_rows(cursor, table)
     days = "{" + ",".join(f"[{to_date(start)},{to_date(end)})" for start, end in snapshot.intervals) + "}"
-    cursor.execute(_DAYS_NOBODY_WROTE, {"days": days, "relation": str(Relation.of(snapshot.table_name()))})
+    cursor.execute(in_notes(_DAYS_NOBODY_WROTE), {"days": days, "relation": str(table)})
     row = cursor.fetchone()
     return bool(row and row[0])
 
@@ -187,7 +159,7 @@ def _alterations(cursor: Cursor, adapter: Any, plan: EvaluatablePlan, snapshots:
     """What SQLMesh would do to tables that are there already, as statements that take nothing from a reader.
 
     Raises:
-        CheckFailed: some of it would.
+        Refused: some of it would.
     """
     statements: list[sql.Composable] = []
     refused: list[Any] = []
@@ -208,7 +180,7 @@ def _alterations(cursor: Cursor, adapter: Any, plan: EvaluatablePlan, snapshots:
             refused.append(snapshot)
             changes.append(f"{_name(snapshot)} ({', '.join(lost)})")
     if refused:
-        raise CheckFailed(
+        raise Refused(
             "Refused, nothing was changed: the plan would alter these under their readers, and drop the views over them:"
             f" {_named(changes)}\n" + _cure(plan, refused)
         )
@@ -226,18 +198,15 @@ def _difference(
     cursor: Cursor, adapter: Any, table: Relation, wanted: dict[str, Any]
 ) -> tuple[dict[str, str], list[str], list[str]]:
     """Columns to add with their types, those that readers would lose or see changed, and those to drop that no view shows."""
-    from sqlmesh.core.schema_diff import TableAlterAddColumnOperation, TableAlterDropColumnOperation
-
     cursor.execute(_SHOWN, (catalog.quoted(table),))
     shown = {row[0] for row in cursor.fetchall()}
     added: dict[str, str] = {}
     lost, unseen = [], []
     existing = adapter.columns(f'"{table.schema}"."{table.name}"')
-    for operation in adapter.schema_differ.compare_columns(str(table), existing, wanted):
-        name = operation.column.name
-        if isinstance(operation, TableAlterAddColumnOperation) and name not in existing:
-            added[name] = operation.column_type.sql(dialect="postgres")
-        elif isinstance(operation, TableAlterDropColumnOperation) and name not in shown and name not in wanted:
+    for change, name, kind in sqlmesh_inside.alterations(adapter, str(table), existing, wanted):
+        if change == "add" and name not in existing:
+            added[name] = kind
+        elif change == "drop" and name not in shown and name not in wanted:
             unseen.append(name)
         else:
             lost.append(f"column {name}")

@@ -5,39 +5,47 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import closing
-from functools import wraps
 from typing import Any
 
 import psycopg2
 
-from loaders.errors import LockHeld
-from meshkeys import change, sessions
-from revops import lock
+from meshkeys import change, lock, sessions, sqlmesh_inside
+from meshkeys.errors import LockHeld, MeshkeysError
 
 _log = logging.getLogger(__name__)
 
 
 def watch() -> None:
-    """Has `Context.plan` and `Context.run` end by putting back what is set aside, where no hook of theirs did."""
-    from sqlmesh.core.context import GenericContext
-
-    for name in ("plan", "run"):
-        original = getattr(GenericContext, name)
-        if original.__module__ != __name__:
-            setattr(GenericContext, name, _watched(original))
+    """Has plans and runs end by putting back what is set aside, where no hook of theirs did, and say our errors in our words."""
+    sqlmesh_inside.around_plans_and_runs(_watched)
 
 
-def _watched(original: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(original)
-    def watched(context: Any, *args: Any, **options: Any) -> Any:
-        before = change.begun()
-        result = original(context, *args, **options)
-        if change.begun() == before and context.engine_adapter.dialect == "postgres":
-            _put_back(context.engine_adapter.connection)
-        return result
+def _watched(call: Callable[[], Any], context: Any) -> Any:
+    before = change.begun()
+    try:
+        result = call()
+    except Exception as error:
+        said = _ours(error)
+        if said is None:
+            raise
+        from sqlmesh.utils.errors import SQLMeshError
 
-    watched.__module__ = __name__
-    return watched
+        raise SQLMeshError(str(said)) from error  # SQLMesh would show it below a trace of its macros
+    if change.begun() == before and context.engine_adapter.dialect == "postgres":
+        _put_back(context.engine_adapter.connection)
+    return result
+
+
+def _ours(error: BaseException) -> MeshkeysError | None:
+    """The error of ours behind another."""
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        if isinstance(cause, MeshkeysError):
+            return cause
+        causes.append(cause)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return None
 
 
 def _put_back(connection: Any) -> None:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 import psycopg2.errors
 from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 
-from loaders.errors import DatabaseUnavailable
+from meshkeys.errors import DatabaseUnavailable
+from meshkeys.settings import current
 
 if TYPE_CHECKING:
     from psycopg2 import sql
     from psycopg2.extensions import cursor as Cursor
 
-TIMEOUT_MS = 200
-ATTEMPTS = 300
 # Both say that somebody else has the lock; what was tried may succeed a moment later.
 GAVE_WAY = (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)
 # Autovacuum cancels itself for a session that has waited deadlock_timeout (default 1 s), which is longer than we wait.
@@ -32,14 +31,16 @@ SELECT set_config('lock_timeout', %(wait)s, %(local)s),
 
 @contextmanager
 def briefly(cursor: Cursor) -> Iterator[None]:
-    """Statements inside wait for a lock for `TIMEOUT_MS` at most; where the account may say so, a vacuum gives way before.
+    """Statements inside wait for a lock for `lock_timeout_ms` at most; where the account may say so, a vacuum gives way before.
 
     In a transaction this holds until its end, so that nothing is left to do between a lock and the commit.
     """
     cursor.execute("SELECT current_setting('lock_timeout'), current_setting('deadlock_timeout')")
     wait, deadlock = cursor.fetchone() or ("0", "1s")
     in_transaction = cursor.connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
-    cursor.execute(_SET, {"wait": f"{TIMEOUT_MS}ms", "deadlock": VACUUM_GIVES_WAY, "local": in_transaction})
+    cursor.execute(
+        _SET, {"wait": f"{current().lock_timeout_ms}ms", "deadlock": VACUUM_GIVES_WAY, "local": in_transaction}
+    )
     try:
         yield
     finally:
@@ -47,13 +48,13 @@ def briefly(cursor: Cursor) -> Iterator[None]:
             cursor.execute(_SET, {"wait": wait, "deadlock": deadlock, "local": False})
 
 
-def patiently(cursor: Cursor, statement: sql.Composable, attempts: int = ATTEMPTS) -> float:
+def patiently(cursor: Cursor, statement: sql.Composable, attempts: int | None = None) -> float:
     """Runs a statement that needs a short exclusive lock: see `attempting`."""
     return attempting(cursor, lambda: cursor.execute(statement), attempts)
 
 
-def attempting(cursor: Cursor, action: Callable[[], object], attempts: int = ATTEMPTS) -> float:
-    """Tries an action that needs short exclusive locks: for `TIMEOUT_MS` a lock, then lets readers pass and tries again.
+def attempting(cursor: Cursor, action: Callable[[], object], attempts: int | None = None) -> float:
+    """Tries an action that needs short exclusive locks: for `lock_timeout_ms` a lock, then lets readers pass and tries again.
 
     A deadlock is treated like a timeout: whoever holds what we want may want what we hold. In a transaction, an attempt that
     fails is rolled back to a savepoint, which releases the locks that it took; outside of one, the action is one statement.
@@ -61,7 +62,7 @@ def attempting(cursor: Cursor, action: Callable[[], object], attempts: int = ATT
     Args:
         cursor: in a transaction or committing by itself.
         action: what is tried.
-        attempts: how many.
+        attempts: how many, else as the settings say.
 
     Returns:
         The longest time in seconds that an attempt, which holds up new readers, took.
@@ -72,7 +73,7 @@ def attempting(cursor: Cursor, action: Callable[[], object], attempts: int = ATT
     longest = 0.0
     with briefly(cursor):
         in_transaction = cursor.connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
-        for _ in range(attempts):
+        for _ in range(attempts or current().lock_attempts):
             if in_transaction:
                 cursor.execute("SAVEPOINT attempt")
             began = time.monotonic()
@@ -82,7 +83,7 @@ def attempting(cursor: Cursor, action: Callable[[], object], attempts: int = ATT
                 longest = max(longest, time.monotonic() - began)
                 if in_transaction:
                     cursor.execute("ROLLBACK TO SAVEPOINT attempt")
-                time.sleep(random.uniform(0.05, 0.15))  # not in step with a reader that polls
+                time.sleep(random.uniform(*current().lock_pause))  # not in step with a reader that polls
                 continue
             return max(longest, time.monotonic() - began)
     raise DatabaseUnavailable(

@@ -27,6 +27,7 @@ from meshkeys import catalog, evaluations, keys, locks, periods, roles, sessions
 from meshkeys.catalog import Relation
 from meshkeys.declarations import Declarations, Index
 from meshkeys.periods import Period
+from meshkeys.settings import in_notes
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -36,10 +37,10 @@ MODES = ("auto", "concurrently", "swap")
 # What was ever noted, and what a refresh that was killed had built and not noted yet.
 _STANDING = r"""
 SELECT served, array_agg(part) FROM (
-    SELECT served, part FROM ops.materialized_parts
+    SELECT served, part FROM {notes}.materialized_parts
     UNION
-    SELECT schemaname || '.' || substring(matviewname FROM '^(.*__mv_[0-9a-f]{8})_'), schemaname || '.' || matviewname
-    FROM pg_matviews WHERE matviewname ~ '__mv_[0-9a-f]{8}_'
+    SELECT schemaname || '.' || substring(matviewname FROM '^(.*__mv_[0-9a-f]{{8}})_'), schemaname || '.' || matviewname
+    FROM pg_matviews WHERE matviewname ~ '__mv_[0-9a-f]{{8}}_'
 ) AS standing GROUP BY served
 """
 
@@ -86,13 +87,13 @@ def refresh(
         query: the model's query on physical tables.
         declared: what the model declares; its `materialized_view` is not None.
         mode: how to refresh a part that exists: one of `MODES`; `auto` takes the one that was cheaper of late.
-        reason: why, for ops.refresh_history.
+        reason: why, for the notes (`refresh_history`).
 
     Returns:
         The parts that were built or refreshed.
 
     Raises:
-        UsageError: a row has no period.
+        DeclarationError: a row has no period.
     """
     wanted = declared.materialized_view
     assert wanted is not None
@@ -129,8 +130,10 @@ def refresh(
             waited = _compose(cursor, served, current)
     if built:
         cursor.execute(
-            "UPDATE ops.refresh_history SET lock_wait_seconds = %s"
-            " WHERE relation = %s AND lock_wait_seconds IS NULL AND mode <> 'concurrently'",
+            in_notes(
+                "UPDATE {notes}.refresh_history SET lock_wait_seconds = %s"
+                " WHERE relation = %s AND lock_wait_seconds IS NULL AND mode <> 'concurrently'"
+            ),
             (waited, str(served)),
         )
     return [*refreshed, *built]
@@ -183,7 +186,7 @@ def reap(cursor: Cursor) -> list[Relation]:
     # Nobody new asks for what is in no view: waiting holds up no reader, and outlasts a vacuum.
     cursor.execute("SET lock_timeout = '3s'")
     dropped: list[Relation] = []
-    cursor.execute(_STANDING)
+    cursor.execute(in_notes(_STANDING))
     for name, parts in cursor.fetchall():
         served = Relation.parse(name)
         in_use = catalog.exists(cursor, served) and bool(catalog.readers_of(cursor, served))
@@ -192,7 +195,7 @@ def reap(cursor: Cursor) -> list[Relation]:
         kept = set(catalog.relations_read_by(cursor, served)) if in_use else set()
         for part in map(Relation.parse, parts):
             if part not in kept and _drop(cursor, part, "MATERIALIZED VIEW", dropped):
-                cursor.execute("DELETE FROM ops.materialized_parts WHERE part = %s", (str(part),))
+                cursor.execute(in_notes("DELETE FROM {notes}.materialized_parts WHERE part = %s"), (str(part),))
     cursor.execute("RESET lock_timeout")
     return dropped
 
@@ -210,7 +213,7 @@ def indexes_of(declared: Declarations) -> tuple[Index, ...]:
 
 def _bind(cursor: Cursor, query: str) -> tuple[str, list[Relation]]:
     """The query as PostgreSQL reads it, and the tables below it."""
-    probe = "revops_probe"
+    probe = "meshkeys_probe"
     cursor.execute(sql.SQL("CREATE OR REPLACE TEMPORARY VIEW {} AS ").format(sql.Identifier(probe)) + sql.SQL(query))
     cursor.execute("SELECT nspname FROM pg_namespace WHERE oid = pg_my_temp_schema()")
     row = cursor.fetchone()
@@ -234,7 +237,10 @@ def _parts(cursor: Cursor, served: Relation) -> list[Part]:
     """The parts that the composing view shows now."""
     shown = set(catalog.relations_read_by(cursor, served))
     cursor.execute(
-        "SELECT part, label, starts_on, ends_before, row_count, last_evaluation_id FROM ops.materialized_parts WHERE served = %s",
+        in_notes(
+            "SELECT part, label, starts_on, ends_before, row_count, last_evaluation_id"
+            " FROM {notes}.materialized_parts WHERE served = %s"
+        ),
         (str(served),),
     )
     return [
@@ -321,8 +327,10 @@ def _tell(
     cursor: Cursor, served: Relation, now: Part, mode: str, reason: str, before: Part | None, seconds: float
 ) -> None:
     cursor.execute(
-        "INSERT INTO ops.refresh_history (relation, part, mode, reason, rows_before, rows_after, seconds)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        in_notes(
+            "INSERT INTO {notes}.refresh_history (relation, part, mode, reason, rows_before, rows_after, seconds)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        ),
         (
             str(served),
             now.period.label,
@@ -338,14 +346,14 @@ def _tell(
 def _cheaper_mode(cursor: Cursor, served: Relation) -> str:
     """The mode that has cost less time a row of late; `swap` until both are known, which `bench.refresh` finds the cheaper."""
     cursor.execute(
-        """
+        in_notes("""
         SELECT mode FROM (
             SELECT mode, seconds / greatest(rows_after, 1) AS cost,
                    row_number() OVER (PARTITION BY mode ORDER BY refresh_id DESC) AS age
-            FROM ops.refresh_history WHERE relation = %s AND mode IN ('swap', 'concurrently')
+            FROM {notes}.refresh_history WHERE relation = %s AND mode IN ('swap', 'concurrently')
         ) AS refreshed
         WHERE age <= 10 GROUP BY mode ORDER BY percentile_cont(0.5) WITHIN GROUP (ORDER BY cost)
-        """,
+        """),
         (str(served),),
     )
     modes = [mode for (mode,) in cursor.fetchall()]
@@ -393,12 +401,14 @@ def _note(cursor: Cursor, served: Relation, parts: list[Part], latest: int) -> N
     """Notes all parts in one statement."""
     execute_values(
         cursor,
-        "INSERT INTO ops.materialized_parts (served, part, label, starts_on, ends_before, row_count, last_evaluation_id)"
-        " VALUES %s"
-        " ON CONFLICT (served, part) DO UPDATE SET row_count = excluded.row_count,"
-        " last_evaluation_id = excluded.last_evaluation_id,"
-        " refreshed_at = CASE WHEN materialized_parts.last_evaluation_id = excluded.last_evaluation_id"
-        " THEN materialized_parts.refreshed_at ELSE excluded.refreshed_at END",
+        in_notes(
+            "INSERT INTO {notes}.materialized_parts (served, part, label, starts_on, ends_before, row_count, last_evaluation_id)"
+            " VALUES %s"
+            " ON CONFLICT (served, part) DO UPDATE SET row_count = excluded.row_count,"
+            " last_evaluation_id = excluded.last_evaluation_id,"
+            " refreshed_at = CASE WHEN materialized_parts.last_evaluation_id = excluded.last_evaluation_id"
+            " THEN materialized_parts.refreshed_at ELSE excluded.refreshed_at END"
+        ),
         [
             (
                 str(served),

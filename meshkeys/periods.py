@@ -11,7 +11,7 @@ import sqlglot
 from psycopg2 import sql
 from sqlglot import exp
 
-from loaders.errors import UsageError
+from meshkeys.errors import DeclarationError
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -34,7 +34,7 @@ def holding_rows(cursor: Cursor, query: str, wanted: MaterializedView) -> Iterat
     Where there is no row, or no column for periods, one period of all rows.
 
     Raises:
-        UsageError: a row has no period.
+        DeclarationError: a row has no period.
     """
     if wanted.period is None:
         yield Period("all")
@@ -43,7 +43,7 @@ def holding_rows(cursor: Cursor, query: str, wanted: MaterializedView) -> Iterat
     contents = sql.SQL("SELECT {} FROM (").format(column) + sql.SQL(query) + sql.SQL(") AS contents")
     cursor.execute(contents + sql.SQL(" WHERE {} IS NULL LIMIT 1").format(column))
     if cursor.fetchone() is not None:
-        raise UsageError(
+        raise DeclarationError(
             f"@materialized_view: a row has no {wanted.period}, so it belongs to no period.\n"
             "  Declare a column that is never NULL, or no period."
         )

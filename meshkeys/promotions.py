@@ -16,7 +16,7 @@ import psycopg2.errors
 from psycopg2 import sql
 from sqlglot import exp
 
-from meshkeys import catalog, dependents, locks, materialized_views, roles
+from meshkeys import catalog, dependents, locks, materialized_views, roles, sqlmesh_inside
 from meshkeys.catalog import Relation
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ def begin(adapter: Any, view: Relation) -> None:
 
 def watch(adapter: Any) -> None:
     """Has what SQLMesh is about to do with any view come to `_create_view`."""
-    create = adapter.create_view
-    if getattr(create, "func", None) is not _create_view:
-        adapter.create_view = partial(_create_view, create, adapter)
+    sqlmesh_inside.intercept_views(adapter, _create_view)
 
 
 def finish(cursor: Cursor, view: Relation, declared: Declarations) -> None:
@@ -116,21 +114,18 @@ def _create_view(
         promotion.target = target
         promotion.comments = {name: text for name, text in comments.items() if text}
     else:
-        promotion.made = view.sibling(catalog.bounded_name("revops_new", view.name))
+        promotion.made = view.sibling(catalog.bounded_name("meshkeys_new", view.name))
         create(exp.table_(promotion.made.name, promotion.made.schema, quoted=True), query, *args, **options)
 
 
 def _bind(adapter: Any, view: Relation, query: Any, *args: Any, **options: Any) -> bool:
     """Lets a view read other tables, in short attempts, in a transaction; says whether its columns allow it."""
-    from sqlmesh.core.engine_adapter.base import EngineAdapter
-
     cursor = adapter.cursor
     cursor.execute(_ONE_AT_A_TIME)
     for table in query.find_all(exp.Table):
         roles.let_owner_read(cursor, view, Relation.of(table))
     name = exp.table_(view.name, view.schema, quoted=True)
-    # Of all engines: PostgreSQL's own drops the view first.
-    replace = partial(EngineAdapter.create_view, adapter, name, query, *args, **{**options, "replace": True})
+    replace = partial(sqlmesh_inside.replace_view, adapter, name, query, *args, **options)
     cursor.execute("SAVEPOINT binding")
     try:
         locks.attempting(cursor, replace)

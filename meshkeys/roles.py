@@ -1,11 +1,7 @@
-"""The roles: who may do what, and who owns what is built. Which views the analyst reads is declared in the models (`grants`).
-
-    revops_loader        writes raw and ops
-    revops_transformer   reads raw and ops, owns all that SQLMesh builds
-    revops_analyst       reads what the models of serving grant, and nothing else
+"""The roles of the settings: who may do what, and who owns what is built. Without roles in the settings nothing is touched.
 
 They hold rights and cannot log in: a person's or a program's login is made a member of one. A view's owner reads what the
-view reads, so that an analyst needs no right on anything below serving.
+view reads, so that who reads the view needs no right on anything below it.
 """
 
 from __future__ import annotations
@@ -20,28 +16,10 @@ from psycopg2 import sql
 
 from meshkeys import catalog, declarations, locks
 from meshkeys.catalog import Relation
+from meshkeys.settings import Roles, current, in_notes
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
-
-LOADER = "revops_loader"
-TRANSFORMER = "revops_transformer"
-ANALYST = "revops_analyst"
-NAMES = (LOADER, TRANSFORMER, ANALYST)
-
-READ = ("SELECT",)
-WRITE = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
-# What each may do with the tables of a schema. The schema serving of an environment is opened by USAGE on it: on prod's here,
-# on another's by whoever wants it read. What is read in it stands in the models.
-RIGHTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    (LOADER, "raw", WRITE),
-    (LOADER, "ops", WRITE),
-    (TRANSFORMER, "raw", READ),
-    (TRANSFORMER, "ops", READ),
-    (ANALYST, "serving", ()),
-)
-# REFRESH MATERIALIZED VIEW CONCURRENTLY makes a temporary table in the name of the view's owner.
-DATABASE_RIGHTS = ((LOADER, "CONNECT"), (TRANSFORMER, "CONNECT, TEMPORARY"), (ANALYST, "CONNECT"))
 
 _CLOSED_SCHEMA = """
 SELECT FROM pg_namespace
@@ -61,7 +39,7 @@ WHERE n.nspname = %(schema)s AND 'INSERT' = ANY (%(privileges)s::text[]) AND pg_
 """
 _DECLARED_AND_LACKING = """
 SELECT n.nspname, c.relname, r.rolname, upper(declared.privilege)
-FROM ops.declarations AS d
+FROM {notes}.declarations AS d
 CROSS JOIN LATERAL jsonb_to_recordset(d.declared -> 'grants') AS declared (role text, privilege text)
 JOIN pg_roles AS r ON r.rolname = declared.role
 JOIN pg_namespace AS n ON n.nspname = split_part(d.model, '.', 1)
@@ -101,29 +79,40 @@ _log = logging.getLogger(__name__)
 _told: set[str] = set()
 
 
+def names() -> tuple[str, ...]:
+    """The roles of the settings, none where there are none."""
+    roles = current().roles
+    return roles.names if roles else ()
+
+
 def create(cursor: Cursor) -> None:
     """Makes sure of the roles and their rights, and that PUBLIC has none; where that is not allowed, says what to run.
 
     The cursor's connection commits by itself.
     """
-    missing = _missing(cursor, NAMES)
+    roles = current().roles
+    if roles is None:
+        return
+    missing = _missing(cursor, roles.names)
     if missing and not _answer(cursor, "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"):
-        _tell_once(_by_an_administrator(cursor, missing))
-        _grant(cursor)
+        _tell_once(_by_an_administrator(cursor, roles, missing))
+        _grant(cursor, roles)
         return
     for name in missing:
         try:
             cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
         except (psycopg2.errors.DuplicateObject, psycopg2.errors.UniqueViolation):
             _log.debug("%s was just made by another warehouse on this server", name)
-    if TRANSFORMER in missing and not _owns_for_others(cursor):
-        cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(TRANSFORMER)))
-    _close_to_public(cursor)
-    _grant(cursor)
+    if roles.owner in missing and not _owns_for_others(cursor, roles):
+        cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(roles.owner)))
+    _close_to_public(cursor, roles)
+    _grant(cursor, roles)
 
 
 def missing_grantees(cursor: Cursor, snapshots: Iterable[Any]) -> list[str]:
-    """The roles that the models grant something to, and that are not there."""
+    """The roles that the models grant something to, and that are not there; not asked where roles are no business of ours."""
+    if current().roles is None:
+        return []
     granted = {grant.role for snapshot in snapshots for grant in declarations.of(snapshot.model).grants}
     return _missing(cursor, sorted(granted))
 
@@ -137,11 +126,14 @@ def settle(cursor: Cursor, schemas: Iterable[str]) -> None:
         cursor: commits by itself.
         schemas: where SQLMesh built something.
     """
-    if not _missing(cursor, [TRANSFORMER]):
-        _give_to_transformer(cursor, sorted(set(schemas)))
-    if not _missing(cursor, NAMES):
-        _close_to_public(cursor)
-    _grant(cursor)
+    roles = current().roles
+    if roles is None:
+        return
+    if not _missing(cursor, [roles.owner]):
+        _give_to_owner(cursor, roles, sorted(set(schemas)))
+    if not _missing(cursor, roles.names):
+        _close_to_public(cursor, roles)
+    _grant(cursor, roles)
 
 
 def share_owner(cursor: Cursor, relation: Relation, like: Relation) -> None:
@@ -169,7 +161,7 @@ def grant_declared(cursor: Cursor, view: Relation, declared: declarations.Declar
 
 def withdraw(cursor: Cursor, view: Relation, declared: declarations.Declarations) -> None:
     """Takes from our roles what they may do with a view and its model no longer declares; SQLMesh sees its own grants only."""
-    cursor.execute(_GRANTED_TO_OURS, (catalog.quoted(view), list(NAMES)))
+    cursor.execute(_GRANTED_TO_OURS, (catalog.quoted(view), list(names())))
     wanted = {(grant.role, grant.privilege.upper()) for grant in declared.grants}
     for role, privilege in set(cursor.fetchall()) - wanted:
         cursor.execute(
@@ -196,31 +188,33 @@ def _missing(cursor: Cursor, names: Iterable[str]) -> list[str]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def _by_an_administrator(cursor: Cursor, missing: Iterable[str]) -> str:
+def _by_an_administrator(cursor: Cursor, roles: Roles, missing: Iterable[str]) -> str:
     cursor.execute("SELECT current_user")
     (account,) = cursor.fetchone() or ("",)
     statements = [sql.SQL("CREATE ROLE {} NOLOGIN;").format(sql.Identifier(name)) for name in missing]
-    statements.append(sql.SQL("GRANT {} TO {};").format(sql.Identifier(TRANSFORMER), sql.Identifier(account)))
+    statements.append(sql.SQL("GRANT {} TO {};").format(sql.Identifier(roles.owner), sql.Identifier(account)))
     return (
         "This account may not create roles, so only itself reads what is built. An administrator runs, once:\n  "
         + " ".join(statement.as_string(cursor) for statement in statements)
     )
 
 
-def _owns_for_others(cursor: Cursor) -> bool:
-    """Whether this account may give what it built to the transformer, and still use it."""
-    return _answer(cursor, "SELECT pg_has_role(%s, 'MEMBER') AND pg_has_role(%s, 'USAGE')", TRANSFORMER, TRANSFORMER)
+def _owns_for_others(cursor: Cursor, roles: Roles) -> bool:
+    """Whether this account may give what it built to the owner, and still use it."""
+    return _answer(cursor, "SELECT pg_has_role(%s, 'MEMBER') AND pg_has_role(%s, 'USAGE')", roles.owner, roles.owner)
 
 
-def _close_to_public(cursor: Cursor) -> None:
+def _close_to_public(cursor: Cursor, roles: Roles) -> None:
     """Takes from PUBLIC what PostgreSQL gives it unasked, the first time that this database is seen."""
     cursor.execute(_OPEN_SCHEMAS)
     for (schema,) in cursor.fetchall():
         cursor.execute(sql.SQL("REVOKE CREATE ON SCHEMA {} FROM PUBLIC").format(sql.Identifier(schema)))
-    cursor.execute(_OPEN_DATABASE, (ANALYST,))
+    if not roles.database_rights:
+        return
+    cursor.execute(_OPEN_DATABASE, (roles.database_rights[-1][0],))  # which has its rights only where this was done
     for (database,) in cursor.fetchall():
         cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
-        for role, rights in DATABASE_RIGHTS:
+        for role, rights in roles.database_rights:
             cursor.execute(
                 sql.SQL("GRANT {} ON DATABASE {} TO {}").format(
                     sql.SQL(rights), sql.Identifier(database), sql.Identifier(role)
@@ -228,13 +222,13 @@ def _close_to_public(cursor: Cursor) -> None:
             )
 
 
-def _grant(cursor: Cursor) -> None:
-    """Grants what the roles that are there lack: `RIGHTS`, and what the models of prod declare.
+def _grant(cursor: Cursor, roles: Roles) -> None:
+    """Grants what the roles that are there lack: their rights, and what the models of prod declare.
 
     SQLMesh grants in the transaction of a promotion; to a role that is made later, this does.
     """
-    missing = _missing(cursor, NAMES)
-    for role, schema, privileges in RIGHTS:
+    missing = _missing(cursor, roles.names)
+    for role, schema, privileges in roles.rights:
         if role in missing:
             continue
         cursor.execute(_CLOSED_SCHEMA, {"role": role, "schema": schema})
@@ -244,7 +238,7 @@ def _grant(cursor: Cursor) -> None:
             )
         cursor.execute(_LACKING, {"role": role, "schema": schema, "privileges": list(privileges)})
         _grant_all(cursor)
-    cursor.execute(_DECLARED_AND_LACKING)
+    cursor.execute(in_notes(_DECLARED_AND_LACKING))
     _grant_all(cursor)
 
 
@@ -261,18 +255,18 @@ def _grant_all(cursor: Cursor) -> None:
         )
 
 
-def _give_to_transformer(cursor: Cursor, schemas: list[str]) -> None:
-    """Gives what this account built to the transformer, bottom-up: no view is owned by a role that cannot read its inputs.
+def _give_to_owner(cursor: Cursor, roles: Roles, schemas: list[str]) -> None:
+    """Gives what this account built to the owner, bottom-up: no view is owned by a role that cannot read its inputs.
 
     What somebody locks keeps its owner until the next command, as does what reads it; the rest is given.
     """
-    if not _owns_for_others(cursor):
+    if not _owns_for_others(cursor, roles):
         return
     cursor.execute(
         "SELECT nspname FROM pg_namespace WHERE nspname = ANY (%s) AND nspowner = (quote_ident(current_user)::regrole)::oid",
         (schemas,),
     )
-    owner = sql.Identifier(TRANSFORMER)
+    owner = sql.Identifier(roles.owner)
     for (schema,) in cursor.fetchall():
         cursor.execute(sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(sql.Identifier(schema), owner))
     cursor.execute(_OURS_TO_GIVE, (schemas,))
@@ -289,7 +283,7 @@ def _give_to_transformer(cursor: Cursor, schemas: list[str]) -> None:
                 _log.info("%s: %s", relation, str(error).splitlines()[0])
             kept.add(oid)
     if kept:
-        _log.info("%d relations are given to %s by the next command", len(kept), TRANSFORMER)
+        _log.info("%d relations are given to %s by the next command", len(kept), roles.owner)
 
 
 def _answer(cursor: Cursor, question: str, *values: str) -> bool:

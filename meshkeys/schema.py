@@ -1,29 +1,36 @@
-"""Owns the tables in the schema ops that the hooks keep their notes in."""
+"""Owns the tables in which notes are kept."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from psycopg2 import sql
+
+from meshkeys import catalog
+from meshkeys.settings import in_notes, note
+
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
-DDL = """
-CREATE SCHEMA IF NOT EXISTS ops;
-CREATE SEQUENCE IF NOT EXISTS ops.ledger_ids;
+TABLES = ("declarations", "dependents", "evaluations", "materialized_parts", "refresh_history")
 
-CREATE TABLE IF NOT EXISTS ops.evaluations (
-    evaluation_id bigint PRIMARY KEY DEFAULT nextval('ops.ledger_ids'),
+_DDL = """
+CREATE SCHEMA IF NOT EXISTS {notes};
+CREATE SEQUENCE IF NOT EXISTS {notes}.ledger_ids;
+
+CREATE TABLE IF NOT EXISTS {notes}.evaluations (
+    evaluation_id bigint PRIMARY KEY DEFAULT nextval({sequence}),
     relation text NOT NULL,
     starts_on date,
     ends_on date,
     fingerprint text,
     evaluated_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX IF NOT EXISTS evaluations_by_relation ON ops.evaluations (relation, evaluation_id);
-COMMENT ON TABLE ops.evaluations IS
+CREATE INDEX IF NOT EXISTS evaluations_by_relation ON {notes}.evaluations (relation, evaluation_id);
+COMMENT ON TABLE {notes}.evaluations IS
     'One row per evaluation of a physical table: the days it rewrote, or, once it is shown, a fingerprint of one rewritten whole';
 
-CREATE TABLE IF NOT EXISTS ops.materialized_parts (
+CREATE TABLE IF NOT EXISTS {notes}.materialized_parts (
     served text NOT NULL,
     part text NOT NULL,
     label text NOT NULL,
@@ -34,10 +41,10 @@ CREATE TABLE IF NOT EXISTS ops.materialized_parts (
     refreshed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (served, part)
 );
-COMMENT ON TABLE ops.materialized_parts IS
+COMMENT ON TABLE {notes}.materialized_parts IS
     'One row per part of a materialized view: its period, and the last evaluation of its inputs that it shows';
 
-CREATE TABLE IF NOT EXISTS ops.refresh_history (
+CREATE TABLE IF NOT EXISTS {notes}.refresh_history (
     refresh_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     relation text NOT NULL,
     part text NOT NULL,
@@ -49,33 +56,18 @@ CREATE TABLE IF NOT EXISTS ops.refresh_history (
     lock_wait_seconds double precision,
     refreshed_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-COMMENT ON TABLE ops.refresh_history IS 'One row per part of a materialized view that was built or refreshed';
+COMMENT ON TABLE {notes}.refresh_history IS 'One row per part of a materialized view that was built or refreshed';
 
-CREATE TABLE IF NOT EXISTS ops.declarations (
+CREATE TABLE IF NOT EXISTS {notes}.declarations (
     model text PRIMARY KEY,
     relation text NOT NULL,
     declared jsonb NOT NULL,
-    node jsonb,
-    definition jsonb,
     noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-ALTER TABLE ops.declarations ADD COLUMN IF NOT EXISTS node jsonb, ADD COLUMN IF NOT EXISTS definition jsonb;
-COMMENT ON TABLE ops.declarations IS
-    'One row per model of prod: the physical relation behind it, what it declares, what it reads and its query';
+COMMENT ON TABLE {notes}.declarations IS
+    'One row per model of prod: the physical relation behind it, and what it declares';
 
-CREATE TABLE IF NOT EXISTS ops.digests (
-    relation text NOT NULL,
-    month_start date NOT NULL,
-    row_count bigint NOT NULL,
-    digest text NOT NULL,
-    columns text NOT NULL,
-    last_evaluation_id bigint NOT NULL,
-    PRIMARY KEY (relation, month_start)
-);
-COMMENT ON TABLE ops.digests IS
-    'One row per month of a table of reports: a hash of its rows at the end of the last plan of prod, for `revops verify`';
-
-CREATE TABLE IF NOT EXISTS ops.dependents (
+CREATE TABLE IF NOT EXISTS {notes}.dependents (
     view text NOT NULL,
     dependent text NOT NULL,
     kind text NOT NULL,
@@ -86,61 +78,12 @@ CREATE TABLE IF NOT EXISTS ops.dependents (
     failure text,
     PRIMARY KEY (view, dependent, kind, place)
 );
-COMMENT ON TABLE ops.dependents IS
+COMMENT ON TABLE {notes}.dependents IS
     'One row per statement that restores a grant on one of our views, or a view of others that reads it; kept until it is back';
 
-CREATE TABLE IF NOT EXISTS ops.audit_history (
-    audit_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    environment text NOT NULL,
-    model text NOT NULL,
-    audits_passed integer NOT NULL,
-    audits_failed integer NOT NULL,
-    audited_at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-COMMENT ON TABLE ops.audit_history IS 'One row per model that a build of revops evaluated and audited';
-
-CREATE TABLE IF NOT EXISTS ops.attributes (
-    relation text NOT NULL,
-    key text NOT NULL,
-    contents jsonb NOT NULL,
-    PRIMARY KEY (relation, key)
-);
-COMMENT ON TABLE ops.attributes IS
-    'One row per row of a dimension as it was last compared: what changed since is noted in ops.changes';
-
-CREATE TABLE IF NOT EXISTS ops.compared (
-    relation text PRIMARY KEY,
-    change_id bigint NOT NULL,
-    tables text NOT NULL DEFAULT ''
-);
-COMMENT ON TABLE ops.compared IS
-    'One row per relation: up to which change its rows were compared with what is below it, and in which physical tables';
-"""
-
-# What an earlier version of this schema lacks. Evaluations had numbers apart from those of changes; what waited for a build
-# was in ops.touched_days and ops.built_files.
-_UPGRADE = """
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'ops.evaluations'::regclass AND attname = 'evaluation_id'
-               AND attidentity <> '') THEN
-        ALTER TABLE ops.evaluations ALTER COLUMN evaluation_id DROP IDENTITY;
-        ALTER TABLE ops.evaluations ALTER COLUMN evaluation_id SET DEFAULT nextval('ops.ledger_ids');
-        PERFORM setval('ops.ledger_ids', greatest((SELECT coalesce(max(evaluation_id), 1) FROM ops.evaluations),
-                                                  (SELECT last_value FROM ops.ledger_ids)));
-    END IF;
-    IF to_regclass('ops.touched_days') IS NOT NULL AND to_regclass('ops.changes') IS NOT NULL THEN
-        INSERT INTO ops.changes (relation, starts_on, ends_before, cause, file_id)
-        SELECT 'raw.' || relation, day, day + 1, 'landed', file_id FROM ops.touched_days WHERE built_at IS NULL;
-        INSERT INTO ops.changes (relation, cause) SELECT DISTINCT 'raw.' || relation, 'landed' FROM ops.load_files;
-        DROP TABLE ops.touched_days;
-        DROP TABLE IF EXISTS ops.built_files;
-    END IF;
-END $$
 """
 
 
 def create(cursor: Cursor) -> None:
     """Creates what is missing."""
-    cursor.execute(DDL)
-    cursor.execute(_UPGRADE)
+    cursor.execute(in_notes(_DDL, sequence=sql.Literal(catalog.quoted(note("ledger_ids")))))

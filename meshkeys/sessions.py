@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 import psycopg2
 from psycopg2.extensions import make_dsn
 
+from meshkeys.settings import current
+
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
-
-MOST = 4
 
 T = TypeVar("T")
 
@@ -130,6 +130,8 @@ def _share_workers(session: Connection, share: int) -> None:
 
 
 def _workers(cursor: Cursor) -> int:
-    cursor.execute("SELECT least(%s, current_setting('max_parallel_workers_per_gather')::int)", (MOST,))
+    cursor.execute(
+        "SELECT least(%s, current_setting('max_parallel_workers_per_gather')::int)", (current().most_sessions,)
+    )
     row = cursor.fetchone()
     return int(row[0]) if row else 1

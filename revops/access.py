@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshkeys.roles import ANALYST
+from revops.roles import ANALYST
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loaders import duplicates, postgres
-from meshkeys import roles, schema
+from meshkeys import roles
+from revops.ledger import schema
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection

@@ -22,7 +22,7 @@ from loaders.errors import CheckFailed
 from meshkeys import change, evaluations
 from meshkeys.catalog import Relation
 from revops import bootstrap, database, refresh, server
-from revops.ledger import attributes, graph, landings, ledger, planned
+from revops.ledger import attributes, graph, landings, ledger, models, planned
 from revops.ledger.days import JOINED_DAYS, Days, days_in, ranges_of
 from revops.ledger.graph import Node
 from revops.ledger.ledger import OutOfDate
@@ -89,7 +89,7 @@ def _is_up_to_date(connection: Connection, settings: Settings) -> bool:
         found = (
             planned.is_current(cursor, project, landings.today())
             and not landings.are_waiting(cursor)
-            and not ledger.read(cursor, change.noted_nodes(cursor), landings.today())
+            and not ledger.read(cursor, models.noted_nodes(cursor), landings.today())
         )
     connection.commit()
     return found
@@ -129,7 +129,7 @@ def _settle(context: Context, connection: Connection) -> None:
     """Does what the end of a plan does, where a plan was killed after it had promoted and before that."""
     snapshots = [snapshot for snapshot in context.snapshots.values() if snapshot.is_model]
     with connection.cursor() as cursor:
-        is_settled = graph.in_order({n.model: n for n in graph.nodes_of(snapshots)}) == change.noted_nodes(cursor)
+        is_settled = graph.in_order({n.model: n for n in graph.nodes_of(snapshots)}) == models.noted_nodes(cursor)
     connection.commit()
     if not is_settled:
         change.begin(context.engine_adapter, PROD, snapshots)

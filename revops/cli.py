@@ -402,7 +402,8 @@ def _start(check: bool = True) -> tuple[Settings, str]:
     if check:
         from contextlib import closing
 
-        from revops import database, suitable
+        from meshkeys import suitable
+        from revops import database
 
         with closing(database.connect(dsn, autocommit=True)) as opened:
             suitable.check(opened)

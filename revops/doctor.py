@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import meshkeys.errors
 from loaders.errors import DatabaseUnavailable
-from revops import database, envfile, server, suitable, tuning
+from meshkeys import suitable
+from revops import database, envfile, server, tuning
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
@@ -86,7 +88,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
 def _suitable(opened: connection) -> Finding:
     try:
         suitable.check(opened)
-    except DatabaseUnavailable as error:
+    except meshkeys.errors.DatabaseUnavailable as error:
         return Finding("sessions", False, _one_line(error))
     return Finding("sessions", True, "last from one transaction to the next; SQLMesh's state is of this database")
 

@@ -9,10 +9,18 @@ import sys
 import traceback
 from collections.abc import Iterator
 
-from loaders.errors import DatabaseUnavailable, RevopsError
+from loaders.errors import CheckFailed, DatabaseUnavailable, LockHeld, RevopsError, UsageError
 from loaders.protect import mask_card_numbers
+from meshkeys import errors
 from revops import database, logs
 
+# Ours that say the same as those of the package that keeps keys and views.
+_OURS: dict[type[errors.MeshkeysError], type[RevopsError]] = {
+    errors.DatabaseUnavailable: DatabaseUnavailable,
+    errors.DeclarationError: UsageError,
+    errors.LockHeld: LockHeld,
+    errors.Refused: CheckFailed,
+}
 LOST = ("08", "57P")  # connection exceptions; the server is shutting down, crashed or starting
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -93,11 +101,18 @@ def _print(text: str) -> None:
     sys.stderr.write(database.redact(mask_card_numbers(text.rstrip("\n")), *logs.secrets()) + "\n")
 
 
+def ours(error: errors.MeshkeysError) -> RevopsError:
+    """The same as an error of this project, with its exit code."""
+    return _OURS.get(type(error), RevopsError)(str(error))
+
+
 def known(error: BaseException) -> RevopsError | None:
-    """The error of ours behind another, whatever was wrapped around it, or one that says the same as the driver's."""
+    """The error of ours behind another, whatever was wrapped around it, or one that says the same as `meshkeys` or the driver."""
     for cause in _causes(error):
         if isinstance(cause, RevopsError):
             return cause
+        if isinstance(cause, errors.MeshkeysError):
+            return ours(cause)
     psycopg2 = sys.modules.get("psycopg2")
     if psycopg2 is None:
         return None

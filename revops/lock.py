@@ -1,8 +1,6 @@
-"""The warehouse's one lock: load, plan, run and refresh take it, so that no two of them run at once.
+"""Holds the warehouse's one lock for a command, with waiting: load, plan, run and refresh take it, so that no two run at once.
 
-It is a session-level advisory lock of PostgreSQL: the server frees it when its holder dies, however it dies. A process
-that holds it names the holding session in `REVOPS_LOCK_HOLDER`; whatever runs inside it (a nested `hold`, SQLMesh in
-this process or in a child) finds that session really holding the lock, and goes on without taking it again.
+The lock itself, and how a process inside of a command knows that it is held around it, is that of `meshkeys.lock`.
 """
 
 from __future__ import annotations
@@ -12,96 +10,19 @@ import os
 import time
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
 
+import meshkeys.errors
 from loaders.errors import DatabaseUnavailable, LockHeld
-from revops import database, suitable
+from meshkeys.lock import Cursor, acquire, holder, release
+from meshkeys.settings import current
+from revops import database, failures
 
-KEY = 0x7265766F_70730001  # "revops", lock 1
-HOLDER = "REVOPS_LOCK_HOLDER"
+HOLDER = current().lock_holder
 POLL_SECONDS = 0.25
-
-_HOLDER = """
-SELECT l.pid, coalesce(a.application_name, ''), a.backend_start, extract(epoch FROM a.backend_start)::text
-FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a USING (pid)
-WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = %s AND l.objid = %s
-  AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-"""
 
 _log = logging.getLogger(__name__)
 
-
-class Cursor(Protocol):
-    """What is used of a database cursor."""
-
-    connection: Any
-
-    def execute(self, query: str, vars: Any = None, /) -> object:
-        """Runs a statement."""
-
-    def fetchone(self) -> tuple[Any, ...] | None:
-        """The next row."""
-
-
-@dataclass(frozen=True)
-class Holder:
-    """The session that holds the lock: server process, what it calls itself, since when, and its token."""
-
-    pid: int
-    name: str
-    since: datetime | None
-    token: str
-
-    def __str__(self) -> str:
-        since = f", since {self.since:%Y-%m-%d %H:%M:%S %Z}" if self.since else ""
-        return f"{self.name or 'a session without a name'} (server process {self.pid}{since})"
-
-
-def holder(cursor: Cursor) -> Holder | None:
-    """Who holds the lock of the database that the cursor is connected to, or None."""
-    cursor.execute(_HOLDER, (KEY >> 32, KEY & 0xFFFFFFFF))
-    row = cursor.fetchone()
-    return Holder(row[0], row[1], row[2], f"{row[0]}@{row[3]}") if row is not None else None
-
-
-def acquire(cursor: Cursor, environ: MutableMapping[str, str] | None = None) -> bool:
-    """Takes the lock for the cursor's session, without waiting; for SQLMesh's `before_all` and whoever owns a session.
-
-    Returns:
-        True where it was taken now (the session's end or `release` frees it), False where the process that we run in
-        or under holds it already.
-
-    Raises:
-        LockHeld: another run holds it; the message says which.
-        DatabaseUnavailable: this is no database to work in; the message says why.
-    """
-    token = (os.environ if environ is None else environ).get(HOLDER)
-    if token:
-        found = holder(cursor)
-        if found is not None and found.token == token:
-            return False
-    suitable.check(cursor.connection)  # a pooler would leave the lock with a session that nobody has
-    for _ in range(3):  # the holder may end between the two questions
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", (KEY,))
-        row = cursor.fetchone()
-        if row is not None and row[0]:
-            return True
-        found = holder(cursor)
-        if found is not None:
-            raise LockHeld(
-                f"Another run holds the warehouse's lock: {found}.\n"
-                f"  Wait for it (--wait SECONDS), or end it:  SELECT pg_terminate_backend({found.pid});"
-            )
-    raise LockHeld(
-        "Other runs are taking the warehouse's lock in turn.\n  Try again, or wait for it with --wait SECONDS."
-    )
-
-
-def release(cursor: Cursor) -> None:
-    """Frees the lock, if the cursor's session has it."""
-    cursor.execute("SELECT pg_advisory_unlock_all()")
+__all__ = ["HOLDER", "acquire", "hold", "holder", "release"]
 
 
 @contextmanager
@@ -161,10 +82,12 @@ def _acquire_within(cursor: Cursor, seconds: float, environ: MutableMapping[str,
     while True:
         try:
             return acquire(cursor, environ)
-        except LockHeld as held:
+        except meshkeys.errors.LockHeld as held:
             if time.monotonic() >= deadline:
-                raise
+                raise LockHeld(str(held).replace("Wait for it", "Wait for it (--wait SECONDS)")) from None
             if not told:
                 _log.info("waiting up to %g s: %s", seconds, str(held).splitlines()[0])
                 told = True
+        except meshkeys.errors.DatabaseUnavailable as error:
+            raise failures.ours(error) from None
         time.sleep(POLL_SECONDS)

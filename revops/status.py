@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from psycopg2 import sql
+
 from meshkeys import dependents
 from revops import database, server, summary
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from revops.settings import Settings
 
-_SECTIONS = {
+_SECTIONS: dict[str, tuple[str, str | sql.Composable]] = {
     "environments": (
         "sqlmesh._environments",
         "SELECT name, to_timestamp(finalized_ts / 1000) AS finalized_at, to_timestamp(expiration_ts / 1000) AS expires_at"
@@ -30,7 +32,7 @@ _SECTIONS = {
         " round(lock_wait_seconds::numeric, 3) AS lock_wait_seconds, refreshed_at"
         " FROM ops.refresh_history ORDER BY refresh_id DESC LIMIT 10",
     ),
-    "lost_views": ("ops.dependents", dependents.MISSING),
+    "lost_views": ("ops.dependents", dependents.missing_statement()),
     "freshness": (
         "ops.evaluations",
         "SELECT (SELECT max(max_date) FROM ops.load_files) AS last_day_landed,"
@@ -66,7 +68,7 @@ def status(settings: Settings) -> dict[str, Any]:
     return found
 
 
-def _rows(cursor: Cursor, relation: str, query: str) -> list[dict[str, Any]]:
+def _rows(cursor: Cursor, relation: str, query: str | sql.Composable) -> list[dict[str, Any]]:
     cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (relation,))
     row = cursor.fetchone()
     if not (row and row[0]):

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from meshkeys.roles import ANALYST
 from revops import database, display
+from revops.roles import ANALYST
 
 LAYERS = ("raw", "quality", "dimensions", "facts", "features", "serving")  # staging is views over raw
 

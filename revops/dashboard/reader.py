@@ -13,8 +13,8 @@ import pandas as pd
 from psycopg2 import errors, extensions, sql
 
 from loaders.errors import UsageError
-from meshkeys.roles import ANALYST
 from revops import database
+from revops.roles import ANALYST
 from revops.settings import CONNECTION, EMBEDDED_URL
 
 if TYPE_CHECKING:

@@ -10,10 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import cursor as Cursor
+from typing import Any
 
 FIRST = date(1900, 12, 1)
 LAST = date(2998, 2, 20)
@@ -70,13 +67,13 @@ class Definition:
         return bool(self.day_column and not self.apart and not self.look_back and "staging" not in self.query)
 
 
-def of(snapshot: Any, cursor: Cursor) -> Definition | None:
+def of(snapshot: Any) -> Definition | None:
     """The definition of a model; None where a query does not say what its rows are (external, Python)."""
     from sqlglot import exp
 
     model = snapshot.model
     if model.kind.is_seed:
-        query = _seed_query(_hydrated(snapshot, cursor))
+        query = _seed_query(model)
         return Definition(version(snapshot), False, query) if query else None
     if not model.is_sql or model.kind.is_symbolic:
         return None
@@ -174,20 +171,8 @@ def _bare(expression: Any) -> Any:
     return expression
 
 
-def _hydrated(snapshot: Any, cursor: Cursor) -> Any:
-    """A seed's model with its rows, which SQLMesh leaves in its state until it needs them."""
-    model = snapshot.model
-    if model.is_hydrated:
-        return model
-    cursor.execute(
-        "SELECT content FROM sqlmesh._seeds WHERE name = %s AND identifier = %s", (snapshot.name, snapshot.identifier)
-    )
-    row = cursor.fetchone()
-    return model.to_hydrated(row[0]) if row else model
-
-
 def _seed_query(model: Any) -> str | None:
-    """The rows of a seed as VALUES, cast to its columns."""
+    """The rows of a seed as VALUES, cast to its columns; None where SQLMesh does not have them at hand, read from its state."""
     from sqlglot import exp
 
     if not model.is_hydrated:

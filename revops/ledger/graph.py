@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from loaders.errors import UsageError
 from meshkeys import declarations
 from meshkeys.catalog import Relation, in_letters
 
@@ -49,12 +50,27 @@ def nodes_of(snapshots: Iterable[Any]) -> list[Node]:
                 model=_name(model.fqn),
                 relation=None if model.kind.is_view else str(Relation.of(snapshot.table_name())),
                 by_days=model.kind.is_incremental_by_time_range,
-                look_back=declarations.look_back(model) if model.is_sql else 0,
+                look_back=look_back(model) if model.is_sql else 0,
                 parents=(*parents, definition_of(_name(model.fqn))),
                 data_hash=_hash(model.render_query_or_raise()) if model.is_sql else in_letters(model.data_hash),
                 columns=_columns(model) if model.is_sql else {},
             )
     return in_order(nodes)
+
+
+def look_back(model: Model) -> int:
+    """How many earlier days the rows of the model read: `@look_back(n)`, 0 where it declares nothing.
+
+    Raises:
+        UsageError: it is not a whole number; names the model.
+    """
+    for name, arguments, _ in declarations.calls(model):
+        if name in ("look_back", "felt_for_days"):  # the latter in versions that an environment still uses
+            text = arguments[0].sql() if len(arguments) == 1 else ""
+            if not text.isdigit():
+                raise UsageError(f"Model {model.name}: @look_back takes a number of days, such as @look_back(90)")
+            return int(text)
+    return 0
 
 
 def definition_of(model: str) -> str:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 
-from meshkeys import change
 from revops import access, database, server
 from revops.ledger import landings, ledger
 from revops.ledger.days import Days, days_in, ranges_of
+from revops.ledger.models import noted_nodes
 from revops.verify import card_data, landed, models, rows, structure
 from revops.verify.result import Result
 from revops.verify.rows import FULL, Compared, Scope
@@ -56,7 +56,7 @@ def verify(settings: Settings, since_last: bool = False) -> list[Result]:
         connection.set_session(readonly=True, isolation_level="REPEATABLE READ")
         cursor = opened.enter_context(connection.cursor())
         if not _is_built(cursor):
-            return [Result("built", False, "nothing is built yet: revops run")]
+            return [Result("built", False, "nothing is built yet, or by an earlier version: revops run")]
         sessions = [connection, *_beside(cursor, dsn, opened)]
         noted = models.noted(cursor)
         structural = list(structure.check(cursor, noted))
@@ -141,7 +141,7 @@ def _side_by_side(sessions: list[Connection], tasks: list[Callable[[Cursor], Com
 
 
 def _pending(cursor: Cursor) -> Result:
-    found = ledger.read(cursor, change.noted_nodes(cursor), landings.today())
+    found = ledger.read(cursor, noted_nodes(cursor), landings.today())
     days = {day for days in found.days.values() for day in days}
     models_waiting = sorted([*found.whole, *found.days])
     return Result(
@@ -159,7 +159,8 @@ def _access(cursor: Cursor) -> Result:
 
 def _is_built(cursor: Cursor) -> bool:
     cursor.execute(
-        "SELECT to_regclass('ops.declarations') IS NOT NULL AND to_regclass('ops.changes') IS NOT NULL"
+        "SELECT to_regclass('ops.declarations') IS NOT NULL AND to_regclass('ops.models') IS NOT NULL"
+        " AND to_regclass('ops.changes') IS NOT NULL"
         " AND to_regclass('serving.enriched_transactions') IS NOT NULL"
     )
     row = cursor.fetchone()

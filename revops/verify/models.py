@@ -1,4 +1,4 @@
-"""The models of prod as `ops.declarations` notes them, and what the catalog says of their views."""
+"""The models of prod as `ops.declarations` and `ops.models` note them, and what the catalog says of their views."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def noted(cursor: Cursor) -> dict[str, Model]:
     """Every model of prod by its name."""
     cursor.execute(
         """
-        SELECT d.model, d.relation, d.declared, to_jsonb(d) -> 'definition',
+        SELECT d.model, d.relation, d.declared, m.definition,
                (SELECT max(e.ends_on) FROM ops.evaluations AS e WHERE e.relation = d.relation)
-        FROM ops.declarations AS d ORDER BY d.model
+        FROM ops.declarations AS d LEFT JOIN ops.models AS m USING (model) ORDER BY d.model
         """
     )
     found = {}

@@ -42,7 +42,7 @@ TABLES = (
 _LEFT_OVER = {
     "indexes not valid": "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT (indisvalid AND indisready)",
     "keys not validated": "SELECT conname FROM pg_constraint WHERE NOT convalidated",
-    "rules of a first fill": "SELECT rulename FROM pg_rules WHERE rulename LIKE 'revops_is_filled%'",
+    "rules of a first fill": "SELECT rulename FROM pg_rules WHERE rulename LIKE 'meshkeys_is_filled%'",
     "tables of a first fill": "SELECT tablename FROM pg_tables WHERE tablename ~ '^new_'",
     "partitions not attached": "SELECT relname FROM pg_class WHERE relnamespace = 'raw'::regnamespace AND relkind = 'r'"
     " AND NOT relispartition AND relname <> 'superseded_rows'",

@@ -6,14 +6,18 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 import pytest
 from psycopg2 import errors, sql
 
+import meshkeys.settings
 from meshkeys import roles
-from revops import access, bootstrap
+from meshkeys.settings import Roles
+from revops import access, bootstrap, declared
+from revops.roles import ANALYST, LOADER, READ, ROLES, TRANSFORMER
 from tests.end_to_end.conftest import NAME, Built
 from tests.end_to_end.test_dependents import change_a_dimension
 from tests.end_to_end.warehouse import Reader, Warehouse
@@ -79,7 +83,7 @@ def test_the_analyst_reads_serving_and_nothing_else_whatever_a_plan_or_a_refresh
     warehouse: Warehouse, login: Login
 ) -> None:
     warehouse.build()  # a copy of a database has not the rights of its template
-    analyst = login("IN ROLE", roles.ANALYST)
+    analyst = login("IN ROLE", ANALYST)
     served = {"serving.enriched_transactions"}
 
     def assert_served() -> None:
@@ -106,14 +110,14 @@ def test_the_analyst_reads_serving_and_nothing_else_whatever_a_plan_or_a_refresh
 
 def test_the_analyst_writes_and_makes_nothing(warehouse: Warehouse, login: Login) -> None:
     warehouse.build()
-    analyst = login("IN ROLE", roles.ANALYST)
+    analyst = login("IN ROLE", ANALYST)
     for statement in (
         "CREATE TABLE serving.mine (a int)",
         "CREATE TABLE public.mine (a int)",
         "CREATE TEMP TABLE mine (a int)",
         "CREATE SCHEMA mine",
         "ALTER VIEW serving.enriched_transactions OWNER TO CURRENT_USER",
-        f"SET ROLE {roles.TRANSFORMER}",
+        f"SET ROLE {TRANSFORMER}",
     ):
         assert attempt(analyst, statement) == "denied", statement
     writes = (
@@ -131,10 +135,10 @@ def test_somebody_without_a_role_cannot_even_connect(warehouse: Warehouse, login
 def test_an_analyst_reads_another_environment_only_where_it_was_granted(warehouse: Warehouse, login: Login) -> None:
     change_a_dimension(warehouse)
     warehouse.plan("dev")
-    analyst = login("IN ROLE", roles.ANALYST)
+    analyst = login("IN ROLE", ANALYST)
     in_dev = "SELECT count(*) FROM serving__dev.enriched_transactions"
     assert attempt(analyst, in_dev) == "denied"
-    warehouse.query(f"GRANT USAGE ON SCHEMA serving__dev TO {roles.ANALYST}")
+    warehouse.query(f"GRANT USAGE ON SCHEMA serving__dev TO {ANALYST}")
     assert attempt(analyst, in_dev) == warehouse.query(in_dev)
     warehouse.plan("dev")
     assert attempt(analyst, in_dev) == warehouse.query(in_dev)
@@ -143,7 +147,7 @@ def test_an_analyst_reads_another_environment_only_where_it_was_granted(warehous
 
 def test_the_loader_writes_raw_and_its_records_and_reads_nothing_else(warehouse: Warehouse, login: Login) -> None:
     warehouse.plan()
-    loader = login("IN ROLE", roles.LOADER)
+    loader = login("IN ROLE", LOADER)
     for statement in (
         "INSERT INTO raw.users (id, _file_id, _line_number, _loaded_at) VALUES ('1', 1, 1, now())",
         "UPDATE ops.load_files SET status = status",
@@ -158,7 +162,7 @@ def test_the_loader_writes_raw_and_its_records_and_reads_nothing_else(warehouse:
 def test_the_transformer_reads_raw_and_owns_what_is_built(warehouse: Warehouse, login: Login) -> None:
     change_a_dimension(warehouse)
     warehouse.plan()
-    transformer = login("IN ROLE", roles.TRANSFORMER)
+    transformer = login("IN ROLE", TRANSFORMER)
     for schema in ("raw", "ops"):
         for (table,) in warehouse.query("SELECT tablename FROM pg_tables WHERE schemaname = %s", (schema,)):
             name = sql.Identifier(schema, table)
@@ -170,7 +174,7 @@ def test_the_transformer_reads_raw_and_owns_what_is_built(warehouse: Warehouse, 
         "SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
         " WHERE n.nspname NOT IN ('raw', 'ops', 'sqlmesh', 'information_schema', 'pg_catalog', 'pg_toast')"
         " AND c.relkind IN ('r', 'p', 'v', 'm') AND pg_get_userbyid(c.relowner) <> %s",
-        (roles.TRANSFORMER,),
+        (TRANSFORMER,),
     )
     assert others == []
     for statement in ("ALTER VIEW serving.enriched_transactions RENAME TO renamed", "CREATE TABLE facts.mine (a int)"):
@@ -187,21 +191,21 @@ def test_what_somebody_locks_keeps_its_owner_with_what_reads_it_and_the_next_com
     )
     change_a_dimension(warehouse)
     warehouse.plan("dev")
-    given = warehouse.query(owned.format("="), (roles.TRANSFORMER,))
-    assert warehouse.query(owned.format("<>"), (roles.TRANSFORMER,)) == []
-    warehouse.query(f"REASSIGN OWNED BY {roles.TRANSFORMER} TO CURRENT_USER")
+    given = warehouse.query(owned.format("="), (TRANSFORMER,))
+    assert warehouse.query(owned.format("<>"), (TRANSFORMER,)) == []
+    warehouse.query(f"REASSIGN OWNED BY {TRANSFORMER} TO CURRENT_USER")
     with closing(psycopg2.connect(warehouse.url)) as reading, reading.cursor() as cursor:
         for relation in ("dimensions.dim_dates", "staging.stg_users"):
             cursor.execute(f"SELECT count(*) FROM {relation}")
         warehouse.refresh()
-    left = {name for (name,) in warehouse.query(owned.format("<>"), (roles.TRANSFORMER,))}
+    left = {name for (name,) in warehouse.query(owned.format("<>"), (TRANSFORMER,))}
     assert {"dimensions.dim_dates", "staging.stg_users"} < left
     # The views, the physical relations that they show, and whatever else reads these.
     assert len(left) <= 6, left
-    assert not warehouse.query(READS_WHAT_ANOTHER_OWNS, (roles.TRANSFORMER, roles.TRANSFORMER))
+    assert not warehouse.query(READS_WHAT_ANOTHER_OWNS, (TRANSFORMER, TRANSFORMER))
     warehouse.refresh()
-    assert warehouse.query(owned.format("<>"), (roles.TRANSFORMER,)) == []
-    assert len(given) == len(warehouse.query(owned.format("="), (roles.TRANSFORMER,)))
+    assert warehouse.query(owned.format("<>"), (TRANSFORMER,)) == []
+    assert len(given) == len(warehouse.query(owned.format("="), (TRANSFORMER,)))
 
 
 def test_verify_notices_what_is_not_as_it_should_be(warehouse: Warehouse) -> None:
@@ -221,14 +225,14 @@ def test_verify_notices_what_is_not_as_it_should_be(warehouse: Warehouse) -> Non
         ),
     ):
         with closing(psycopg2.connect(warehouse.url)) as connection, connection.cursor() as cursor:
-            cursor.execute(statement.format(roles.ANALYST, roles.TRANSFORMER))  # never committed
+            cursor.execute(statement.format(ANALYST, TRANSFORMER))  # never committed
             faults = access.of_analyst(cursor).faults
         assert [text for text in faults if fault in text], statement
 
 
 def test_what_a_model_no_longer_grants_is_gone_with_the_next_plan(warehouse: Warehouse, login: Login) -> None:
     warehouse.plan()
-    analyst = login("IN ROLE", roles.ANALYST)
+    analyst = login("IN ROLE", ANALYST)
     warehouse.edit(
         "models/serving/enriched_transactions.sql", "  grants (\n    'select' = 'revops_analyst'\n  ),\n", ""
     )
@@ -236,10 +240,16 @@ def test_what_a_model_no_longer_grants_is_gone_with_the_next_plan(warehouse: War
     assert attempt(analyst, SERVED) == "denied"
 
 
+def use(monkeypatch: pytest.MonkeyPatch, changed: Roles) -> None:
+    """Lets other roles hold for a test, also where the project is loaded again."""
+    monkeypatch.setattr(declared, "SETTINGS", replace(declared.SETTINGS, roles=changed))
+    monkeypatch.setattr(meshkeys.settings, "_current", declared.SETTINGS)
+
+
 def test_an_account_that_may_make_no_role_builds_all_the_same_and_says_what_to_run(
     empty_warehouse: Warehouse, login: Login, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roles, "NAMES", (*roles.NAMES, "absent_in_test"))
+    use(monkeypatch, replace(ROLES, names=(*ROLES.names, "absent_in_test")))
     monkeypatch.setattr(roles, "_told", set())
     empty_warehouse.edit(
         "models/serving/enriched_transactions.sql", "'revops_analyst'", "('revops_analyst', 'absent_in_test')"
@@ -252,10 +262,10 @@ def test_an_account_that_may_make_no_role_builds_all_the_same_and_says_what_to_r
     with caplog.at_level(logging.WARNING):
         plain.build()
     assert caplog.text.count('CREATE ROLE "absent_in_test" NOLOGIN;') == 1
-    assert f'GRANT "{roles.TRANSFORMER}" TO "{name}";' in caplog.text
+    assert f'GRANT "{TRANSFORMER}" TO "{name}";' in caplog.text
     plain.assert_sound()
 
-    empty_warehouse.query(f"CREATE ROLE absent_in_test NOLOGIN; GRANT {roles.TRANSFORMER} TO {name}")
+    empty_warehouse.query(f"CREATE ROLE absent_in_test NOLOGIN; GRANT {TRANSFORMER} TO {name}")
     try:
         plain.build()
         granted = "SELECT has_table_privilege('absent_in_test', 'serving.enriched_transactions', 'SELECT')"
@@ -264,7 +274,7 @@ def test_an_account_that_may_make_no_role_builds_all_the_same_and_says_what_to_r
         plain.plan()
         plain.refresh("concurrently")
         owners = "SELECT DISTINCT viewowner FROM pg_views WHERE schemaname IN ('serving', 'facts', 'staging')"
-        assert plain.query(owners) == [(roles.TRANSFORMER,)]
+        assert plain.query(owners) == [(TRANSFORMER,)]
         plain.assert_sound()
     finally:
         empty_warehouse.query("DROP OWNED BY absent_in_test; DROP ROLE absent_in_test")
@@ -273,12 +283,9 @@ def test_an_account_that_may_make_no_role_builds_all_the_same_and_says_what_to_r
 def test_an_account_that_may_make_roles_but_is_no_superuser_gives_away_what_it_built_and_still_uses_it(
     empty_warehouse: Warehouse, login: Login, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = [f"{name}_in_test" for name in roles.NAMES]
-    for constant, name in zip(("LOADER", "TRANSFORMER", "ANALYST"), names, strict=True):
-        monkeypatch.setattr(roles, constant, name)
-    monkeypatch.setattr(roles, "NAMES", tuple(names))
-    monkeypatch.setattr(roles, "RIGHTS", ((names[1], "facts", roles.READ),))
-    monkeypatch.setattr(roles, "DATABASE_RIGHTS", tuple((name, "CONNECT") for name in names))
+    names = tuple(f"{name}_in_test" for name in ROLES.names)
+    rights = ((names[1], "facts", READ),)
+    use(monkeypatch, Roles(names, names[1], rights, tuple((name, "CONNECT") for name in names)))
     account = login("CREATEROLE")
     empty_warehouse.query(f"ALTER DATABASE {NAME} OWNER TO {urlsplit(account).username}")
     try:

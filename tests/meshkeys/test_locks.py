@@ -11,8 +11,8 @@ import pytest
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from loaders.errors import DatabaseUnavailable
 from meshkeys import locks
+from meshkeys.errors import DatabaseUnavailable
 
 LOCKED = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'AccessExclusiveLock' AND relation IS NOT NULL"
 

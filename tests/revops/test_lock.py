@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 
+import meshkeys.errors
 from loaders.errors import DatabaseUnavailable, LockHeld
 from revops import lock
 from tests.conftest import ROOT, RunningServer, fresh_database
@@ -128,7 +129,7 @@ def test_a_token_of_a_holder_that_is_gone_is_not_believed(database_url: str) -> 
     other = psycopg2.connect(database_url)
     with holder.cursor() as cursor, other.cursor() as second:
         assert lock.acquire(cursor, stale) is True  # nobody holds it: taken in earnest
-        with pytest.raises(LockHeld):
+        with pytest.raises(meshkeys.errors.LockHeld):
             lock.acquire(second, stale)
     holder.close()
     other.close()

@@ -13,8 +13,9 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn, quote_ident
 
-from loaders.errors import DatabaseUnavailable
-from revops import connection, database, doctor, lock, settings, suitable
+from loaders.errors import DatabaseUnavailable, LockHeld
+from meshkeys import errors, suitable
+from revops import connection, database, doctor, lock, settings
 from tests.conftest import ROOT, RunningServer
 from tests.revops.pooler import pooled
 from tests.revops.processes import ask
@@ -42,7 +43,7 @@ def test_transaction_pooling_is_noticed_and_leaves_no_lock(database_url: str, ro
                 for other in others:
                     other.autocommit = True
                     other.cursor().execute(step)
-        with pytest.raises(DatabaseUnavailable, match=r"transaction mode .*\n.*pool_mode = session") as refused:
+        with pytest.raises(errors.DatabaseUnavailable, match=r"transaction mode .*\n.*pool_mode = session") as refused:
             check(url)
         assert refused.value.exit_code == 4
         with pytest.raises(DatabaseUnavailable, match="transaction mode"), lock.hold(url, "build"):
@@ -56,7 +57,7 @@ def test_session_pooling_works_and_the_lock_holds_and_ends(database_url: str) ->
             check(url)
             with lock.hold(url, "build") as taken:
                 assert taken
-                with pytest.raises(lock.LockHeld), lock.hold(url, "load", environ={}):
+                with pytest.raises(LockHeld), lock.hold(url, "load", environ={}):
                     pytest.fail("two held it")
         assert ask(database_url, LOCKS) == 0
 
@@ -65,7 +66,7 @@ def test_another_name_at_the_pooler_is_refused_with_the_right_one(database_url: 
     name = parse_dsn(database_url)["dbname"]
     with (
         pooled(database_url, "session", alias="short") as url,
-        pytest.raises(DatabaseUnavailable, match=rf"calls database {name} short.*\n.*call it {name} too"),
+        pytest.raises(errors.DatabaseUnavailable, match=rf"calls database {name} short.*\n.*call it {name} too"),
     ):
         check(url)
 
@@ -110,7 +111,7 @@ def copy(server: RunningServer, database_url: str) -> Iterator[str]:
 def test_a_copied_database_is_named_with_the_cure_and_the_cure_works(database_url: str, copy: str) -> None:
     name = parse_dsn(database_url)["dbname"]
     check(database_url)
-    with pytest.raises(DatabaseUnavailable, match=f'Database The "new" Copy is a copy of {name}') as refused:
+    with pytest.raises(errors.DatabaseUnavailable, match=f'Database The "new" Copy is a copy of {name}') as refused:
         check(copy)
     assert len(str(refused.value).splitlines()) == 2
     with pytest.raises(DatabaseUnavailable, match="is a copy of"), lock.hold(copy, "build"):

@@ -10,9 +10,8 @@ import pytest
 
 import revops.verify as verification
 from loaders import postgres
-from meshkeys import schema
 from meshkeys.catalog import Relation
-from revops.ledger import landings
+from revops.ledger import landings, schema
 from revops.verify import FULL, Scope, card_data, rows
 from revops.verify.card_data import shows_card_number
 from tests.loaders.made import card_number

@@ -5,7 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from loaders.errors import DatabaseUnavailable
+from psycopg2 import sql
+
+from meshkeys.errors import DatabaseUnavailable
+from meshkeys.settings import current
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -15,17 +18,17 @@ ROUNDS = 20
 _STATE = """
 SELECT coalesce(bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')), FALSE)
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname = 'sqlmesh' AND c.relname = '_snapshots'
+WHERE n.nspname = {schema} AND c.relname = '_snapshots'
 """
 # A name in SQLMesh's state begins with the database's, in double quotes.
 _OTHER_NAME = """
-SELECT substring(name FROM '^"((?:[^"]|"")*)"') FROM sqlmesh._snapshots
+SELECT substring(name FROM '^"((?:[^"]|"")*)"') FROM {table}
 WHERE NOT starts_with(lower(name), lower('"' || replace(current_database(), '"', '""') || '".')) LIMIT 1
 """
 
 
 def check(connection: Connection) -> None:
-    """Makes sure that the warehouse can be worked on in this database.
+    """Makes sure that this database can be worked in.
 
     Raises:
         DatabaseUnavailable: it cannot; the message says what it is and the cure.
@@ -38,25 +41,28 @@ def check(connection: Connection) -> None:
 def _check_pooler(connection: Connection) -> None:
     if _shares_sessions(connection):
         raise DatabaseUnavailable(
-            "This is a pooler in transaction mode (pgbouncer): the warehouse's lock and settings need sessions that last.\n"
-            "  Set pool_mode = session for this database, or name the PostgreSQL server itself in DB_CONNECTION_STRING."
+            "This is a pooler in transaction mode (pgbouncer): the lock and settings need sessions that last.\n"
+            "  Set pool_mode = session for this database, or connect to the PostgreSQL server itself."
         )
     alias, name = connection.info.dbname, _ask(connection, "SELECT current_database()")
     if alias != name:
         raise DatabaseUnavailable(
             f"The pooler calls database {name} {alias}: SQLMesh needs one name for both.\n"
-            f"  Let the pooler call it {name} too, and write that into DB_CONNECTION_STRING."
+            f"  Let the pooler call it {name} too, and connect to that."
         )
 
 
 def _check_state(connection: Connection) -> None:
-    other = _ask(connection, _OTHER_NAME) if _ask(connection, _STATE) else None
+    schema = current().state
+    state = sql.SQL(_STATE).format(schema=sql.Literal(schema))
+    names = sql.SQL(_OTHER_NAME).format(table=sql.Identifier(schema, "_snapshots"))
+    other = _ask(connection, names) if _ask(connection, state) else None
     if other is not None:
         name = _ask(connection, "SELECT current_database()")
         raise DatabaseUnavailable(
             f"Database {name} is a copy of {other}, or {other} renamed: SQLMesh's state in it is that of {other}.\n"
-            f"  Name it {other} again, or build under the new name:  revops psql -c 'DROP SCHEMA sqlmesh CASCADE', "
-            f"then  revops build"
+            f"  Name it {other} again, or build under the new name:  DROP SCHEMA {schema} CASCADE;  "
+            "then plan again"
         )
 
 
@@ -73,8 +79,6 @@ def _shares_sessions(connection: Connection) -> bool:
     import psycopg2
     from psycopg2.extensions import make_dsn
 
-    from revops import database
-
     parameters = {**connection.get_dsn_parameters(), "password": connection.info.password}
     dsn = make_dsn(**parameters)
     try:
@@ -87,11 +91,12 @@ def _shares_sessions(connection: Connection) -> bool:
                 if len(seen[0]) > 1 or len(seen[1]) > 1 or seen[0] & seen[1]:
                     return True
     except psycopg2.OperationalError as error:
-        raise database.unavailable(error) from None
+        first = str(error).strip().splitlines()[0]
+        raise DatabaseUnavailable(f"A second connection cannot be opened: {first}") from None
     return False
 
 
-def _ask(connection: Connection, query: str) -> object:
+def _ask(connection: Connection, query: str | sql.Composable) -> object:
     with connection.cursor() as cursor:
         cursor.execute(query)
         row = cursor.fetchone()

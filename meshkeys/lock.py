@@ -1,0 +1,95 @@
+"""The one lock of a database: plans, runs and commands take it, so that no two of them run at once.
+
+It is a session-level advisory lock of PostgreSQL: the server frees it when its holder dies, however it dies. A process that
+holds it names the holding session in an environment variable (`Settings.lock_holder`); whatever runs inside of it, in this
+process or in a child, finds that session really holding the lock, and goes on without taking it again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from meshkeys import suitable
+from meshkeys.errors import LockHeld
+from meshkeys.settings import current
+
+_HOLDER = """
+SELECT l.pid, coalesce(a.application_name, ''), a.backend_start, extract(epoch FROM a.backend_start)::text
+FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = %s AND l.objid = %s
+  AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+"""
+
+
+class Cursor(Protocol):
+    """What is used of a database cursor."""
+
+    connection: Any
+
+    def execute(self, query: str, vars: Any = None, /) -> object:
+        """Runs a statement."""
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """The next row."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The session that holds the lock: server process, what it calls itself, since when, and its token."""
+
+    pid: int
+    name: str
+    since: datetime | None
+    token: str
+
+    def __str__(self) -> str:
+        since = f", since {self.since:%Y-%m-%d %H:%M:%S %Z}" if self.since else ""
+        return f"{self.name or 'a session without a name'} (server process {self.pid}{since})"
+
+
+def holder(cursor: Cursor) -> Holder | None:
+    """Who holds the lock of the database that the cursor is connected to, or None."""
+    key = current().lock_key
+    cursor.execute(_HOLDER, (key >> 32, key & 0xFFFFFFFF))
+    row = cursor.fetchone()
+    return Holder(row[0], row[1], row[2], f"{row[0]}@{row[3]}") if row is not None else None
+
+
+def acquire(cursor: Cursor, environ: MutableMapping[str, str] | None = None) -> bool:
+    """Takes the lock for the cursor's session, without waiting; for SQLMesh's `before_all` and whoever owns a session.
+
+    Returns:
+        True where it was taken now (the session's end or `release` frees it), False where the process that we run in
+        or under holds it already.
+
+    Raises:
+        LockHeld: another run holds it; the message says which.
+        DatabaseUnavailable: this is no database to work in; the message says why.
+    """
+    token = (os.environ if environ is None else environ).get(current().lock_holder)
+    if token:
+        found = holder(cursor)
+        if found is not None and found.token == token:
+            return False
+    suitable.check(cursor.connection)  # a pooler would leave the lock with a session that nobody has
+    for _ in range(3):  # the holder may end between the two questions
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", (current().lock_key,))
+        row = cursor.fetchone()
+        if row is not None and row[0]:
+            return True
+        found = holder(cursor)
+        if found is not None:
+            raise LockHeld(
+                f"Another run holds the warehouse's lock: {found}.\n"
+                f"  Wait for it, or end it:  SELECT pg_terminate_backend({found.pid});"
+            )
+    raise LockHeld("Other runs are taking the warehouse's lock in turn.\n  Try again in a moment.")
+
+
+def release(cursor: Cursor) -> None:
+    """Frees the lock, if the cursor's session has it."""
+    cursor.execute("SELECT pg_advisory_unlock_all()")

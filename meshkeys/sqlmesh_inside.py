@@ -1,0 +1,143 @@
+"""Where SQLMesh is touched beyond what it promises: each function says why. Another version of SQLMesh breaks here first.
+
+Written for SQLMesh 0.236; tests/meshkeys/test_sqlmesh_inside.py has one test for each function, by its name.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlmesh.core.engine_adapter import EngineAdapter
+    from sqlmesh.core.macros import MacroEvaluator
+    from sqlmesh.core.plan.definition import EvaluatablePlan
+
+
+def physical_name(evaluator: MacroEvaluator) -> Any:
+    """The table or view that the statements of a model are run for, which macros are given as a local variable only."""
+    return evaluator.locals["this_model"]
+
+
+def evaluated_snapshot(evaluator: MacroEvaluator) -> Any:
+    """The version of the model that is evaluated, None where none is: a local variable too."""
+    return evaluator.locals.get("snapshot")
+
+
+def evaluated_range(evaluator: MacroEvaluator) -> tuple[str, str, str]:
+    """Start, end (included) and time of an evaluation, as SQLMesh renders them in a query; local variables too."""
+    start, end, execution = (str(evaluator.locals[f"{name}_ts"]) for name in ("start", "end", "execution"))
+    return start, end, execution
+
+
+def names_of_views(environment: str, snapshots: Iterable[Any]) -> list[str]:
+    """The views of an environment, by SQLMesh's own rule: macros are given theirs, programs beside SQLMesh are not."""
+    from sqlmesh.core.environment import EnvironmentNamingInfo
+
+    naming = EnvironmentNamingInfo(name=environment)
+    return [snapshot.qualified_view_name.for_environment(naming, dialect="postgres") for snapshot in snapshots]
+
+
+def applied_plan() -> EvaluatablePlan | None:
+    """The plan that is being applied, None in a run: SQLMesh does not hand it to the statements it runs before all others."""
+    from sqlmesh.core.plan.definition import EvaluatablePlan
+
+    frame = sys._getframe()
+    while frame is not None:
+        plan = frame.f_locals.get("plan")
+        if isinstance(plan, EvaluatablePlan):
+            return plan
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def unbuilt(plan: EvaluatablePlan, snapshots: list[Any]) -> set[str]:
+    """The models with days that are not built, whatever the plan skips: SQLMesh computes it inside of its plans only."""
+    from sqlmesh.core.scheduler import merged_missing_intervals
+    from sqlmesh.core.snapshot.definition import DeployabilityIndex
+
+    missing = merged_missing_intervals(
+        snapshots=snapshots,
+        start=plan.start,
+        end=plan.end,
+        execution_time=plan.execution_time,
+        deployability_index=DeployabilityIndex.all_deployable(),
+        end_bounded=plan.end_bounded,
+        ignore_cron=plan.ignore_cron,
+        start_override_per_model=plan.start_override_per_model,
+        end_override_per_model=plan.end_override_per_model,
+    )
+    return {snapshot.name for snapshot in missing}
+
+
+def may_know_all_versions(snapshot: Any) -> bool:
+    """Whether a version knows all that came before it: SQLMesh keeps a limited number."""
+    from sqlmesh.core.constants import DATA_VERSION_LIMIT
+
+    return len(snapshot.all_versions) < int(DATA_VERSION_LIMIT)
+
+
+def alterations(
+    adapter: EngineAdapter, name: str, existing: dict[str, Any], wanted: dict[str, Any]
+) -> list[tuple[str, str, str]]:
+    """What SQLMesh would alter of a table: `add`, `drop` or `change`, the column, and the type of one that is added."""
+    from sqlmesh.core.schema_diff import TableAlterAddColumnOperation, TableAlterDropColumnOperation
+
+    found = []
+    for operation in adapter.schema_differ.compare_columns(name, existing, wanted):
+        if isinstance(operation, TableAlterAddColumnOperation):
+            found.append(("add", operation.column.name, operation.column_type.sql(dialect="postgres")))
+        else:
+            is_drop = isinstance(operation, TableAlterDropColumnOperation)
+            found.append(("drop" if is_drop else "change", operation.column.name, ""))
+    return found
+
+
+def let_grant(adapter: EngineAdapter, is_on: bool) -> None:
+    """Has SQLMesh leave out the grants of models, for it fails at the first one to a role that is not there."""
+    adapter.SUPPORTS_GRANTS = is_on
+
+
+def at_end_of_plans(callback: Callable[[Callable[[], None]], None]) -> None:
+    """Has the end of each plan call back, with what is then to be called: a plan that fails runs no statement after all."""
+    from sqlmesh.core.console import get_console
+
+    console = get_console()
+    stop = console.stop_plan_evaluation
+    if getattr(stop, "func", None) is not callback:
+        console.stop_plan_evaluation = partial(callback, stop)
+
+
+def around_plans_and_runs(wrapper: Callable[[Callable[[], Any], Any], Any]) -> None:
+    """Has `wrapper(call, context)` called in place of each plan and run: one without work runs no statement at all."""
+    from sqlmesh.core.context import GenericContext
+
+    for name in ("plan", "run"):
+        original = getattr(GenericContext, name)
+        if not hasattr(original, "meshkeys_wraps"):
+            setattr(GenericContext, name, _wrapped(original, wrapper))
+
+
+def intercept_views(adapter: EngineAdapter, replacement: Callable[..., None]) -> None:
+    """Has `replacement(create, adapter, name, query, ...)` called in place of the adapter's `create_view`, which drops first."""
+    create = adapter.create_view
+    if getattr(create, "func", None) is not replacement:
+        adapter.create_view = partial(replacement, create, adapter)
+
+
+def replace_view(adapter: EngineAdapter, name: Any, query: Any, *args: Any, **options: Any) -> None:
+    """CREATE OR REPLACE VIEW by the method that all engines share: that of PostgreSQL drops the view first."""
+    from sqlmesh.core.engine_adapter.base import EngineAdapter
+
+    EngineAdapter.create_view(adapter, name, query, *args, **{**options, "replace": True})
+
+
+def _wrapped(original: Callable[..., Any], wrapper: Callable[[Callable[[], Any], Any], Any]) -> Callable[..., Any]:
+    @wraps(original)
+    def wrapped(context: Any, *args: Any, **options: Any) -> Any:
+        return wrapper(partial(original, context, *args, **options), context)
+
+    wrapped.meshkeys_wraps = original  # type: ignore[attr-defined]
+    return wrapped

@@ -1,0 +1,30 @@
+"""The settings with which this warehouse uses `meshkeys`, the package that keeps keys and materialized views as declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from meshkeys.settings import Settings
+from revops.roles import ROLES
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+    from meshkeys.catalog import Relation
+
+
+def _note_models(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation]) -> None:
+    from revops.ledger import models  # imported late: most commands read no model
+
+    models.note(cursor, snapshots, tables)
+
+
+SETTINGS = Settings(
+    notes="ops",
+    lock_key=0x7265766F_70730001,  # "revops", lock 1
+    lock_holder="REVOPS_LOCK_HOLDER",
+    models_select_their_days=True,  # a lint rule sees to it
+    roles=ROLES,
+    after_plan=(_note_models,),
+)

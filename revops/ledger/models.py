@@ -1,0 +1,96 @@
+"""Notes at the end of each plan what prod's models read and are, and what a plan without evaluations makes out of date."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from meshkeys import catalog
+from meshkeys.catalog import Relation
+from revops.ledger import definitions, digests, graph, ledger, schema
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+# Days as runs of consecutive ones.
+_EVALUATED_ON = """
+INSERT INTO ops.evaluations (relation, starts_on, ends_on)
+SELECT %s, lower(run), upper(run) - 1
+FROM unnest((SELECT range_agg(daterange(day, day, '[]')) FROM unnest(%s::date[]) AS each (day))) AS runs (run)
+"""
+
+
+def note(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation]) -> None:
+    """Keeps what prod's models read and are, where `revops build` and `revops verify` find it without SQLMesh.
+
+    Args:
+        cursor: commits by itself.
+        snapshots: of prod's models.
+        tables: the physical relation of each model by its name.
+    """
+    schema.create(cursor)
+    nodes = {node.model: node for node in graph.nodes_of(snapshots)}
+    cursor.execute("SELECT model, definition FROM ops.models WHERE definition IS NOT NULL")
+    noted = dict(cursor.fetchall())
+    rows = []
+    for snapshot in snapshots:
+        name = f"{snapshot.model.schema_name}.{snapshot.model.view_name}"
+        if name in tables:
+            definition = noted.get(name)
+            if definition is None or definition["version"] != definitions.version(snapshot):
+                found = definitions.of(snapshot)
+                definition = asdict(found) if found else None
+            if definition and definitions.from_json(definition).has_digests:
+                digests.note(cursor, tables[name], definition["day_column"])
+            rows.append((name, json.dumps(asdict(nodes[name])), definition and json.dumps(definition)))
+    digests.forget(cursor, list(tables.values()))
+    cursor.execute("BEGIN")  # a kill in between must not leave half of the notes
+    if catalog.exists(cursor, Relation("ops", "changes")):  # else nothing has landed, and nothing can be out of date
+        before = noted_nodes(cursor)
+        _record_kept_tables(cursor, before, nodes)
+        _record_kept_readers(cursor, before, nodes)
+    cursor.execute("DELETE FROM ops.models")
+    cursor.executemany("INSERT INTO ops.models (model, node, definition) VALUES (%s, %s, %s)", rows)
+    cursor.execute("COMMIT")
+
+
+def noted_nodes(cursor: Cursor) -> list[graph.Node]:
+    """The models of prod and what they read, as noted when it was last planned; parents first."""
+    cursor.execute("SELECT node FROM ops.models")
+    return graph.in_order({node["model"]: graph.from_json(node) for (node,) in cursor.fetchall()})
+
+
+def _record_kept_tables(cursor: Cursor, before: Iterable[graph.Node], nodes: Mapping[str, graph.Node]) -> None:
+    """Notes tables that are kept for another query, by a forward-only change: all of their rows are to be made again."""
+    for was in before:
+        now = nodes.get(was.model)
+        if now and now.relation and (now.relation == was.relation) and now.data_hash != was.data_hash:
+            cursor.execute(
+                "INSERT INTO ops.changes (relation, starts_on, ends_before, cause)"
+                " VALUES (%s, %s, '9999-01-01', 'forward-only')",
+                (graph.definition_of(now.model), ledger.FIRST_DAY),
+            )
+
+
+def _record_kept_readers(cursor: Cursor, before: list[graph.Node], nodes: Mapping[str, graph.Node]) -> None:
+    """Notes that tables are as up to date as they were, which are kept while what they read moved to another version.
+
+    SQLMesh keeps them because that change is not breaking: what they read of the new version is what they read of the old one,
+    although it was evaluated later than they were.
+    """
+    relations = {node.model: node.relation for node in before}
+    if all(relations.get(model, node.relation) == node.relation for model, node in nodes.items()):
+        return
+    today = datetime.now(timezone.utc).date()
+    were, are = ledger.read(cursor, before, today), ledger.read(cursor, list(nodes.values()), today)
+    for node in nodes.values():
+        if node.relation is None or relations.get(node.model) != node.relation:
+            continue
+        if node.by_days:
+            days = set(are.days.get(node.model, ())) - set(were.days.get(node.model, ()))
+            cursor.execute(_EVALUATED_ON, (node.relation, sorted(days)))
+        elif node.model in are.whole - were.whole:
+            cursor.execute("INSERT INTO ops.evaluations (relation) VALUES (%s)", (node.relation,))

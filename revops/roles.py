@@ -1,0 +1,35 @@
+"""The roles of the warehouse: who may do what, and who owns what is built. What the analyst reads is declared in the models.
+
+    revops_loader        writes raw and ops
+    revops_transformer   reads raw and ops, owns all that SQLMesh builds
+    revops_analyst       reads what the models of serving grant, and nothing else
+
+`meshkeys.roles` makes them and keeps their rights.
+"""
+
+from __future__ import annotations
+
+from meshkeys.settings import Roles
+
+LOADER = "revops_loader"
+TRANSFORMER = "revops_transformer"
+ANALYST = "revops_analyst"
+
+READ = ("SELECT",)
+WRITE = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+
+ROLES = Roles(
+    names=(LOADER, TRANSFORMER, ANALYST),
+    owner=TRANSFORMER,
+    # What each may do with the tables of a schema. The schema serving of an environment is opened by USAGE on it: on prod's
+    # here, on another's by whoever wants it read. What is read in it is in the models.
+    rights=(
+        (LOADER, "raw", WRITE),
+        (LOADER, "ops", WRITE),
+        (TRANSFORMER, "raw", READ),
+        (TRANSFORMER, "ops", READ),
+        (ANALYST, "serving", ()),
+    ),
+    # REFRESH MATERIALIZED VIEW CONCURRENTLY makes a temporary table in the name of the view's owner.
+    database_rights=((LOADER, "CONNECT"), (TRANSFORMER, "CONNECT, TEMPORARY"), (ANALYST, "CONNECT")),
+)
