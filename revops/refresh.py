@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from loaders.errors import UsageError
 from revops import database, server
-from revops.hooks import catalog, change, declarations, materialized_views
+from revops.hooks import catalog, change, declarations, materialized_views, seals
 from revops.hooks.catalog import Relation
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def bring_up_to_date(dsn: str, mode: str = "auto") -> bool:
                 _log.info("  %s: %d rows", part.period.label, part.row_count)
         if found:
             materialized_views.reap(cursor)
+            seals.note_all(cursor)
     return bool(found)
 
 

@@ -22,7 +22,6 @@ from revops.hooks import (
     catalog,
     declarations,
     dependents,
-    digests,
     graph,
     guards,
     keys,
@@ -30,6 +29,7 @@ from revops.hooks import (
     materialized_views,
     roles,
     schema,
+    seals,
     sessions,
 )
 from revops.hooks.catalog import Relation
@@ -131,6 +131,8 @@ def end(adapter: Any, environment: str, snapshots: list[Any]) -> None:
             built = [*_physical(snapshots).values(), *_views(environment, snapshots)]
             put_back(cursor, {relation.schema for relation in built})
             materialized_views.reap(cursor)
+            if environment == PROD:
+                seals.note_all(cursor)
             lock.release(cursor)  # not when the server gets to know that the session is closed
     finally:
         own.close()
@@ -295,11 +297,8 @@ def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
             if definition is None or definition["version"] != definitions.version(snapshot):
                 found = definitions.of(snapshot, cursor)
                 definition = asdict(found) if found else None
-            if definition and definitions.from_json(definition).has_digests:
-                digests.note(cursor, tables[name], definition["day_column"])
             noted_now = (asdict(declarations.of(snapshot.model)), asdict(nodes[name]), definition)
             rows.append((name, str(tables[name]), *(each and json.dumps(each) for each in noted_now)))
-    digests.forget(cursor, list(tables.values()))
     cursor.execute("BEGIN")  # the connection commits by itself; a kill in between must not leave half of the notes
     if catalog.exists(cursor, Relation("ops", "changes")):  # the loaders' own; nobody else asks what is out of date
         before = noted_nodes(cursor)
