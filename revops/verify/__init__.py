@@ -199,7 +199,7 @@ def _verify(dsn: str, since_last: bool) -> _Found:
         results.append(rows.summed_up(noted, compared))
         proven = rows.proven(cursor, noted, compared, seen) if scopes == [FULL] else set()
         # What it is not the turn of is searched in part too: it is looked at whole when it is.
-        unknown = {name: Written() for name in noted} if is_large and since_last else {}
+        unknown = {name: Written() for name in (*noted, *written.LANDED)} if is_large and since_last else {}
         searched = written.intact(cursor, noted, {**unknown, **broken})
         results.append(card_data.check(cursor, proven, searched))
         results.append(_access(cursor))

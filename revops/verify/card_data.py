@@ -40,7 +40,7 @@ SELECT attname, most_common_vals::text::text[] FROM pg_stats
 WHERE schemaname = %s AND tablename = %s AND most_common_vals IS NOT NULL AND attname = ANY (%s)
 """
 # Into so many stretches of blocks is a relation divided that was built by what searches for card numbers itself.
-STRETCHES = 20
+STRETCHES = 50
 _TIMES_AND_IDENTIFIERS = re.compile(r"\b1[0-9]{12}\b|\b(?=[0-9-]*[a-f])[0-9a-f-]{32,36}\b")
 _CARD_COLUMNS = """
 SELECT n.nspname, c.relname, a.attname

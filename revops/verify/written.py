@@ -22,6 +22,7 @@ Span = tuple[date, date]
 
 RUNS = 30
 """After so many runs each day was looked at again, whether it was touched or not."""
+LANDED = tuple(f"raw.{relation}" for relation in SOURCES)
 _BLOCK_DAYS = 93
 _A_MONTH = 31
 

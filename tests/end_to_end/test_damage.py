@@ -592,9 +592,11 @@ def test_damage_to_a_touched_day_is_found_by_the_next_run(
     day = damaged.query("SELECT max(transacted_on) - 400 FROM facts.fct_outcomes")[0][0]
     turn_to(damaged, next(turn for turn in range(RUNS) if not share(turn, day, day + timedelta(days=90))))
     with closing(psycopg2.connect(damaged.url)) as connection, connection.cursor() as cursor:
-        for node in change.noted_nodes(cursor):  # as a build would that evaluated the day
+        reach: dict[str, int] = {}
+        for node in change.noted_nodes(cursor):  # as a build would that evaluated the day, and what looks back at it
+            reach[node.model] = node.look_back + max((reach.get(parent, 0) for parent in node.parents), default=0)
             if node.relation:
-                days = (day, day + timedelta(days=90)) if node.by_days else (None, None)
+                days = (day, day + timedelta(days=reach[node.model])) if node.by_days else (None, None)
                 cursor.execute(
                     "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)",
                     (node.relation, *days),
