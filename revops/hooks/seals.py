@@ -70,10 +70,13 @@ FROM ops.evaluations AS e LEFT JOIN ops.sealed AS s USING (relation)
 WHERE e.relation = ANY (%s) AND e.evaluation_id > coalesce(s.up_to, 0)
 GROUP BY e.relation, s.relation
 """
+# `refreshed_at` of a part says when it was found up to date as well.
 _NEW_PARTS = """
 SELECT p.part, p.last_evaluation_id FROM ops.materialized_parts AS p LEFT JOIN ops.sealed AS s ON s.relation = p.part
 WHERE to_regclass(format('%I.%I', split_part(p.part, '.', 1), substring(p.part FROM position('.' IN p.part) + 1))) IS NOT NULL
-  AND (s.relation IS NULL OR p.refreshed_at > s.sealed_at)
+  AND (s.relation IS NULL
+       OR EXISTS (SELECT FROM ops.refresh_history AS h
+                  WHERE h.relation = p.served AND h.part = p.label AND h.refreshed_at > s.sealed_at))
 """
 _NEW_FILES = """
 SELECT f.relation, array_agg(f.file_id ORDER BY f.file_id) FROM ops.load_files AS f

@@ -96,6 +96,27 @@ def test_a_landed_file_is_sealed_once_and_by_its_days(cursor: Cursor) -> None:
     assert seals.broken(cursor, landed) == (days(1)[0], True), "of a day that nobody knows"
 
 
+def test_a_part_is_sealed_again_when_it_was_refreshed_and_not_when_it_was_left_as_it_is(cursor: Cursor) -> None:
+    cursor.execute("CREATE TABLE part AS SELECT 1 AS sale_id")
+    cursor.execute(
+        "INSERT INTO ops.materialized_parts (served, part, label, row_count, last_evaluation_id)"
+        " VALUES ('public.served', 'public.part', '2015', 1, 5)"
+    )
+    part = seals.of_table(Relation("public", "part"), None)
+    seals.note_all(cursor)
+    assert seals.broken(cursor, part) == (set(), False)
+    cursor.execute("UPDATE part SET sale_id = 2")
+    cursor.execute("UPDATE ops.materialized_parts SET last_evaluation_id = 6, refreshed_at = clock_timestamp()")
+    seals.note_all(cursor)
+    assert seals.broken(cursor, part) == (set(), True)
+    cursor.execute(
+        "INSERT INTO ops.refresh_history (relation, part, mode, reason, rows_after, seconds)"
+        " VALUES ('public.served', '2015', 'concurrently', 'asked for', 1, 1)"
+    )
+    seals.note_all(cursor)
+    assert seals.broken(cursor, part) == (set(), False)
+
+
 def test_seals_of_what_is_gone_are_forgotten(cursor: Cursor) -> None:
     cursor.execute("DROP TABLE sales")
     seals.note_all(cursor)
