@@ -10,7 +10,7 @@ A seal is broken as well by what changes no value, such as a restored backup. Th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -149,20 +149,14 @@ def note_all(cursor: Cursor) -> None:
 
     The cursor's connection commits by itself.
     """
-    cursor.execute(_FORGET_FILES)
-    has_landed = cursor.rowcount > 0
     cursor.execute(_FORGET_TABLES)
+    has_files = catalog.exists(cursor, Relation("ops", "load_files"))  # the loaders' own; not in another project
+    tasks = _landed_since(cursor) if has_files else []
     cursor.execute(
         "SELECT relation, definition ->> 'day_column' FROM ops.declarations"
         " WHERE definition IS NOT NULL AND NOT (definition ->> 'is_view')::boolean"
     )
     days = dict(cursor.fetchall())
-    cursor.execute(_NEW_FILES)
-    tasks = [partial(note, of_landed(relation), 0, None, files) for relation, files in cursor.fetchall()]
-    if (tasks or has_landed) and catalog.is_table(
-        cursor, SUPERSEDED
-    ):  # each landing settles again which rows are superseded
-        tasks.append(partial(note, of_table(SUPERSEDED, None), 0, None, None))
     cursor.execute(_EVALUATED, (list(days),))
     for name, latest, spans, is_whole in cursor.fetchall():
         sealed = of_table(Relation.parse(name), days[name])
@@ -174,6 +168,20 @@ def note_all(cursor: Cursor) -> None:
         partial(note, of_table(Relation.parse(name), None), latest, None, None) for name, latest in cursor.fetchall()
     ]
     sessions.side_by_side(cursor, tasks)
+
+
+def _landed_since(cursor: Cursor) -> list[Callable[[Cursor], None]]:
+    """Forgets files that are gone; returns what is to be sealed of those that are new."""
+    cursor.execute(_FORGET_FILES)
+    has_landed = cursor.rowcount > 0
+    cursor.execute(_NEW_FILES)
+    tasks: list[Callable[[Cursor], None]] = [
+        partial(note, of_landed(relation), 0, None, files) for relation, files in cursor.fetchall()
+    ]
+    # Each landing settles again which rows are superseded.
+    if (tasks or has_landed) and catalog.is_table(cursor, SUPERSEDED):
+        tasks.append(partial(note, of_table(SUPERSEDED, None), 0, None, None))
+    return tasks
 
 
 def note(

@@ -122,3 +122,17 @@ def test_seals_of_what_is_gone_are_forgotten(cursor: Cursor) -> None:
     seals.note_all(cursor)
     cursor.execute("SELECT count(*) FROM ops.seals WHERE relation = 'public.sales'")
     assert cursor.fetchall() == [(0,)]
+
+
+def test_a_project_without_the_loaders_has_its_tables_sealed(cursor: Cursor) -> None:
+    cursor.execute("DROP SCHEMA raw CASCADE; DROP TABLE ops.load_files CASCADE")
+    cursor.execute(
+        "INSERT INTO ops.declarations (model, relation, declared, definition) VALUES ('sales.sales', 'public.sales', '{}',"
+        """ '{"day_column": "sold_at", "is_view": false}')"""
+    )
+    cursor.execute(
+        "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES ('public.sales', '2015-03-01', '2015-03-01')"
+    )
+    cursor.execute("UPDATE sales SET amount = 0")
+    seals.note_all(cursor)
+    assert seals.broken(cursor, SALES) == ({date(2015, 3, 2), date(2015, 4, 1)}, False)
