@@ -589,7 +589,10 @@ def test_damage_to_a_touched_day_is_found_by_the_next_run(
     if is_large:
         monkeypatch.setattr(rows, "ROWS_AT_ONCE", 1)
     assert not found(noted(damaged, full=True))
-    day = damaged.query("SELECT max(transacted_on) - 400 FROM facts.fct_outcomes")[0][0]
+    day = damaged.query(
+        "SELECT max(transacted_on) FROM facts.fct_outcomes"
+        " WHERE transacted_on < (SELECT max(transacted_on) - 400 FROM facts.fct_outcomes)"
+    )[0][0]
     turn_to(damaged, next(turn for turn in range(RUNS) if not share(turn, day, day + timedelta(days=90))))
     with closing(psycopg2.connect(damaged.url)) as connection, connection.cursor() as cursor:
         reach: dict[str, int] = {}
