@@ -163,7 +163,7 @@ def generated(folder: Path, scale: float) -> Path:
     """Return the folder with generated files of a scale, made the first time."""
     data = folder / f"scale_{scale:g}"
     if not data.exists():
-        from loaders.generator import generate
+        from generator import generate
 
         draft = folder / f"scale_{scale:g}.new"
         shutil.rmtree(draft, ignore_errors=True)

@@ -20,7 +20,9 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from revops import database, server, settings
+from foundation import database
+from revops import settings
+from revops.embedded import server
 
 _SUMS = "SELECT count(*), sum(amount) FROM serving.enriched_transactions"
 QUESTIONS = {

@@ -35,7 +35,8 @@ import psycopg2
 from psycopg2.extensions import parse_dsn
 
 from bench.load import fresh_database, generated
-from revops import server, settings
+from revops import settings
+from revops.embedded import server
 from tests.end_to_end.warehouse import ROOT, copy_of_project
 
 SCRIPT = Path(__file__).with_name("by_hand.sql")

@@ -23,9 +23,11 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from foundation import database
 from meshkeys import catalog, declarations, keys, materialized_views
 from meshkeys.catalog import Relation
-from revops import database, server, settings
+from revops import settings
+from revops.embedded import server
 
 SCHEMA = "bench_refresh"
 MODEL = "serving.enriched_transactions"

@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING
 import psycopg2
 from psycopg2 import sql
 
-from loaders import archives, manifest, postgres
-from loaders.ahead import read_ahead
+from loaders import manifest, postgres
 from loaders.duplicates import KEYS
 from loaders.errors import InputRefused
+from loaders.formats import archives
+from loaders.formats.ahead import read_ahead
+from loaders.formats.readers import reader_of
 from loaders.inputs import BLOCK, ByteStream, InputFile, opened
 from loaders.keys_seen import KeysSeen
 from loaders.manifest import LandedFile
 from loaders.protect import Tokenizer, mask_card_numbers
-from loaders.readers import reader_of
 from loaders.reporting import Action, FileOutcome, Progress, Reporter
 from loaders.rows import Chunk, Reject, RowEncoder, Tally, day_of
 from loaders.sources import UNDATED_DAY, Source
@@ -212,7 +213,7 @@ def _packed_sha256(file: InputFile) -> str | None:
 @contextmanager
 def _opened(file: InputFile) -> Iterator[ByteStream]:
     if file.is_parquet:
-        from loaders.parquet import opened_as_csv
+        from loaders.formats.parquet import opened_as_csv
 
         with opened_as_csv(file) as stream:
             yield stream

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from loaders import archives
-from loaders.archives import ARCHIVE_ERRORS, ENDINGS, Compression, Hostile, Kind, Packing, Readable
-from loaders.errors import InputRefused, UsageError
+from foundation.errors import UsageError
+from loaders.errors import InputRefused
+from loaders.formats import archives
+from loaders.formats.archives import ARCHIVE_ERRORS, ENDINGS, Compression, Hostile, Kind, Packing, Readable
 from loaders.protect import mask_card_numbers
 
 BLOCK = 1 << 20
@@ -364,7 +365,7 @@ def opened(file: InputFile) -> Iterator[ByteStream]:
 
 
 def _damages() -> tuple[type[Exception], ...]:
-    from loaders.zstd import ZstdError
+    from loaders.formats.zstd import ZstdError
 
     return (*ARCHIVE_ERRORS, ZstdError)
 

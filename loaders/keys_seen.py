@@ -7,7 +7,7 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from loaders.columns import Words
+from loaders.formats.columns import Words
 
 _LARGEST_MARKED = 1 << 28
 _AT_ONCE = 10_000

@@ -10,8 +10,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.errors import UsageError
 from loaders import duplicates, manifest, postgres
-from loaders.errors import InputRefused, UsageError
+from loaders.errors import InputRefused
 from loaders.file_landing import Job, Stopped, land_file, retire_file
 from loaders.inputs import InputFile, look, printable_name
 from loaders.protect import KeyStore, Tokenizer

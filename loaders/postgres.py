@@ -11,8 +11,8 @@ import psycopg2
 from psycopg2 import errors as pg_errors
 from psycopg2 import sql
 
+from foundation.errors import DatabaseUnavailable, LockHeld
 from loaders import manifest
-from loaders.errors import DatabaseUnavailable, LockHeld
 from loaders.manifest import FIRST_LARGE_FILE_ID
 from loaders.sources import REGULAR_COLUMN, SOURCES, Source
 

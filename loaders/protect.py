@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 
-from loaders.errors import UsageError
+from foundation.errors import UsageError
 
 KEY_VARIABLE = "REVOPS_PAN_KEY"
 KEY_FILE = Path(".warehouse/pan.key")

@@ -9,12 +9,13 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from loaders import archives, tabformer
-from loaders.archives import BEGINNING
+from loaders import tabformer
 from loaders.errors import InputRefused
-from loaders.header import Columns, find_columns, header_of
+from loaders.formats import archives
+from loaders.formats.archives import BEGINNING
+from loaders.formats.header import Columns, find_columns, header_of
+from loaders.formats.readers import text_of
 from loaders.inputs import InputFile, opened
-from loaders.readers import text_of
 from loaders.sources import DAY_PATTERN, SOURCES, Source
 
 _ENOUGH_COLUMNS = 0.6
@@ -248,7 +249,7 @@ def _is_row(source: Source, values: Sequence[str]) -> bool:
 
 
 def _column_names(file: InputFile) -> Sequence[str]:
-    from loaders.parquet import column_names
+    from loaders.formats.parquet import column_names
 
     try:
         return column_names(file)

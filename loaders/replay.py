@@ -13,8 +13,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.errors import UsageError
 from loaders import manifest, postgres
-from loaders.errors import InputRefused, UsageError
+from loaders.errors import InputRefused
 from loaders.file_landing import days_of
 from loaders.inputs import printable_name
 from loaders.manifest import LandedFile

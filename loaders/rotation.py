@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from foundation.errors import UsageError
 from loaders import manifest, postgres
-from loaders.errors import UsageError
 from loaders.file_landing import Job, land_in_transaction
 from loaders.inputs import discover
 from loaders.protect import KeyStore

@@ -16,9 +16,9 @@ from operator import itemgetter
 from typing import Any
 
 from loaders import forms
-from loaders.csv_rows import CsvReader, fault_of_quotes, whole_lines
 from loaders.errors import InputRefused
-from loaders.header import names_and_separator, plain_name, split_record
+from loaders.formats.csv_rows import CsvReader, fault_of_quotes, whole_lines
+from loaders.formats.header import names_and_separator, plain_name, split_record
 from loaders.inputs import BLOCK, ByteStream
 from loaders.rows import Chunk, RowEncoder
 
@@ -74,7 +74,7 @@ def description(code: str) -> str:
 
 @lru_cache(maxsize=1)
 def _descriptions() -> dict[str, str]:
-    text = resources.files("loaders.generator").joinpath("mcc_codes.json").read_text(encoding="utf-8")
+    text = resources.files("generator").joinpath("mcc_codes.json").read_text(encoding="utf-8")
     return dict(json.loads(text))
 
 

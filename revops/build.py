@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from loaders.errors import CheckFailed
+from foundation import database
+from foundation.errors import CheckFailed
 from meshkeys import change, evaluations
 from meshkeys.catalog import Relation
-from revops import bootstrap, database, refresh, server
+from revops import bootstrap, refresh
+from revops.embedded import server
 from revops.ledger import attributes, graph, landings, ledger, models, planned
 from revops.ledger.days import JOINED_DAYS, Days, days_in, ranges_of
 from revops.ledger.graph import Node

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from loaders.errors import CheckFailed, RevopsError, UsageError
-from revops.interrupts import INTERRUPTED
+from foundation.errors import CheckFailed, RevopsError, UsageError
+from revops.terminal.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from revops.settings import Settings
@@ -64,7 +64,7 @@ def cli(ctx: click.Context, debug: bool, quiet: bool, verbose: bool) -> None:
 
     Without a command, on a terminal: a menu.
     """
-    from revops import logs
+    from revops.terminal import logs
 
     logs.configure(logging.DEBUG if debug or verbose else logging.WARNING if quiet else logging.INFO)
     ctx.obj = {"debug": debug, "quiet": quiet}
@@ -73,7 +73,7 @@ def cli(ctx: click.Context, debug: bool, quiet: bool, verbose: bool) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         click.echo(ctx.get_help(), err=True)
         ctx.exit(UsageError.exit_code)
-    from revops import menu
+    from revops.terminal import menu
 
     ctx.exit(menu.run())
 
@@ -231,7 +231,8 @@ def verify(as_json: bool, full: bool) -> None:
 @json_option
 def status(as_json: bool) -> None:
     """Show server, environments, last loads, last refresh, freshness and rows per table."""
-    from revops import display, settings
+    from revops import settings
+    from revops.terminal import display
 
     found = _function("revops.status", "status")(_chosen(settings.load()))
     click.echo(display.as_json(found) if as_json else display.as_text(found))
@@ -252,8 +253,8 @@ def generate(out: Path, scale: float | None, seed: int) -> None:
 @cli.command()
 def up() -> None:
     """Start the embedded PostgreSQL server, unless it runs."""
-    from revops import display
-    from revops.database import without_password
+    from foundation.database import without_password
+    from revops.terminal import display
 
     settings, dsn = _start()
     if settings.embedded:
@@ -265,7 +266,8 @@ def up() -> None:
 @cli.command()
 def down() -> None:
     """Stop the embedded PostgreSQL server."""
-    from revops import server, settings
+    from revops import settings
+    from revops.embedded import server
 
     click.echo("Stopped." if server.down(_logged(settings.load())) else "The embedded server was not running.")
 
@@ -280,13 +282,13 @@ def url() -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: Sequence[str]) -> None:
     """Open psql on the warehouse; arguments are passed on."""
-    from revops import database
+    from revops import psql as client
     from revops import settings as reader
 
     if any(argument.startswith(("--help", "--version")) or argument in ("-?", "-V") for argument in arguments):
-        _execute(*database.psql_command(reader.load(), None, arguments))
+        _execute(*client.command(reader.load(), None, arguments))
     settings, dsn = _start(check=False)
-    _execute(*database.psql_command(settings, dsn, arguments))
+    _execute(*client.command(settings, dsn, arguments))
 
 
 @cli.command(context_settings=PASS_ON)
@@ -304,7 +306,7 @@ def sqlmesh(arguments: Sequence[str]) -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 def ui(host: str, port: int) -> None:
     """Open SQLMesh's user interface in a browser: lineage, models, plans."""
-    from revops import ports
+    from revops.embedded import ports
 
     ports.check(host, port)
     settings, dsn = _start()
@@ -320,8 +322,8 @@ def dashboard(host: str, port: int) -> None:
 
     It has no login of its own: whoever reaches the port reads what an analyst reads.
     """
-    from revops import ports
     from revops.dashboard import serve
+    from revops.embedded import ports
 
     ports.check(host, port)
     settings, dsn = _start()
@@ -346,7 +348,7 @@ def doctor(as_json: bool) -> None:
 
 def main() -> None:
     """Runs the command line and exits with the contract's code."""
-    from revops import interrupts
+    from revops.terminal import interrupts
 
     interrupts.watch()
     sys.exit(call(sys.argv[1:]))
@@ -370,13 +372,13 @@ def call(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as error:  # noqa: BLE001 - the one place where an error becomes an exit code
-        from revops import failures
+        from revops.terminal import failures
 
         return failures.report(error, debug="--debug" in arguments or bool(os.environ.get("REVOPS_DEBUG")))
 
 
 def _logged(settings: Settings) -> Settings:
-    from revops import logs
+    from revops.terminal import logs
 
     if settings.home.is_dir():
         logs.keep_in(settings.logs)
@@ -395,8 +397,9 @@ def _start(check: bool = True) -> tuple[Settings, str]:
     Raises:
         DatabaseUnavailable: with `check`: it cannot be reached, or is none to work in.
     """
-    from revops import connection, server
+    from foundation import connection
     from revops import settings as reader
+    from revops.embedded import server
 
     settings = reader.load()
     for name in connection.ELSEWHERE if settings.embedded else ():
@@ -410,8 +413,8 @@ def _start(check: bool = True) -> tuple[Settings, str]:
     if check:
         from contextlib import closing
 
+        from foundation import database
         from meshkeys import suitable
-        from revops import database
 
         with closing(database.connect(dsn, autocommit=True)) as opened:
             suitable.check(opened)
@@ -419,7 +422,7 @@ def _start(check: bool = True) -> tuple[Settings, str]:
 
 
 def _locked(dsn: str, purpose: str, wait: float) -> Any:
-    from revops import lock
+    from foundation import lock
 
     return lock.hold(dsn, purpose, wait)
 
@@ -460,7 +463,7 @@ def _execute(command: Sequence[str], environment: dict[str, str]) -> NoReturn:
 
 
 def _print_results(results: Sequence[Any], as_json: bool) -> None:
-    from revops import display
+    from revops.terminal import display
 
     click.echo(display.as_json(results) if as_json else display.check_lines(results))
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import meshkeys.errors
-from loaders.errors import DatabaseUnavailable
+from foundation import database
+from foundation.errors import DatabaseUnavailable
 from meshkeys import suitable
-from revops import database, envfile, server, tuning
+from revops import envfile
+from revops.embedded import server, tuning
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from loaders.errors import UsageError
-from revops.connection import EMBEDDED_URL
+from foundation.connection import EMBEDDED_URL
+from foundation.errors import UsageError
 
 MARK = "  # kept by `revops up`, removed by `revops down`"
 HEADER = "# Made by `revops up`, so that plain `sqlmesh` finds the embedded server. Never commit this file.\n"

@@ -13,9 +13,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
-from loaders.errors import UsageError
+from foundation import database
+from foundation.errors import UsageError
 from meshkeys.catalog import Relation
-from revops import database, envfile
+from revops import envfile
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

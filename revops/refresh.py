@@ -6,10 +6,11 @@ import logging
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from loaders.errors import UsageError
+from foundation import database
+from foundation.errors import UsageError
 from meshkeys import catalog, change, declarations, materialized_views
 from meshkeys.catalog import Relation
-from revops import database, server
+from revops.embedded import server
 from revops.ledger import seals
 
 if TYPE_CHECKING:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loaders.errors import CheckFailed, InputRefused, UsageError
-from revops import database, progress
+from foundation import database
+from foundation.errors import CheckFailed, UsageError
+from loaders.errors import InputRefused
+from revops.terminal import progress
 
 if TYPE_CHECKING:
     from revops.settings import Settings
@@ -62,7 +64,7 @@ def run(settings: Settings, dsn: str, wanted: Wanted, quiet: bool = False) -> st
     """
     import importlib
 
-    from revops import summary
+    from revops.terminal import summary
 
     land_files(settings, dsn, wanted, quiet)
     importlib.import_module("revops.build").build(settings, "prod")
@@ -185,7 +187,7 @@ def rotate_key(settings: Settings, dsn: str, data: Path, max_rejects: float, qui
 
 def generate_files(out: Path, scale: float, seed: int) -> None:
     """Writes synthetic files, with progress."""
-    from loaders.generator import generate
+    from generator import generate
 
     with progress.counting("generating") as count:
         generate(out, scale, seed, count)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loaders.errors import UsageError
-from revops import connection, envfile
+from foundation import connection
+from foundation.errors import UsageError
+from revops import envfile
 
 CONNECTION = connection.CONNECTION
 EMBEDDED_URL = connection.EMBEDDED_URL

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from loaders.errors import CheckFailed, DatabaseUnavailable
+from foundation.errors import CheckFailed, DatabaseUnavailable
 from meshkeys.catalog import Relation
-from revops import failures
+from revops.terminal import failures
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
+from foundation import database
 from meshkeys import dependents
-from revops import database, server, summary
+from revops.embedded import server
+from revops.terminal import summary
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

@@ -17,9 +17,9 @@ import hypothesis
 import psutil
 import pytest
 
-from revops import server as revops_server
 from revops import settings as revops_settings
-from revops.server import Server
+from revops.embedded import server as revops_server
+from revops.embedded.server import Server
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = Path(tempfile.gettempdir()) / f"revops-tests-{os.geteuid()}"
@@ -135,7 +135,7 @@ def server(request: pytest.FixtureRequest, server_of: Callable[[int], RunningSer
     of docker-compose.yml.
     """
     if url := os.environ.get("REVOPS_TEST_URL"):
-        from revops.database import connect
+        from foundation.database import connect
 
         connection = connect(url)
         version = connection.server_version // 10000

@@ -10,11 +10,12 @@ import psycopg2
 import streamlit as st
 from psycopg2 import errors
 
-from loaders.errors import RevopsError
-from revops import database, display, failures
+from foundation import database
+from foundation.errors import RevopsError
 from revops import run as whole
 from revops.dashboard import reader, sections
 from revops.dashboard.reader import Reader
+from revops.terminal import display, failures
 
 # Given as a picture: the name of an icon would make the browser ask a server outside for it.
 ICON = (

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from psycopg2 import errors, extensions, sql
 
-from loaders.errors import UsageError
-from revops import database
+from foundation import database
+from foundation.errors import UsageError
 from revops.roles import ANALYST
 from revops.settings import CONNECTION, EMBEDDED_URL
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from loaders.errors import UsageError
+from foundation.errors import UsageError
 from meshkeys import declarations
 from meshkeys.catalog import Relation, in_letters
 

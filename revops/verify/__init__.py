@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, TypeVar
 import psycopg2
 import psycopg2.errors
 
+from foundation import database
 from meshkeys import catalog
 from meshkeys.catalog import Relation
-from revops import access, database, server
+from revops import access
+from revops.embedded import server
 from revops.ledger import landings, ledger, schema
 from revops.ledger.days import Days, days_in, ranges_of
 from revops.ledger.models import noted_nodes

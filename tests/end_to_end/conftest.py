@@ -50,7 +50,7 @@ def recreate(server: RunningServer, name: str, template: str) -> None:
 @pytest.fixture(scope="session")
 def built(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """A small generated set, landed and built once."""
-    from loaders.generator import generate
+    from generator import generate
 
     data = tmp_path_factory.mktemp("data")
     generate(data, scale=0.0005, seed=11)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loaders.errors import RevopsError
+from foundation.errors import RevopsError
 from tests.end_to_end.test_transitions import DIM_CARDS
 from tests.end_to_end.warehouse import Warehouse
 

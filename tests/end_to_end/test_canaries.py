@@ -26,7 +26,7 @@ import zstandard
 from psycopg2 import sql
 from pyarrow import parquet
 
-from loaders.errors import CheckFailed
+from foundation.errors import CheckFailed
 from loaders.sources import SOURCES
 from revops import sqlmesh_project
 from tests.conftest import RunningServer, fresh_database

@@ -57,7 +57,7 @@ class Whole:
 
 @pytest.fixture(scope="module")
 def whole(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    from loaders.generator import generate
+    from generator import generate
 
     folder = tmp_path_factory.mktemp("whole")
     recreate(server, NAME, "template0")

@@ -38,7 +38,7 @@ EXPECTED = {
 @pytest.fixture(scope="module")
 def whole(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """The whole project, built of a small set with an orphan, a duplicate, an unreadable row and a reject."""
-    from loaders.generator import generate
+    from generator import generate
 
     data = tmp_path_factory.mktemp("whole") / "data"
     data.mkdir()

@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg2.errors
 import pytest
 
-from loaders.errors import DatabaseUnavailable
-from revops import failures
+from foundation.errors import DatabaseUnavailable
+from revops.terminal import failures
 from tests.conftest import RunningServer
 from tests.end_to_end.warehouse import Warehouse, copy_of_project
 from tests.small_disk import database_on_small_disk
@@ -19,7 +19,7 @@ MEGABYTES = (1, 3, 5, 7)  # left free: the disk is full at another step each tim
 def test_a_build_that_fills_the_disk_is_told_and_with_space_the_next_one_converges(
     server: RunningServer, tmp_path: Path
 ) -> None:
-    from loaders.generator import generate
+    from generator import generate
 
     data = tmp_path / "data"
     generate(data, scale=0.0005, seed=11)

@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 import pytest
 
-from revops.server import Server
+from revops.embedded.server import Server
 from tests.conftest import ROOT, new_server
 from tests.end_to_end.test_late_days import purchase, write_purchases
 from tests.end_to_end.warehouse import Reader, Warehouse, copy_of_project
@@ -146,7 +146,7 @@ class Disturbed:
 @pytest.fixture(scope="module")
 def disturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disturbed]:
     """Each version of the files brought in by runs that nobody disturbed: first from nothing, then one after the other."""
-    from loaders.generator import generate
+    from generator import generate
 
     server = new_server()
     folder = tmp_path_factory.mktemp("disturbed")

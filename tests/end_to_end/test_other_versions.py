@@ -18,7 +18,7 @@ INSTALLED = pytest.mark.skipif(not PROGRAMS_15.is_dir(), reason="PostgreSQL 15 i
 def test_keys_and_what_is_served_survive_every_kind_of_change(
     version: int, server_of: Callable[[int], RunningServer], tmp_path: Path
 ) -> None:
-    from loaders.generator import generate
+    from generator import generate
 
     server = server_of(version)
     with fresh_database(server) as url:

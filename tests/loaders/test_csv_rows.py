@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from loaders import csv_rows
-from loaders.csv_rows import LONGEST_LINE, CsvReader
 from loaders.errors import InputRefused
+from loaders.formats import csv_rows
+from loaders.formats.csv_rows import LONGEST_LINE, CsvReader
 from loaders.protect import Tokenizer
 from loaders.rows import LONGEST_FIELD, RowEncoder, Tally
 from tests.loaders.made import (

@@ -20,11 +20,12 @@ from hypothesis import HealthCheck, Phase, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from foundation import database
 from loaders import duplicates
 from loaders.reporting import FileOutcome
 from loaders.sources import SOURCES
 from meshkeys import declarations
-from revops import bootstrap, database, sqlmesh_project
+from revops import bootstrap, sqlmesh_project
 from revops import settings as revops_settings
 from tests.conftest import ROOT
 from tests.loaders.warehouse import Query

@@ -15,8 +15,9 @@ from typing import Any
 import psycopg2
 import pytest
 
+from foundation.errors import DatabaseUnavailable, LockHeld
 from loaders import file_landing, postgres
-from loaders.errors import DatabaseUnavailable, InputRefused, LockHeld
+from loaders.errors import InputRefused
 from loaders.landing import land
 from loaders.protect import KeyStore
 from tests.conftest import ROOT, RunningServer, new_server

@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 
+from foundation.errors import UsageError
 from loaders import inputs
-from loaders.errors import InputRefused, UsageError
+from loaders.errors import InputRefused
 from loaders.inputs import discover, look, opened
 from loaders.recognise import in_order
 from loaders.reporting import FileOutcome, LogReporter

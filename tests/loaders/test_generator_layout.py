@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loaders.generator import generate, writers
+from generator import generate, writers
 
 MONTH = r"(0[1-9]|1[0-2])/(19|20)\d\d"
 DOLLARS = r"\$(0|[1-9]\d*)"

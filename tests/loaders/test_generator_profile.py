@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from loaders.generator import generate
-from loaders.generator.profile import measure, passes_luhn
+from generator import generate
+from generator.profile import measure, passes_luhn
 
 SCALE = 0.05
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from loaders.errors import InputRefused, UsageError
+from foundation.errors import UsageError
+from loaders.errors import InputRefused
 from loaders.inputs import discover, opened, printable_name
 from loaders.recognise import recognise
 from tests.loaders.made import HEADER, card_number, csv_file, transaction

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loaders import json_rows
 from loaders.errors import InputRefused
-from loaders.json_rows import CodesReader, LabelsReader
+from loaders.formats import json_rows
+from loaders.formats.json_rows import CodesReader, LabelsReader
 from loaders.rows import RowEncoder
 from loaders.sources import SOURCES
 from tests.loaders.made import Bytes, card_number, gathered

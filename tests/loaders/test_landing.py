@@ -15,8 +15,9 @@ from typing import Any
 import psycopg2
 import pytest
 
+from foundation.errors import DatabaseUnavailable, RevopsError, UsageError
 from loaders import file_landing, manifest, postgres, rows
-from loaders.errors import DatabaseUnavailable, InputRefused, RevopsError, UsageError
+from loaders.errors import InputRefused
 from loaders.landing import land
 from loaders.protect import KeyStore
 from loaders.sources import SOURCES, UNDATED_DAY

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loaders.errors import UsageError
+from foundation.errors import UsageError
 from loaders.protect import (
     KeyStore,
     Tokenizer,

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from loaders import json_rows
-from loaders import records as records_module
 from loaders.errors import InputRefused
+from loaders.formats import json_rows
+from loaders.formats import records as records_module
+from loaders.formats.readers import encoding_of, reader_of
 from loaders.protect import Tokenizer
-from loaders.readers import encoding_of, reader_of
 from loaders.reporting import FileOutcome
 from loaders.rows import RowEncoder
 from loaders.sources import SOURCES

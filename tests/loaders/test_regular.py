@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loaders import duplicates, postgres
-from loaders.csv_rows import CsvReader
+from loaders.formats.csv_rows import CsvReader
 from loaders.forms import READERS
 from loaders.reporting import FileOutcome
 from loaders.rows import RowEncoder

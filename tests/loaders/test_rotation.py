@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from loaders.errors import InputRefused, UsageError
+from foundation.errors import UsageError
+from loaders.errors import InputRefused
 from loaders.protect import KeyStore
 from loaders.rotation import rotate_pan_key
 from tests.loaders.made import CARDS_HEADER, card, csv_file

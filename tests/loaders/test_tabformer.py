@@ -12,9 +12,9 @@ import pytest
 
 from loaders import tabformer
 from loaders.errors import InputRefused
+from loaders.formats.readers import reader_of
 from loaders.inputs import discover
 from loaders.protect import Tokenizer, holds_card_number
-from loaders.readers import reader_of
 from loaders.recognise import in_order, recognise
 from loaders.replay import replay
 from loaders.reporting import FileOutcome

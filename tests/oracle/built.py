@@ -82,7 +82,7 @@ class Built:
 
 def generated(server: RunningServer) -> Built:
     """Built of some thousand generated rows."""
-    from loaders.generator import generate
+    from generator import generate
 
     def fill(folder: Path) -> None:
         generate(folder, scale=0.001, seed=7)
@@ -108,7 +108,7 @@ def real(server: RunningServer, folder: Path) -> Built:
 
 def late(server: RunningServer) -> Built:
     """Built of generated rows in two steps: some days of the middle and a tenth of the labels landed when all else was built."""
-    from loaders.generator import generate
+    from generator import generate
 
     apart: dict[str, str] = {}
 
@@ -152,8 +152,8 @@ def _warehouse(server: RunningServer, name: str, fill: Any) -> Built:
 
 
 def _land_and_build(made: Built) -> None:
+    from foundation import lock
     from loaders.landing import land
-    from revops import lock
     from revops.build import build
 
     with made.as_revops() as settings, lock.hold(made.url, "test"):

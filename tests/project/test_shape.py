@@ -161,7 +161,7 @@ def test_no_file_tells_of_this_machine() -> None:
 def test_every_path_that_code_or_a_page_names_is_there() -> None:
     folders = "loaders|revops|models|macros|audits|seeds|tests|docs|bench|linter|external_models"
     named = re.compile(rf"(?<![\w/.-])(?:{folders})/[\w/.-]*\w")
-    examples = {"models/x.sql"}
+    examples = {"models/x.sql", "macros/keys.py"}  # the latter in the project of somebody else
     lost = []
     for path in _tracked():
         if path.suffix in (".py", ".sql", ".md", ".yaml", ".toml") and path.parts[len(ROOT.parts)] != "tests":

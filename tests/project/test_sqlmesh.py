@@ -17,7 +17,8 @@ import pytest
 from sqlmesh.core.test.definition import ModelTest
 from sqlmesh.utils import Verbosity
 
-from revops import bootstrap, database, sqlmesh_project
+from foundation import database
+from revops import bootstrap, sqlmesh_project
 from revops import settings as revops_settings
 from tests.conftest import ROOT
 from tests.project import strict

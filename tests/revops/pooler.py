@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from revops import connection
+from foundation import connection
 from tests.conftest import RUN
 
 PROGRAM = shutil.which("pgbouncer", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")

@@ -15,7 +15,7 @@ from typing import Any
 import psutil  # loaded before the switch of users, after which our Python may be out of reach
 import psycopg2
 
-from revops.server import Server
+from revops.embedded.server import Server
 from tests.conftest import RUN
 
 

@@ -16,8 +16,10 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from loaders.errors import CheckFailed, DatabaseUnavailable, InputRefused, LockHeld, RevopsError, UsageError
-from revops import cli, failures, logs
+from foundation.errors import CheckFailed, DatabaseUnavailable, LockHeld, RevopsError, UsageError
+from loaders.errors import InputRefused
+from revops import cli
+from revops.terminal import failures, logs
 from tests.conftest import ROOT, RUN, new_server
 from tests.loaders.made import CARDS_HEADER, card, csv_file
 from tests.revops.processes import ask
@@ -135,7 +137,7 @@ def test_two_databases_at_once_exit_with_2(project: Project, tmp_path: Path) -> 
 
 
 def test_a_server_that_is_too_old_is_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    from revops import database
+    from foundation import database
 
     url = project.run("url").stdout.strip()
     monkeypatch.setattr(database, "OLDEST", 99)
@@ -144,7 +146,7 @@ def test_a_server_that_is_too_old_is_refused(project: Project, monkeypatch: pyte
 
 
 def test_a_held_lock_exits_with_5_and_says_who(project: Project, tmp_path: Path) -> None:
-    from revops import lock
+    from foundation import lock
 
     url = project.run("url").stdout.strip()
     with lock.hold(url, "refresh", environ={}):
@@ -277,7 +279,7 @@ def test_no_log_record_holds_a_password_not_even_in_a_traceback(
 
 
 def test_ctrl_c_exits_with_130(project: Project) -> None:
-    from revops import lock
+    from foundation import lock
 
     url = project.run("url").stdout.strip()
     with lock.hold(url, "test", environ={}):

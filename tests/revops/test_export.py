@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 from pyarrow import parquet
 
-from loaders.errors import UsageError
+from foundation.errors import UsageError
 from revops import export as exporting
 from revops.export import export
 from tests.conftest import ROOT, RunningServer, fresh_database

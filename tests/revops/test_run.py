@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from loaders.errors import CheckFailed, InputRefused, UsageError
+from foundation.errors import CheckFailed, UsageError
+from loaders.errors import InputRefused
 from loaders.sources import SOURCES
-from revops import display, run, summary
+from revops import run
 from revops.settings import Settings
+from revops.terminal import display, summary
 from revops.verify import Result
 from tests.revops.processes import ask
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from loaders.errors import UsageError
-from revops import envfile, server, settings
+from foundation.errors import UsageError
+from revops import envfile, settings
+from revops.embedded import server
 from tests.conftest import ROOT, new_server
 
 pytestmark = pytest.mark.unit

@@ -13,9 +13,10 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn, quote_ident
 
-from loaders.errors import DatabaseUnavailable, LockHeld
+from foundation import connection, database, lock
+from foundation.errors import DatabaseUnavailable, LockHeld
 from meshkeys import errors, suitable
-from revops import connection, database, doctor, lock, settings
+from revops import doctor, settings
 from tests.conftest import ROOT, RunningServer
 from tests.revops.pooler import pooled
 from tests.revops.processes import ask

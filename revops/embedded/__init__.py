@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL server: its cluster, its process, its account, its settings."""

@@ -1,0 +1,1 @@
+"""What is shown on a terminal: the menu, progress, summaries, log lines and errors."""

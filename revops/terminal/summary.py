@@ -1,0 +1,115 @@
+"""The one screen at the end of a run: rows per layer, reconciliation, where to connect, what to look at next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+from foundation import database
+from revops.roles import ANALYST
+from revops.terminal import display
+
+LAYERS = ("raw", "quality", "dimensions", "facts", "features", "serving")  # staging is views over raw
+
+_RELATIONS = """
+SELECT n.nspname, c.relname
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
+ORDER BY array_position(%s, n.nspname::text), c.relname
+"""
+_MOST_REASONS = 5
+_NOT_USED = {
+    "quarantined": (
+        "quality.quarantined_transactions",
+        "SELECT reason, count(*) FROM quality.quarantined_transactions GROUP BY 1 ORDER BY 2 DESC, 1",
+    ),
+    "rejected": (
+        "ops.rejected_rows",
+        "SELECT reason, count(*) FROM ops.rejected_rows GROUP BY 1 ORDER BY 2 DESC, 1",
+    ),
+}
+_LANDED = "SELECT coalesce(sum(rows_read), 0), coalesce(sum(uncounted_amounts), 0) FROM ops.load_files"
+
+
+def of(dsn: str, results: Sequence[Any], synthetic: bool) -> str:
+    """The summary's text, without any password.
+
+    Args:
+        dsn: the warehouse.
+        results: what `revops verify` found: objects with `name`, `passed`, `detail` and the `rows` it counted.
+        synthetic: whether the rows are demo data.
+    """
+    failed = [result for result in results if not result.passed]
+    lines = [""]
+    if synthetic:
+        lines += [
+            "SYNTHETIC DEMO DATA: no row of it is real. Put the published files into data/raw, or name their folder:",
+            "  make run DATA=/path/to/files",
+            "",
+        ]
+    counted = {relation: rows for result in results for relation, rows in result.rows.items()}
+    lines += ["Rows", *("  " + line for line in display.table(rows_per_relation(dsn, counted))), ""]
+    lines.append(f"Reconciliation: {len(results) - len(failed)} of {len(results)} checks hold")
+    lines += ["  " + line for line in display.check_lines(failed).splitlines()]
+    lines += not_used_lines(dsn)
+    name = display.program()
+    lines += [
+        "",
+        f"Connect  {name} psql   or any tool at  {database.without_password(dsn)}",
+        f"         {name} url    prints it with its password",
+        f"         CREATE ROLE alice LOGIN PASSWORD '...' IN ROLE {ANALYST};   gives an analyst read access to serving only",
+        "Next     SELECT * FROM serving.enriched_transactions LIMIT 10;",
+        f"         {name} verify | status | dashboard | ui | sqlmesh plan dev",
+    ]
+    return "\n".join(lines)
+
+
+def not_used_lines(dsn: str) -> list[str]:
+    """What of the landed rows is served nowhere: quarantined and rejected rows with the first reasons, amounts not read."""
+    connection = database.connect(dsn, "revops summary", autocommit=True)
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('ops.load_files') IS NOT NULL")
+        if cursor.fetchone() != (True,):
+            return []
+        cursor.execute(_LANDED)
+        read, uncounted = (int(value) for value in cursor.fetchone() or (0, 0))
+        lines = []
+        for word, (relation, query) in _NOT_USED.items():
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (relation,))
+            if cursor.fetchone() != (True,):
+                continue
+            cursor.execute(query)
+            reasons = cursor.fetchall()
+            rows = sum(count for _, count in reasons)
+            if not rows:
+                continue
+            lines.append(f"{rows:,} rows are {word} ({rows / max(read, rows):.2%} of the rows read), see {relation}:")
+            lines += [f"  {count:,}  {reason}" for reason, count in reasons[:_MOST_REASONS]]
+            if len(reasons) > _MOST_REASONS:
+                lines.append(f"  and {len(reasons) - _MOST_REASONS} more reasons")
+    if uncounted:
+        lines.append(f"{uncounted:,} amounts cannot be read and count as nothing")
+    return ["", "Not served", *("  " + line for line in lines)] if lines else []
+
+
+def rows_per_relation(dsn: str, counted: Mapping[str, int] | None = None) -> list[dict[str, object]]:
+    """Exact row counts of the layers' relations, in the order of the layers; those `counted` already are not counted again."""
+    from psycopg2 import sql
+
+    connection = database.connect(dsn, "revops summary", autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_RELATIONS, (list(LAYERS), list(LAYERS)))
+            found = cursor.fetchall()
+            counts: list[dict[str, object]] = []
+            for schema, name in found:
+                if (known := (counted or {}).get(f"{schema}.{name}")) is not None:
+                    counts.append({"relation": f"{schema}.{name}", "rows": known})
+                    continue
+                cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, name)))
+                row = cursor.fetchone()
+                counts.append({"relation": f"{schema}.{name}", "rows": row[0] if row else None})
+            return counts
+    finally:
+        connection.close()

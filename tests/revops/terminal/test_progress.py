@@ -1,0 +1,74 @@
+"""Progress: bars on a terminal, lines elsewhere, and a file's name cannot play tricks with either."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress as Bars
+from rich.progress import TextColumn
+
+from loaders.reporting import FileOutcome, LogReporter, Progress
+from revops.terminal import progress
+
+pytestmark = pytest.mark.unit
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def _outcome(name: str) -> FileOutcome:
+    return FileOutcome(name, "users", "landed", 1, rows_read=1234567, rows_loaded=1234565, rows_rejected=2, seconds=1.5)
+
+
+def test_elsewhere_than_on_a_terminal_there_are_log_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with progress.reporting() as reporter:
+        assert isinstance(reporter, LogReporter)
+
+
+def test_on_a_terminal_there_are_bars_unless_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with progress.reporting() as reporter:
+        assert isinstance(reporter, progress.BarReporter)
+    with progress.reporting(quiet=True) as reporter:
+        assert isinstance(reporter, LogReporter)
+
+
+def test_a_bar_shows_rows_and_rate_and_a_line_stays() -> None:
+    shown = io.StringIO()
+    bars = Bars(TextColumn("{task.fields[rows]}"), console=Console(file=shown, markup=False, width=100))
+    reporter = progress.BarReporter(bars)
+    reporter.started(Progress("a.csv", "users", 0, 0, 1000, 0.0))
+    reporter.progressed(Progress("a.csv", "users", 3000, 500, 1000, 2.0))
+    assert bars.tasks[0].fields["rows"] == "3,000 rows, 1,500 rows/s"
+    assert bars.tasks[0].percentage == 50
+    reporter.finished(_outcome("a.csv"))
+    assert bars.tasks == []
+    assert shown.getvalue() == "a.csv: landed, 1,234,565 rows, 2 rejected in 1.5 s\n"
+
+
+def test_a_hostile_name_is_shown_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    name = "[red]x\x1b[2J\r.csv"
+    with progress.reporting() as reporter:
+        reporter.started(Progress(name, "users", 0, 0, 1000, 0.0))
+        reporter.finished(_outcome(name))
+    assert "[red]x?[2J?.csv: landed" in terminal.getvalue()
+    assert "\x1b[2J\r" not in terminal.getvalue()
+
+
+def test_counting_says_its_end_in_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with caplog.at_level(logging.INFO), progress.counting("generating") as count:
+        count("users.csv", 1, 2000)
+        count("users.csv", 2000, 2000)
+    assert [record.getMessage() for record in caplog.records] == ["generating: users.csv: 2,000 of 2,000 rows"]
