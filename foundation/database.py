@@ -46,6 +46,22 @@ def connect(dsn: str, application_name: str = "revops", autocommit: bool = False
     return opened
 
 
+def ask(dsn: str, query: str) -> object:
+    """The first value of a query's result, on a connection of its own; None where there is no row.
+
+    Raises:
+        DatabaseUnavailable: it cannot be reached.
+    """
+    opened = connect(dsn, autocommit=True)
+    try:
+        with opened.cursor() as cursor:
+            cursor.execute(query)
+            row = cursor.fetchone()
+            return row[0] if row is not None else None
+    finally:
+        opened.close()
+
+
 def unavailable(error: Exception, dsn: str | None = None) -> DatabaseUnavailable:
     """The error to show for one of the driver's: its cause, where it happened, the cure, no password."""
     cause, cure = unreachable.explain(redact(str(error), dsn))

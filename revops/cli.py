@@ -113,16 +113,17 @@ def load(
     ctx: click.Context, /, data: Path | None, only: Sequence[str], prune: bool, wait: float, **options: Any
 ) -> None:
     """Land raw files in the schema raw; files landed before and unchanged cost nothing."""
+    from revops import demo_set
     from revops import run as whole
 
     settings, dsn = _start()
     folder = _folder(data) or settings.root / whole.RAW
     with _locked(dsn, "load", wait):
-        if not prune and whole.is_synthetic(dsn):
+        if not prune and demo_set.is_synthetic(dsn):
             logging.getLogger(__name__).warning("These files land beside synthetic demo rows; --prune takes those out.")
         whole.land(settings, dsn, folder, only=only, prune=prune, quiet=ctx.obj["quiet"], **options)
         if prune and not only:
-            whole.mark_synthetic(dsn, False)
+            demo_set.mark(dsn, False)
 
 
 @cli.command()
@@ -244,10 +245,10 @@ def status(as_json: bool) -> None:
 @seed_option
 def generate(out: Path, scale: float | None, seed: int) -> None:
     """Write a synthetic set of files in the published format."""
-    from revops import run as whole
+    from revops import demo_set
 
-    whole.generate_files(out, scale or whole.DEMO_SCALE, seed)
-    click.echo(f"Synthetic files (scale {scale or whole.DEMO_SCALE:g}, seed {seed}) are in {out}")
+    demo_set.generate_files(out, scale or demo_set.SCALE, seed)
+    click.echo(f"Synthetic files (scale {scale or demo_set.SCALE:g}, seed {seed}) are in {out}")
 
 
 @cli.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +11,13 @@ from typing import TYPE_CHECKING, Any
 from foundation import database
 from foundation.errors import CheckFailed, UsageError
 from loaders.errors import InputRefused
+from revops import demo_set
 from revops.terminal import progress
 
 if TYPE_CHECKING:
     from revops.settings import Settings
 
 RAW = Path("data/raw")
-DEMO = Path("data/demo")
-DEMO_SCALE = 0.05
-SYNTHETIC = "Synthetic demo data, made by revops generate: no row of it is real."
-MARK = "SELECT obj_description(to_regnamespace('raw'), 'pg_namespace')"
-
 _log = logging.getLogger(__name__)
 
 
@@ -70,7 +65,7 @@ def run(settings: Settings, dsn: str, wanted: Wanted, quiet: bool = False) -> st
     importlib.import_module("revops.build").build(settings, "prod")
     verification = importlib.import_module("revops.verify")
     results: Sequence[Any] = verification.verify_and_note(settings, since_last=True)
-    text = summary.of(dsn, results, synthetic=is_synthetic(dsn))
+    text = summary.of(dsn, results, synthetic=demo_set.is_synthetic(dsn))
     failed = [result.name for result in results if not result.passed]
     if failed:
         _log.warning("%s", text)
@@ -83,8 +78,8 @@ def run(settings: Settings, dsn: str, wanted: Wanted, quiet: bool = False) -> st
 def land_files(settings: Settings, dsn: str, wanted: Wanted, quiet: bool) -> None:
     """Lands the user's files, or a demo set where there are none; never one beside or over the other."""
     folder = wanted.data if wanted.data is not None else settings.root / RAW
-    demo = settings.root / DEMO
-    synthetic, landed = is_synthetic(dsn), _has_landed(dsn)
+    demo = settings.root / demo_set.FOLDER
+    synthetic, landed = demo_set.is_synthetic(dsn), _has_landed(dsn)
     has_own = wanted.data is not None or _has_files(folder)
     _check_usage(
         wanted, folder, has_own, holds_own=landed and not synthetic, is_demo=folder.resolve() == demo.resolve()
@@ -95,15 +90,15 @@ def land_files(settings: Settings, dsn: str, wanted: Wanted, quiet: bool) -> Non
             return
         reason = "As asked for" if wanted.demo else f"There are no files in {folder}"
         _log.warning("%s: using SYNTHETIC demo data (%s)", reason, demo)
-        _demo_set(demo, wanted.scale or DEMO_SCALE, wanted.seed)
+        demo_set.make(demo, wanted.scale or demo_set.SCALE, wanted.seed)
         folder = demo
     if folder.resolve() == demo.resolve():
         if landed and not synthetic:
             _log.warning(
                 "The demo set takes the place of all files that have landed; the files themselves are not touched"
             )
-        mark_synthetic(dsn, True)
-        land(settings, dsn, demo, prune=landed, whole=True, replace=True, prefix=DEMO.name, quiet=quiet)
+        demo_set.mark(dsn, True)
+        land(settings, dsn, demo, prune=landed, whole=True, replace=True, prefix=demo_set.FOLDER.name, quiet=quiet)
         return
     options: dict[str, Any] = {
         "whole": not wanted.partial,
@@ -122,7 +117,7 @@ def land_files(settings: Settings, dsn: str, wanted: Wanted, quiet: bool) -> Non
         _take_back(dsn, before)
         _log.warning("The synthetic demo rows are still there, without the files in %s", folder)
         raise
-    mark_synthetic(dsn, False)
+    demo_set.mark(dsn, False)
 
 
 def _check_usage(wanted: Wanted, folder: Path, has_own: bool, holds_own: bool, is_demo: bool) -> None:
@@ -185,36 +180,10 @@ def rotate_key(settings: Settings, dsn: str, data: Path, max_rejects: float, qui
         rotation.rotate_pan_key(dsn, data, max_rejects=max_rejects, report=report, pan_key=key)
 
 
-def generate_files(out: Path, scale: float, seed: int) -> None:
-    """Writes synthetic files, with progress."""
-    from generator import generate
-
-    with progress.counting("generating") as count:
-        generate(out, scale, seed, count)
-
-
-def is_synthetic(dsn: str) -> bool:
-    """Whether the warehouse says of itself that it holds demo data: a comment on its schema raw, for all to see."""
-    return _ask(dsn, MARK) == SYNTHETIC
-
-
-def mark_synthetic(dsn: str, synthetic: bool) -> None:
-    """Writes that comment, before a demo row lands, or takes it away, after the last one left."""
-    if synthetic == is_synthetic(dsn):
-        return
-    connection = database.connect(dsn, "revops run", autocommit=True)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE SCHEMA IF NOT EXISTS raw")
-            cursor.execute("COMMENT ON SCHEMA raw IS %s", (SYNTHETIC if synthetic else None,))
-    finally:
-        connection.close()
-
-
 def _has_landed(dsn: str) -> bool:
-    if _ask(dsn, "SELECT to_regclass('ops.load_files') IS NOT NULL") is not True:
+    if database.ask(dsn, "SELECT to_regclass('ops.load_files') IS NOT NULL") is not True:
         return False
-    return _ask(dsn, "SELECT EXISTS (SELECT 1 FROM ops.load_files)") is True
+    return database.ask(dsn, "SELECT EXISTS (SELECT 1 FROM ops.load_files)") is True
 
 
 def _landed_names(dsn: str) -> set[tuple[str, str]]:
@@ -239,17 +208,6 @@ def _take_back(dsn: str, before: set[tuple[str, str]]) -> None:
                 file_landing.retire_file(connection, SOURCES[file.relation], file)
 
 
-def _ask(dsn: str, query: str) -> object:
-    connection = database.connect(dsn, "revops run", autocommit=True)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            row = cursor.fetchone()
-            return row[0] if row is not None else None
-    finally:
-        connection.close()
-
-
 def _has_files(folder: Path) -> bool:
     if folder.is_dir():
         from loaders import inputs
@@ -257,18 +215,3 @@ def _has_files(folder: Path) -> bool:
         found = inputs.look(folder)
         return bool(found.files or found.refused)
     return folder.name != RAW.name or folder.exists()  # a file or a glob: the loaders say what is wrong with it
-
-
-def _demo_set(folder: Path, scale: float, seed: int) -> None:
-    """Generates beside the final place, so that a killed run leaves no half set; keeps a finished one."""
-    mark = folder / ".generated"  # hidden: the loaders pass over it
-    wanted = f"scale {scale:g} seed {seed}\n"
-    if mark.is_file() and mark.read_text(encoding="ascii") == wanted:
-        return
-    new = folder.with_name(folder.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    generate_files(new, scale, seed)
-    (new / mark.name).write_text(wanted, encoding="ascii")
-    shutil.rmtree(folder, ignore_errors=True)
-    new.rename(folder)

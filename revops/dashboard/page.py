@@ -12,7 +12,7 @@ from psycopg2 import errors
 
 from foundation import database
 from foundation.errors import RevopsError
-from revops import run as whole
+from revops import demo_set
 from revops.dashboard import reader, sections
 from revops.dashboard.reader import Reader
 from revops.terminal import display, failures
@@ -42,7 +42,7 @@ def main() -> None:
 def _shown(show: Callable[[Reader], None]) -> Callable[[], None]:
     def page() -> None:
         with _plain_errors(), reader.opened(reader.url()) as opened:
-            if opened.value(whole.MARK) == whole.SYNTHETIC:
+            if opened.value(demo_set.MARK) == demo_set.SYNTHETIC:
                 st.warning("**Synthetic demo data.** No row behind these figures is real.", icon=":material/science:")
             show(opened)
             st.caption(f"Read from `serving` as `{opened.reads_as}`, read only.")

@@ -25,8 +25,8 @@ from revops.embedded import server
 from revops.ledger import landings, ledger, schema
 from revops.ledger.days import Days, days_in, ranges_of
 from revops.ledger.models import noted_nodes
+from revops.result import Result
 from revops.verify import card_data, landed, models, rows, structure, written
-from revops.verify.result import Result
 from revops.verify.rows import FULL, Scope
 from revops.verify.written import Written
 

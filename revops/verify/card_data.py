@@ -13,7 +13,7 @@ from psycopg2 import sql
 from loaders import protect
 from meshkeys import catalog
 from meshkeys.catalog import Relation
-from revops.verify.result import Result
+from revops.result import Result
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

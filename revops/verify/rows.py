@@ -23,10 +23,10 @@ from meshkeys import catalog
 from meshkeys.catalog import Relation
 from revops.ledger import definitions
 from revops.ledger.models import noted_nodes
+from revops.result import Result, listed
 from revops.verify import structure
 from revops.verify.landed import Landed
 from revops.verify.models import Model
-from revops.verify.result import Result, listed
 from revops.verify.written import Written
 
 if TYPE_CHECKING:

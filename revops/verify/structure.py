@@ -12,8 +12,8 @@ from psycopg2 import sql
 
 from meshkeys import catalog, declarations, materialized_views
 from meshkeys.catalog import Relation
+from revops.result import Result, listed
 from revops.verify.models import Model
-from revops.verify.result import Result, listed
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor

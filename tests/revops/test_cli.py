@@ -233,10 +233,10 @@ def test_load_starts_without_sqlmesh_and_pandas(project: Project, tmp_path: Path
 def test_generate_passes_on_what_it_was_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from revops import run
+    from revops import demo_set
 
     made: list[tuple[Path, float, int]] = []
-    monkeypatch.setattr(run, "generate_files", lambda out, scale, seed: made.append((out, scale, seed)))
+    monkeypatch.setattr(demo_set, "generate_files", lambda out, scale, seed: made.append((out, scale, seed)))
     assert cli.call(["generate", "--out", str(tmp_path), "--scale", "0.5", "--seed", "7"]) == 0
     monkeypatch.setenv("SCALE", "")
     assert cli.call(["generate", "--out", str(tmp_path)]) == 0

@@ -14,7 +14,7 @@ import pytest
 from foundation.errors import CheckFailed, UsageError
 from loaders.errors import InputRefused
 from loaders.sources import SOURCES
-from revops import run
+from revops import demo_set, run
 from revops.settings import Settings
 from revops.terminal import display, summary
 from revops.verify import Result
@@ -44,7 +44,7 @@ def generated(files: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         scales.append(scale)
         shutil.copytree(files, out, dirs_exist_ok=True)
 
-    monkeypatch.setattr(run, "generate_files", copy)
+    monkeypatch.setattr(demo_set, "generate_files", copy)
     return scales
 
 
@@ -79,7 +79,7 @@ def test_without_files_a_demo_set_is_generated_once_and_called_synthetic(
         land()
     assert "SYNTHETIC demo data" in caplog.text
     assert generated == [0.05]
-    assert run.is_synthetic(database_url)
+    assert demo_set.is_synthetic(database_url)
     before = _rows(database_url)
     assert before[0] > 0
     land()
@@ -103,7 +103,7 @@ def test_the_users_files_replace_demo_rows_whole(
         _names(database_url)
         == "cards_data.csv mcc_codes.json train_fraud_labels.json transactions_data.csv users_data.csv"
     )
-    assert not run.is_synthetic(database_url)
+    assert not demo_set.is_synthetic(database_url)
     land()
     assert _rows(database_url) == (1, 2), "no demo rows beside the user's"
     assert generated == [0.05]
@@ -129,7 +129,7 @@ def test_demo_rows_stay_until_all_that_replaces_them_has_landed(
         _names(database_url),
         ask(database_url, "SELECT string_agg(u::text, ' ' ORDER BY id) FROM raw.users AS u"),
     ) == before
-    assert run.is_synthetic(database_url)
+    assert demo_set.is_synthetic(database_url)
     shutil.copy(files / "cards_data.csv", cards)
     land(own)
     assert "demo" not in _names(database_url)
@@ -168,12 +168,12 @@ def test_the_way_back_to_a_demo_set(
     assert generated == []
     land(demo=True, scale=0.1)
     assert generated == [0.1]
-    assert run.is_synthetic(database_url)
+    assert demo_set.is_synthetic(database_url)
     assert {name.split("/")[0] for name in _names(database_url).split()} == {"demo"}
     with pytest.raises(UsageError, match="--demo"):
         land(own, scale=0.1)
     land(own)
-    assert not run.is_synthetic(database_url)
+    assert not demo_set.is_synthetic(database_url)
     with pytest.raises(UsageError, match="--demo"):
         land(tmp_path / "data" / "demo")
 
@@ -184,7 +184,7 @@ def test_files_in_data_raw_are_taken_without_being_named(
     shutil.copytree(files, tmp_path / "data" / "raw")
     land()
     assert generated == []
-    assert not run.is_synthetic(database_url)
+    assert not demo_set.is_synthetic(database_url)
 
 
 def test_the_demo_folder_named_by_hand_stays_synthetic(
@@ -192,7 +192,7 @@ def test_the_demo_folder_named_by_hand_stays_synthetic(
 ) -> None:
     land()
     land(tmp_path / "data" / "demo")
-    assert run.is_synthetic(database_url)
+    assert demo_set.is_synthetic(database_url)
 
 
 def test_a_named_folder_without_files_is_refused(
@@ -207,17 +207,17 @@ def test_a_named_folder_without_files_is_refused(
 def test_a_killed_generator_leaves_no_half_set(
     land: Callable[..., None], generated: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    whole = run.generate_files
+    whole = demo_set.generate_files
 
     def die(out: Path, scale: float, seed: int) -> None:
         (out / "users_data.csv").write_text("half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "generate_files", die)
+    monkeypatch.setattr(demo_set, "generate_files", die)
     with pytest.raises(KeyboardInterrupt):
         land()
     assert not (tmp_path / "data" / "demo").exists()
-    monkeypatch.setattr(run, "generate_files", whole)
+    monkeypatch.setattr(demo_set, "generate_files", whole)
     land()
     assert generated == [0.05]
 
