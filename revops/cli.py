@@ -423,7 +423,7 @@ def _start(check: bool = True) -> tuple[Settings, str]:
 
 
 def _locked(dsn: str, purpose: str, wait: float) -> Any:
-    from foundation import lock
+    from revops import lock
 
     return lock.hold(dsn, purpose, wait)
 

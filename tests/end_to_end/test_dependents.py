@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from foundation import lock
 from foundation.errors import LockHeld
+from revops import lock
 from revops.status import status
 from tests.end_to_end.warehouse import ROOT, Warehouse
 

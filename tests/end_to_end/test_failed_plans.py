@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from foundation import lock
+from revops import lock
 from tests.end_to_end.test_refresh import wait_for_its_backends
 from tests.end_to_end.test_transitions import DIM_USERS
 from tests.end_to_end.warehouse import ROOT, Warehouse

@@ -11,7 +11,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from foundation import lock
+from revops import lock
 from tests.end_to_end.warehouse import ROOT, Reader, Warehouse
 
 PARTS = "SELECT count(*) FROM pg_matviews"

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg2
 
-from foundation import lock
+from revops import lock
 from revops import settings as revops_settings
 from revops.verify import Result
 

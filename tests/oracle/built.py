@@ -152,8 +152,8 @@ def _warehouse(server: RunningServer, name: str, fill: Any) -> Built:
 
 
 def _land_and_build(made: Built) -> None:
-    from foundation import lock
     from loaders.landing import land
+    from revops import lock
     from revops.build import build
 
     with made.as_revops() as settings, lock.hold(made.url, "test"):

@@ -146,7 +146,7 @@ def test_a_server_that_is_too_old_is_refused(project: Project, monkeypatch: pyte
 
 
 def test_a_held_lock_exits_with_5_and_says_who(project: Project, tmp_path: Path) -> None:
-    from foundation import lock
+    from revops import lock
 
     url = project.run("url").stdout.strip()
     with lock.hold(url, "refresh", environ={}):
@@ -279,7 +279,7 @@ def test_no_log_record_holds_a_password_not_even_in_a_traceback(
 
 
 def test_ctrl_c_exits_with_130(project: Project) -> None:
-    from foundation import lock
+    from revops import lock
 
     url = project.run("url").stdout.strip()
     with lock.hold(url, "test", environ={}):

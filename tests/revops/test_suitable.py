@@ -13,10 +13,10 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn, quote_ident
 
-from foundation import connection, database, lock
+from foundation import connection, database
 from foundation.errors import DatabaseUnavailable, LockHeld
 from meshkeys import errors, suitable
-from revops import doctor, settings
+from revops import doctor, lock, settings
 from tests.conftest import ROOT, RunningServer
 from tests.revops.pooler import pooled
 from tests.revops.processes import ask

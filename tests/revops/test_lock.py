@@ -13,21 +13,21 @@ import psycopg2
 import pytest
 
 import meshkeys.errors
-from foundation import lock
 from foundation.errors import DatabaseUnavailable, LockHeld
+from revops import lock
 from tests.conftest import ROOT, RunningServer, fresh_database
 from tests.revops.processes import ask
 
 HOLD = """
 import sys, time
-from foundation import lock
+from revops import lock
 with lock.hold(sys.argv[1], "load"):
     print("held", flush=True)
     time.sleep(60)
 """
 ACQUIRE = """
 import os, sys, psycopg2
-from foundation import lock
+from revops import lock
 connection = psycopg2.connect(sys.argv[1])
 with connection.cursor() as cursor:
     print(lock.acquire(cursor))
