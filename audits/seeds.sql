@@ -46,29 +46,11 @@ AUDIT (
 
 /* A channel alone is not enough, and a limit on a rate needs one on what it divides by. */
 SELECT
-  rule_name
-FROM @this_model
+  rules.rule_name
+FROM @this_model AS rules
 WHERE
   (
-    min_amount_cents IS NULL
-    AND min_transactions_1h IS NULL
-    AND min_transactions_24h IS NULL
-    AND min_declines_24h IS NULL
-    AND min_z_score IS NULL
-    AND min_idle_days IS NULL
-    AND min_merchant_labelled IS NULL
-    AND min_merchant_fraud_bp IS NULL
-    AND min_mcc_labelled IS NULL
-    AND min_mcc_fraud_bp IS NULL
-    AND max_minutes_since_presence IS NULL
-    AND NOT COALESCE(has_to_be_bad_card_data, FALSE)
-    AND NOT COALESCE(has_to_be_foreign, FALSE)
-    AND NOT COALESCE(has_to_be_new_merchant, FALSE)
-    AND NOT COALESCE(has_to_be_new_mcc, FALSE)
-    AND NOT COALESCE(has_to_be_new_place, FALSE)
-    AND NOT COALESCE(has_to_change_country, FALSE)
-    AND NOT COALESCE(has_to_be_large_after_small, FALSE)
-    AND NOT COALESCE(has_to_be_night, FALSE)
+    @asks_for_nothing(rules)
   )
   OR (
     NOT min_merchant_fraud_bp IS NULL AND min_merchant_labelled IS NULL
@@ -76,7 +58,7 @@ WHERE
   OR (
     NOT min_mcc_fraud_bp IS NULL AND min_mcc_labelled IS NULL
   )
-  OR retired_date <= since_date;
+  OR valid_until_date <= valid_from_date;
 
 AUDIT (
   name eras_do_not_overlap,
@@ -89,13 +71,14 @@ SELECT
   later.era AS overlapping_era
 FROM @this_model AS earlier
 JOIN @this_model AS later
-  ON later.starts_on >= earlier.starts_on
+  ON later.valid_from_date >= earlier.valid_from_date
 WHERE
   (
     later.era <> earlier.era
     AND (
-      earlier.ended_on IS NULL OR earlier.ended_on > later.starts_on
+      earlier.valid_until_date IS NULL
+      OR earlier.valid_until_date > later.valid_from_date
     )
   )
-  OR EXTRACT(DAY FROM earlier.starts_on) <> 1
-  OR EXTRACT(DAY FROM earlier.ended_on) <> 1
+  OR EXTRACT(DAY FROM earlier.valid_from_date) <> 1
+  OR EXTRACT(DAY FROM earlier.valid_until_date) <> 1

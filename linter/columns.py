@@ -11,8 +11,13 @@ from sqlmesh.core.model import Model
 from linter.reading import final_projections, is_macro, is_ours, named, query_as_run, query_as_written
 
 BARE = {"id", "name", "type", "date", "key", "value", "code", "status"}
-# Dates of another form: the calendar's, as dim_dates names them, and the two ends of what holds for a time.
-OTHER_DATES = {"date_day", "week_start", "month_start", "quarter_start", "year_start", "valid_from", "valid_until"}
+OTHER_DATES = {
+    "date_day",
+    "week_start",
+    "month_start",
+    "quarter_start",
+    "year_start",
+}  # of the calendar, as in dim_dates
 AS_LANDED = "landed_"  # text of raw under its own name, kept beside what was made of it
 TIMESTAMPS = {exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPNTZ}
 
@@ -57,8 +62,8 @@ class ColumnsAreCast(Rule):
 class ColumnNamesTellTheirType(Rule):
     """A column is named by one scheme: no bare id, name or type; booleans is_, has_; timestamps _at; dates _on, _date.
 
-    A name in one of these forms has that type, too. Days, weeks and months of a report are named as in dim_dates, the ends
-    of a validity valid_from and valid_until. Rename the column with AS.
+    A name in one of these forms has that type, too. Days, weeks and months of a report are named as in dim_dates. Rename the
+    column with AS.
     """
 
     def check_model(self, model: Model) -> list[RuleViolation] | None:

@@ -10,7 +10,7 @@ from sqlmesh.core.dialect import MacroFunc, MacroVar
 from sqlmesh.core.linter.rule import Rule, RuleViolation
 from sqlmesh.core.model import Model
 
-from linter.reading import named, query_as_written
+from linter.reading import final_projections, named, query_as_written
 
 EMPTY_NAMES = {"base", "cte", "data", "final", "result", "source", "temp", "tmp"}
 SHORTEST_ALIAS = 3
@@ -51,13 +51,23 @@ class DaysAreSelected(Rule):
 
 
 class NoStarInAnyStep(Rule):
-    """No SELECT * in any step: a column added above must not change this model unseen. List the columns."""
+    """No SELECT * of a table, nor in the final SELECT: a column added above must not change this model unseen. List the columns.
+
+    A step may pass on all columns of an earlier step of the same file, by its name: `SELECT numbered.*, ... FROM numbered`.
+    """
 
     def check_model(self, model: Model) -> RuleViolation | None:
-        """One violation where a step has a star."""
+        """One violation where a step has such a star."""
         query = query_as_written(model)
-        if query is None or not any(
-            projection.is_star for select in query.find_all(exp.Select) for projection in select.expressions
+        if query is None:
+            return None
+        steps = {step.alias for step in query.find_all(exp.CTE)}
+        shown = {id(projection) for projection in final_projections(query)}
+        if all(
+            id(projection) not in shown and _is_of_a_step(projection, select, steps)
+            for select in query.find_all(exp.Select)
+            for projection in select.expressions
+            if projection.is_star
         ):
             return None
         return self.violation(f"{model.name}: {self.summary}")
@@ -91,6 +101,13 @@ class RunsAlikeElsewhere(Rule):
         if not found:
             return None
         return self.violation(f"{model.name} uses {named(found)}: {self.summary}")
+
+
+def _is_of_a_step(star: Any, select: Any, steps: set[str]) -> bool:
+    if not isinstance(star, exp.Column):
+        return False
+    read = [source for source in select.find_all(exp.Table) if source.alias_or_name == star.table]
+    return bool(read) and all(not table.db and table.name in steps for table in read)
 
 
 def _unportable(query: Any) -> Iterator[str]:

@@ -98,7 +98,7 @@ def kind_of(path: Path) -> Kind:
         if name.endswith(ending):
             return Kind("tar", compression)
     if name.endswith(".zip"):
-        return Kind("zip")
+        return _zip_or_document(path)
     with open(path, "rb") as raw:
         first = raw.read(_FIRST_BYTES)
     not_read = next((what for magic, what in _NOT_READ.items() if first.startswith(magic)), "")
@@ -109,9 +109,29 @@ def kind_of(path: Path) -> Kind:
     if first[257:262] == b"ustar":
         return Kind("tar")
     packing: Packing = next((packing for magic, packing in _MAGIC.items() if first.startswith(magic)), "plain")
-    if packing == "zip" and b"[Content_Types].xml" in first:
-        return Kind("plain", not_read="an Excel workbook" if "xls" in path.suffix else "an Office document")
-    return Kind(packing)
+    return _zip_or_document(path) if packing == "zip" else Kind(packing)
+
+
+def _zip_or_document(path: Path) -> Kind:
+    """Tell a zip from a document, by the member that tells: its place in the archive differs by program."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+            kind = archive.open("mimetype").read(_FIRST_BYTES) if "mimetype" in names else b""
+    except ARCHIVE_ERRORS:
+        return Kind("zip")  # damaged: said when its members are listed
+    if "[Content_Types].xml" in names:
+        is_workbook = any(name.startswith("xl/") for name in names)
+        return Kind("plain", not_read="an Excel workbook" if is_workbook else "an Office document")
+    return Kind("plain", not_read="an OpenDocument file") if b"opendocument" in kind else Kind("zip")
+
+
+def packed_again(beginning: bytes) -> str:
+    """Say how a member of an archive is packed, by its first bytes; empty where it is not, or is a document."""
+    packing = next((packing for magic, packing in _MAGIC.items() if beginning.startswith(magic)), "plain")
+    if packing == "zip":
+        return "" if b"[Content_Types].xml" in beginning or b"opendocument" in beginning else "an archive"
+    return "" if packing == "plain" else f"a {packing} file"
 
 
 def is_bomb(unpacked: int, packed: int) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from loaders.csv_fast import BlockChecker
 from loaders.errors import InputRefused
 from loaders.header import Columns, check_names, separator_of, split_record, unread_note
@@ -15,6 +17,7 @@ _BOM = b"\xef\xbb\xbf"
 LONGEST_LINE = 1 << 16
 """Bytes of one line beyond which the rest of it is not even read into memory."""
 _MOST_LINES_OF_A_RECORD = 100
+_MOST_LINES_AT_ONCE = 20_000  # twice as many as a block of transactions has
 _BLANKS = b" \t\n\r\x0b\x0c"
 _SEPARATOR_LINE = re.compile(rb'"?sep=([,;|\t])"?[ \t]*(?:\r\n|\n|\r)', re.IGNORECASE)
 _ROWS_THAT_SHOW_A_TRAILING_SEPARATOR = 50
@@ -50,7 +53,7 @@ class CsvReader:
         """
         pending = b""
         headed = False
-        for block, final in self._blocks():
+        for block, final in _in_pieces(whole_lines(self._stream)):
             block = pending + block
             if not headed:
                 block = self._after_header(block)
@@ -76,35 +79,6 @@ class CsvReader:
             raise InputRefused(
                 self._name, "the file is empty", f"Its first line must be: {','.join(self._source.columns)}", 1
             )
-
-    def _blocks(self) -> Iterator[tuple[bytes, bool]]:
-        """Yield blocks that end at line ends, and whether each is the last; skip the rest of an absurdly long line."""
-        rest = b""
-        skipping = False
-        while True:
-            block = self._stream.read(BLOCK)
-            if not block:
-                if rest:
-                    yield rest, True
-                return
-            if skipping:
-                end = _first_line_end(block)
-                if end < 0:
-                    continue
-                block = block[end - 1 :]
-                skipping = False
-            block = rest + block
-            cut = _last_line_end(block)
-            if cut == 0 and len(block) > 2 * LONGEST_LINE:
-                rest, skipping = block[: LONGEST_LINE + 1], True
-            elif len(block) - cut > 2 * LONGEST_LINE:
-                yield block[:cut], False
-                rest, skipping = block[cut : cut + LONGEST_LINE + 1], True
-            elif cut:
-                yield block[:cut], False
-                rest = block[cut:]
-            else:
-                rest = block
 
     def _after_header(self, block: bytes) -> bytes:
         """Find the columns by the header and return what comes after it."""
@@ -202,7 +176,7 @@ class CsvReader:
             fields = split_record(text, self._separator)
             if fields is not None:
                 return self._checked(chunk, fields, line_number, text)
-            reason = "a quote is not closed" if text.count('"') % 2 else "a quote inside an unquoted field"
+            reason = fault_of_quotes(text)
         chunk.rejects.append(self._encoder.reject(line_number, reason, text))
         return None
 
@@ -226,6 +200,50 @@ class CsvReader:
         return None if landed is None else landed.encode()
 
 
+def whole_lines(stream: ByteStream) -> Iterator[tuple[bytes, bool]]:
+    """Yield blocks that end at line ends, and whether each is the last; skip the rest of an absurdly long line."""
+    rest = b""
+    skipping = False
+    while True:
+        block = stream.read(BLOCK)
+        if not block:
+            if rest:
+                yield rest, True
+            return
+        if skipping:
+            end = _first_line_end(block)
+            if end < 0:
+                continue
+            block = block[end - 1 :]
+            skipping = False
+        block = rest + block
+        cut = _last_line_end(block)
+        if cut == 0 and len(block) > 2 * LONGEST_LINE:
+            rest, skipping = block[: LONGEST_LINE + 1], True
+        elif len(block) - cut > 2 * LONGEST_LINE:
+            yield block[:cut], False
+            rest, skipping = block[cut : cut + LONGEST_LINE + 1], True
+        elif cut:
+            yield block[:cut], False
+            rest = block[cut:]
+        else:
+            rest = block
+
+
+def _in_pieces(blocks: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bool]]:
+    """Cut blocks of a great many short lines, so that a file of bad ones is given up after some of them."""
+    for block, final in blocks:
+        end = b"\n" if b"\n" in block else b"\r"
+        start = 0
+        looked_at = min(len(block), LONGEST_LINE)  # to count all of a block would take as long as to check a part of it
+        if block.count(end, 0, looked_at) * len(block) > _MOST_LINES_AT_ONCE * looked_at:
+            ends = np.flatnonzero(np.frombuffer(block, np.uint8) == end[0]) + 1
+            for cut in ends[_MOST_LINES_AT_ONCE - 1 : -1 : _MOST_LINES_AT_ONCE].tolist():
+                yield block[start:cut], False
+                start = cut
+        yield block[start:], final
+
+
 def _span_of_record(lines: list[bytes], start: int) -> int | None:
     """Return how many lines a record has that opens a quote on its first one, None where no line closes it."""
     size = 0
@@ -236,6 +254,11 @@ def _span_of_record(lines: list[bytes], start: int) -> int | None:
         if place > start and lines[place].count(b'"') % 2:
             return place - start + 1
     return None
+
+
+def fault_of_quotes(text: str) -> str:
+    """Say what is wrong with the quotes of a record that cannot be split."""
+    return "a quote is not closed" if text.count('"') % 2 else "a quote inside an unquoted field"
 
 
 def _without_line_end(record: bytes) -> bytes:

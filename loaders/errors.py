@@ -9,7 +9,6 @@ class RevopsError(Exception):
     """An error that a user can act on: the command line prints it in one or two lines and exits with `exit_code`."""
 
     exit_code = 1
-    retryable = False
 
 
 class CheckFailed(RevopsError):
@@ -53,11 +52,9 @@ class DatabaseUnavailable(RevopsError):
     """The database cannot be reached, or was lost on the way."""
 
     exit_code = 4
-    retryable = True
 
 
 class LockHeld(RevopsError):
     """Another run holds the warehouse's lock."""
 
     exit_code = 5
-    retryable = True

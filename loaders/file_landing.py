@@ -250,7 +250,7 @@ def _touched_days(
     if source.date_column is None:
         return [], f"{earlier.rows_loaded:,} rows go, {tally.rows_loaded:,} come" if earlier is not None else ""
     # A row that cannot be used may have a date whose text begins with a day, and is no time all the same.
-    undated = {UNDATED_DAY} if tally.undated or tally.unusable else set()
+    undated = {UNDATED_DAY} if tally.undated or tally.unusable or tally.earlier else set()
     if earlier is None:
         return sorted({*tally.dates, *undated}), ""
     before = postgres.day_profiles(cur, source, earlier.file_id)
@@ -343,6 +343,7 @@ def _copy(cur: cursor, job: Job, stream: ByteStream, file_id: int) -> tuple[Tall
             "Report this as a defect.",
         )
     tally.check(job.file.name, job.max_rejects)
+    tally.check_any(job.file.name)
     return tally, encoder.keys
 
 

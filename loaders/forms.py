@@ -30,6 +30,9 @@ class Read(NamedTuple):
     doubt: str = ""
 
 
+BEFORE_2000 = "is before 2000"
+"""The fault of a time that can be read, and is earlier than all that the warehouse serves."""
+
 _MONEY = re.compile(r"(-?) ?[$]? ?(-?)(?:([0-9]+)|([0-9]{1,3}(?:,[0-9]{3})+))?(?:[.]([0-9]*))?")
 _IN_BRACKETS = re.compile(r"\(([^()-]*)\)")
 _WIDEST_WHOLE = 10
@@ -47,6 +50,7 @@ _WHOLE = re.compile(r"-?([0-9]+)([.]0*)?")
 _MOST_EXACT_DIGITS = 15  # of a number that went through floating point
 _ZIP = re.compile(r"([0-9]{1,5})(?:[.]0*)?")
 _ZIP_PLUS_4 = re.compile(r"[0-9]{5}-[0-9]{4}")
+_BETWEEN_WORDS = re.compile("(?<=[A-Za-z])[-_](?=[A-Za-z])")  # not the sign of a number
 _DEGREES = re.compile(r"[+]?(-?(?:[0-9]{1,3}(?:[.][0-9]*)?|[.][0-9]+))")
 _YEAR = re.compile(r"([0-9]{4})(?:[.]0*|-...*)?", re.DOTALL)
 _MONTHS = (
@@ -128,7 +132,7 @@ def moment(text: str) -> Read:
         value = datetime.datetime(int(year), int(month), int(day), hours, int(minute), int(second or 0))
     except ValueError:
         return Read(text, "is no day and time of the calendar, with the month before the day where slashes are used")
-    return Read(f"{value:%Y-%m-%d %H:%M:%S}".rjust(19, "0"), "" if value.year >= 2000 else "is before 2000")
+    return Read(f"{value:%Y-%m-%d %H:%M:%S}".rjust(19, "0"), "" if value.year >= 2000 else BEFORE_2000)
 
 
 def _whole_number(text: str, lowest: int, highest: int) -> Read:
@@ -198,7 +202,7 @@ def errors(text: str) -> Read:
 
 def label(text: str) -> Read:
     """Read whether a transaction was fraud as Yes or No."""
-    bare = " ".join(text.replace("_", " ").replace("-", " ").lower().split())
+    bare = " ".join(_BETWEEN_WORDS.sub(" ", text).lower().split())
     if bare in _YES or bare in _FRAUD:
         return Read("Yes")
     return Read("No") if bare in _NO or bare in _NOT_FRAUD else Read(text, "is neither Yes nor No")

@@ -115,8 +115,13 @@ def header_of(text: str) -> list[str]:
     """Return the names in the first line of a text, or in the second one after a line `sep=` for spreadsheet programs."""
     lines = text.split("\n", 2)
     line = lines[1] if len(lines) > 1 and lines[0].lower().startswith("sep=") else lines[0]
-    line = line.split("\r")[0]
-    return split_record(line, separator_of(line)) or [line]
+    return names_and_separator(line.split("\r")[0])[0]
+
+
+def names_and_separator(line: str) -> tuple[list[str], str]:
+    """Return the names in a header and what separates them."""
+    separator = separator_of(line)
+    return split_record(line, separator) or [line], separator
 
 
 def separator_of(line: str) -> str:

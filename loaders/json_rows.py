@@ -19,6 +19,8 @@ _LF, _COMMA = b"\n,"
 _SHORTEST_QUICK_BLOCK = 64
 _LONGEST_QUICK_LINE = 15  # an id of at most 12 digits: no card number
 _LARGEST_CODES = 8 << 20
+MOST_AT_ONCE = 20_000
+"""Entries that are looked at one by one before they are passed on: a file of bad ones is given up after some of them."""
 _OPENING = re.compile(rb'\s*\{\s*"(?:target|labels?|is_?fraud|fraud|class)"\s*:\s*\{', re.IGNORECASE)
 _OPENING_WITHOUT_NAME = re.compile(rb'\s*\{(?=\s*(?:"[^"\\]*"\s*:\s*["\w.+-]|\}))')
 _CLOSING = re.compile(rb"\s*\}\s*\}\s*\Z")
@@ -58,13 +60,20 @@ class LabelsReader:
             rest += block
             cut = rest.rfind(b",") + 1
             if cut:
-                used, chunk = self._quick(rest[:cut]) or self._entries(rest[:cut])
+                block = rest[:cut]
+                used, chunk = self._quick(block) or self._entries(block)
                 yield chunk
+                while chunk.rows + len(chunk.rejects) == MOST_AT_ONCE:
+                    used, chunk = self._entries(block, used)
+                    yield chunk
                 rest = rest[used:]
             if len(rest) > 2 * BLOCK:
                 raise self._broken()
         used, chunk = self._entries(rest)
         yield chunk
+        while chunk.rows + len(chunk.rejects) == MOST_AT_ONCE:
+            used, chunk = self._entries(rest, used)
+            yield chunk
         end = rest[used:]
         if not self._closing.match(end) or (self._comma_before_end and self._entry > 1):
             if _ENTRY.match(end) or not end.strip() or b"}" not in end:
@@ -114,12 +123,12 @@ class LabelsReader:
         self._comma_before_end = True
         return len(block), chunk
 
-    def _entries(self, block: bytes) -> tuple[int, Chunk]:
-        """Read whole entries at the start of a block; return how many bytes they are, and the rows."""
+    def _entries(self, block: bytes, place: int = 0) -> tuple[int, Chunk]:
+        """Read some whole entries from a place in a block on; return where they end, and the rows."""
         chunk = Chunk()
         lines: list[str] = []
-        place = 0
-        while found := _ENTRY.match(block, place):
+        last = self._entry + MOST_AT_ONCE
+        while self._entry < last and (found := _ENTRY.match(block, place)):
             key, text, bare, separator = found.groups()
             raw = found.group().decode("utf-8", "backslashreplace").strip()
             try:

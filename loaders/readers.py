@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
+from loaders import tabformer
 from loaders.csv_rows import CsvReader
 from loaders.errors import InputRefused
 from loaders.header import Columns, find_columns, header_of, plain_name
@@ -36,6 +37,9 @@ def reader_of(name: str, encoder: RowEncoder, stream: ByteStream) -> RowReader:
     """
     source = encoder.source
     text = Utf8Stream(stream, name)
+    names = header_of(text.beginning)
+    if source.relation in tabformer.relations(names):
+        return tabformer.TabformerReader(text, name, encoder)
     if source.format == "csv":
         return CsvReader(text, name, encoder)
     beginning = text.beginning.lstrip()

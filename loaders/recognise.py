@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from itertools import groupby
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
+from loaders import archives, tabformer
 from loaders.archives import BEGINNING
 from loaders.errors import InputRefused
 from loaders.header import Columns, find_columns, header_of
@@ -33,8 +35,9 @@ _WORDS = {
     "mcc_codes": ("mcc",),
     "fraud_labels": ("label", "labels"),
 }
+_READ_ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 _DATA_ENDINGS = (
-    ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xls", ".7z", ".rar",
+    *_READ_ENDINGS, ".xlsx", ".xls", ".7z", ".rar",
     ".feather", ".arrow", ".orc", ".avro", ".pkl", ".pickle", ".ods", ".h5", ".hdf5", ".sqlite", ".db",
 )  # fmt: skip
 _DOUBTFUL = frozenset(
@@ -46,8 +49,20 @@ _DOUBTFUL = frozenset(
 _LABEL = re.compile(r'\s*[,{]?\s*"[0-9]+"\s*:\s*"(?:Yes|No)"')
 
 
-def recognise(file: InputFile) -> Source | None:
-    """Return the source a file belongs to, None where neither its first bytes nor its name tell.
+class Recognised(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        sources: the relations it has rows of, none where neither its first bytes nor its name tell.
+        is_tabformer: whether it is one of IBM's TabFormer files.
+    """
+
+    sources: tuple[Source, ...]
+    is_tabformer: bool = False
+
+
+def recognise(file: InputFile) -> Recognised:
+    """Return what a file holds.
 
     Raises:
         InputRefused: it belongs to a relation, by its name or its rows, and cannot be read; or it cannot be opened.
@@ -57,18 +72,33 @@ def recognise(file: InputFile) -> Source | None:
     )
     relation = by_name.relation if by_name is not None else _relation_in(file)
     if file.not_read:
-        if relation is None and "archive" not in file.not_read:  # in an archive, anything may be
-            return None
-        cure = "Run `git lfs pull`." if "Git LFS" in file.not_read else "Unpack it, or save it as CSV."
+        is_meant = relation is not None or file.is_named or file.plain_name.endswith(_READ_ENDINGS)
+        if not is_meant and "archive" not in file.not_read:  # in an archive, anything may be
+            return Recognised(())
+        cure = "Unpack it, or save it as CSV."
+        if "Git LFS" in file.not_read:
+            cure = "Run `git lfs pull`."
+        elif "archive" not in file.not_read:
+            cure = "Open it and save the sheet with the rows as CSV."
         belongs = "" if relation is None else f"its name belongs to {relation}, and "
         raise InputRefused(file.name, f"{belongs}it is {file.not_read}", cure)
-    found = _by_columns(file) if file.is_parquet else _by_beginning(file, relation)
+    beginning = None if file.is_parquet else _beginning_of(file)
+    if beginning and file.member is not None and (packed := archives.packed_again(beginning)):
+        raise InputRefused(
+            file.name, f"it is {packed} inside an archive, under a name that does not say so", "Unpack it."
+        )
+    text = None if beginning is None else text_of(beginning)
+    names = _column_names(file) if file.is_parquet else header_of(text or "")
+    if mapped := tabformer.relations(names):
+        return Recognised(tuple(SOURCES[each] for each in mapped), is_tabformer=True)
+    found = _by_header(names) if text is None else _by_beginning(file, relation, text, names)
     if found is None and by_name is None and relation is not None and file.plain_name.endswith(_DATA_ENDINGS):
         reason = f"its name belongs to {relation}, and it does not begin like a file of {relation}"
         raise InputRefused(
             file.name, reason, f"Write it like the published {PUBLISHED[relation]}, or take it out of the folder."
         )
-    return found or by_name
+    source = found or by_name
+    return Recognised(() if source is None else (source,))
 
 
 def in_order(
@@ -87,21 +117,41 @@ def in_order(
     """
     found: list[tuple[InputFile, Source]] = []
     unknown: list[InputFile] = []
+    mapped: list[InputFile] = []
     for file in files:
         try:
-            source = recognise(file)
+            sources, is_tabformer = recognise(file)
         except InputRefused as error:
             if refused is None:
                 raise
             refused.append(error)
             continue
-        if source is None:
+        if not sources:
             unknown.append(file)
-        elif source.relation in chosen:
-            found.append((file, source))
+        if is_tabformer:
+            mapped.append(file)
+        found += [(file, source) for source in sources if source.relation in chosen]
+    if mapped:
+        found = _as_tabformer(found, mapped)
     order = list(SOURCES)
     found.sort(key=lambda pair: (order.index(pair[1].relation), pair[0].name))
     return _without_samples(found, note), unknown
+
+
+def _as_tabformer(found: list[tuple[InputFile, Source]], mapped: list[InputFile]) -> list[tuple[InputFile, Source]]:
+    """Leave out the categories that a file of TabFormer tells by its rows where another file has them.
+
+    Raises:
+        InputRefused: published users, cards or transactions lie beside them, and number people in another way.
+    """
+    other = {source.relation: file for file, source in found if file not in mapped}
+    numbered = next((other[relation] for relation in ("users", "cards", "transactions") if relation in other), None)
+    if numbered is not None:
+        reason = f"it is one of IBM's TabFormer files, whose users have other numbers than those of {numbered.name}"
+        raise InputRefused(mapped[0].name, reason, "Land the two sets into a warehouse each.")
+    return [
+        pair for pair in found if pair[0] not in mapped or pair[1].relation != "mcc_codes" or "mcc_codes" not in other
+    ]
 
 
 def _without_samples(
@@ -131,17 +181,20 @@ def _relation_in(file: InputFile) -> str | None:
     return next((relation for relation, known in _WORDS.items() if words & set(known)), None)
 
 
-def _by_beginning(file: InputFile, relation: str | None) -> Source | None:
-    """The source that a file's beginning shows; where its name tells the relation, other names of columns will do."""
+def _beginning_of(file: InputFile) -> bytes | None:
+    """The bytes that a file begins with, None where it is damaged: refused when it lands, if its name is one of ours."""
     beginning = file.beginning
     if beginning is None:
         with opened(file) as stream:
             try:
                 beginning = stream.read(BEGINNING)
             except InputRefused:
-                return None  # damaged: refused when it lands, if its name is one of ours
-    text = text_of(beginning)
-    names = header_of(text)
+                return None
+    return beginning
+
+
+def _by_beginning(file: InputFile, relation: str | None, text: str, names: Sequence[str]) -> Source | None:
+    """The source that a file's beginning shows; where its name tells the relation, other names of columns will do."""
     source = _by_header(names)
     if source is not None:
         return source
@@ -164,6 +217,8 @@ def _by_beginning(file: InputFile, relation: str | None) -> Source | None:
                 1,
             )
     if _LABEL.match("".join(lines)):
+        if text.lstrip().startswith("{"):
+            return labels
         cure = "Join the parts of a split file with cat."
         raise InputRefused(file.name, f"it holds {labels.relation}, and not from the beginning", cure, 1)
     return None
@@ -192,11 +247,10 @@ def _is_row(source: Source, values: Sequence[str]) -> bool:
     return keys and (source.date_column is None or re.match(DAY_PATTERN, row[source.date_column]) is not None)
 
 
-def _by_columns(file: InputFile) -> Source | None:
+def _column_names(file: InputFile) -> Sequence[str]:
     from loaders.parquet import column_names
 
     try:
-        names = column_names(file)
+        return column_names(file)
     except InputRefused:
-        return None
-    return _by_header(names)
+        return ()

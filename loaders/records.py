@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from loaders.errors import InputRefused
 from loaders.header import Columns, check_names, unread_note
 from loaders.inputs import BLOCK, ByteStream
+from loaders.json_rows import MOST_AT_ONCE
 from loaders.rows import LONGEST_FIELD, Chunk, RowEncoder
 
 _LONGEST_RECORD = 1 << 18
@@ -49,6 +50,9 @@ class RecordsReader:
                 opened = True
             chunk, used = self._records(rest)
             yield chunk
+            while chunk.rows + len(chunk.rejects) == MOST_AT_ONCE:
+                chunk, used = self._records(rest, used)
+                yield chunk
             rest = rest[used:]
             if len(rest) > BLOCK + _LONGEST_RECORD:
                 raise self._broken()
@@ -58,13 +62,13 @@ class RecordsReader:
         if self._record == 1:
             raise InputRefused(self._name, "it holds no record", self._cure)
 
-    def _records(self, text: str) -> tuple[Chunk, int]:
-        """Read whole records at the start of a text; return the rows, and how many characters they are."""
+    def _records(self, text: str, place: int = 0) -> tuple[Chunk, int]:
+        """Read some whole records from a place in a text on; return the rows, and where they end."""
         chunk = Chunk()
         lines: list[str] = []
         last = text.rfind("}")  # nothing after it is a whole record: no need to try
-        place = 0
-        while True:
+        end_of_some = self._record + MOST_AT_ONCE
+        while self._record < end_of_some:
             start = _match_end(text, place)
             if start > last or not text.startswith("{", start):
                 break

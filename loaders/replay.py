@@ -139,17 +139,19 @@ def _by_relation(
 ) -> dict[Source, list[_Correction]]:
     """Cut the lines of a copy of the rejects into fields, and pass over those that are no better than they were."""
     with conn, conn.cursor() as cur:
-        sources = {file.name: SOURCES[file.relation] for file in manifest.landed_files(cur)}
+        sources: dict[str, list[Source]] = {}
+        for file in manifest.landed_files(cur):
+            sources.setdefault(file.name, []).append(SOURCES[file.relation])
     found: dict[Source, list[_Correction]] = {}
     passed_over: list[tuple[int, str]] = []
     for row in rows:
-        source = sources.get(row.file)
-        if source is None:
+        if row.file not in sources:
             raise InputRefused(
                 name, "its file has not landed", "Take it from ops.rejected_rows.", row.here, "file_name"
             )
         fields = _fields(row.fields[0])
-        fault = RowEncoder(source, 0, None).fault(fields)
+        faults = [(RowEncoder(source, 0, None).fault(fields), source) for source in sources[row.file]]
+        fault, source = next((each for each in faults if each[0] is None), faults[0])  # a file may be of several
         if fault is None:
             found.setdefault(source, []).append(replace(row, fields=fields))
         else:

@@ -23,6 +23,9 @@ NOT_UTF8 = "not valid UTF-8"
 FEW_ROWS = 5
 """Rows that cannot be used and do not refuse a file, whatever their share, as long as others can be used."""
 
+MOST_REJECTS = 100_000
+"""Rejects of one file, each of them kept, beyond which it is refused whatever share of it they are."""
+
 MOST_IN_DOUBT = 0.5
 """The share of a file's rows that may have a value in doubt: beyond it, the column means something else."""
 
@@ -93,6 +96,7 @@ class Chunk:
         undated: rows without a day.
         unusable: rows in `copy` that the transforms are bound to quarantine.
         first_unusable: the first of them.
+        earlier: rows beside them that are quarantined for nothing but a time before 2000, in a file that may have such.
         doubtful: rows with a value that can be used and may not be what it should be.
         first_doubtful: the first of them.
         conversions: by column, what was read from another form than the published one.
@@ -108,6 +112,7 @@ class Chunk:
     undated: int = 0
     unusable: int = 0
     first_unusable: Unusable | None = None
+    earlier: int = 0
     doubtful: int = 0
     first_doubtful: Unusable | None = None
     conversions: dict[str, Conversion] = field(default_factory=dict)
@@ -127,6 +132,7 @@ class Tally:
     unusable: int = 0
     first_reject: Reject | None = None
     first_unusable: Unusable | None = None
+    earlier: int = 0
     doubtful: int = 0
     first_doubtful: Unusable | None = None
     conversions: dict[str, Conversion] = field(default_factory=dict)
@@ -144,6 +150,7 @@ class Tally:
             self.first_reject = chunk.rejects[0]
         self.unusable += chunk.unusable
         self.first_unusable = self.first_unusable or chunk.first_unusable
+        self.earlier += chunk.earlier
         self.doubtful += chunk.doubtful
         self.first_doubtful = self.first_doubtful or chunk.first_doubtful
         for column, more in chunk.conversions.items():
@@ -170,12 +177,15 @@ class Tally:
             for column, found in self.conversions.items()
         ]
         few = f"{self.unusable:,} of {self.rows_loaded:,} rows cannot be used" if self.unusable else ""
+        early = (
+            f"{self.earlier:,} of {self.rows_loaded:,} rows are of before 2000 and quarantined" if self.earlier else ""
+        )
         doubt = ""
         if (first := self.first_doubtful) is not None:
             doubt = (
                 f"{first.column}: {self.doubtful:,} of {self.rows_loaded:,} values in doubt, the first: {first.reason}"
             )
-        return "; ".join(filter(None, [*self.notes, *read, few, doubt]))
+        return "; ".join(filter(None, [*self.notes, *read, few, early, doubt]))
 
     def check(self, name: str, max_rejects: float, rows: int | None = None) -> None:
         """Refuse a file of which too little can be used.
@@ -196,8 +206,13 @@ class Tally:
                 cure = "Nothing of the file has landed. Save it as UTF-8: perhaps it is in Latin-1 or Windows-1252."
             told = f"{self.rows_rejected:,} of {self.rows_read:,} rows cannot be landed, the first: {first.reason}"
             raise InputRefused(name, told, cure, first.line_number)
+        if self.first_reject is not None and self.rows_rejected > MOST_REJECTS:
+            first = self.first_reject
+            told = f"more than {MOST_REJECTS:,} rows cannot be landed, the first: {first.reason}"
+            cure = "Nothing of the file has landed. Correct it, or leave out such lines: so many are not kept."
+            raise InputRefused(name, told, cure, first.line_number)
         if self.first_unusable is not None and self.unusable > max_rejects * rows:
-            none_is_usable = self.unusable + self.rows_rejected >= rows
+            none_is_usable = self.unusable + self.earlier + self.rows_rejected >= rows
             if self.unusable > FEW_ROWS or none_is_usable:
                 bad = self.first_unusable
                 told = f"{self.unusable:,} of {self.rows_read:,} rows cannot be used, the first: {bad.reason}"
@@ -207,6 +222,21 @@ class Tally:
             told = f"{self.doubtful:,} of {self.rows_read:,} values are in doubt, the first: {first_doubt.reason}"
             cure = "Nothing of the file has landed. Correct it, or allow them all by --max-rejects 1."
             raise InputRefused(name, told, cure, first_doubt.line_number, first_doubt.column)
+
+    def check_any(self, name: str) -> None:
+        """Refuse a file without any row that can be landed, or of which none is of a day that the warehouse serves.
+
+        Raises:
+            InputRefused: it is one.
+        """
+        cure = "Get the file again, or take it out of the data. Nothing of it has landed."
+        if not self.rows_read:
+            raise InputRefused(name, "it holds no row", cure)
+        if self.first_reject is not None and not self.rows_loaded:
+            told = f"none of its {self.rows_read:,} rows can be landed, the first: {self.first_reject.reason}"
+            raise InputRefused(name, told, cure, self.first_reject.line_number)
+        if self.earlier and self.earlier + self.unusable >= self.rows_loaded:
+            raise InputRefused(name, "all its rows are of before 2000", cure)
 
     @property
     def dates(self) -> list[datetime.date]:
@@ -285,6 +315,7 @@ class RowEncoder:
         source: the relation.
         prefix: what each row for COPY begins with: the file's id, nothing where all rows of the table are of the file.
         keys: what is known of the keys of all rows of the file, those included that went the quick way.
+        keeps_earlier: whether rows of before 2000 are as expected, and no reason to refuse the file.
     """
 
     def __init__(self, source: Source, file_id: int | None, tokenizer: Tokenizer | None) -> None:
@@ -306,6 +337,7 @@ class RowEncoder:
         ]
         self._months = [columns.index(name) for name in source.ordered_months or ()]
         self.keys = KeysSeen()
+        self.keeps_earlier = False
 
     def add(
         self,
@@ -373,6 +405,7 @@ class RowEncoder:
         """Return the values of a row in their published forms, those that have none as they are, and count both."""
         read = list(fields)
         is_usable = True
+        is_earlier = False
         for place, form, known in self._forms:
             value = fields[place]
             answer = known.get(value)
@@ -384,14 +417,16 @@ class RowEncoder:
             if text != value:
                 self._note(chunk, place, value, text)
                 read[place] = text
-            if fault and is_usable:
+            if fault and is_usable and not (self.keeps_earlier and fault == forms.BEFORE_2000):
                 is_usable = False
                 self._note_unusable(chunk, line_number, place, value, fault)
+            is_earlier |= fault == forms.BEFORE_2000
             if doubt:
                 chunk.doubtful += 1
                 if chunk.first_doubtful is None:
                     reason = f"{self._shown(value)} {doubt}"
                     chunk.first_doubtful = Unusable(line_number, self.source.columns[place], reason)
+        chunk.earlier += is_usable and is_earlier
         if is_usable and self._months:
             first, second = self._months
             if _sorted_as_month(read[first]) > _sorted_as_month(read[second]):

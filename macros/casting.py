@@ -89,6 +89,12 @@ def error_text(evaluator, text: SQL, is_regular: SQL = None):
 
 
 @macro()
+def has_error(evaluator, errors: SQL, error: SQL):
+    """Whether one of the published errors is what went wrong, alone or beside others, as the columns of the facts say it."""
+    return f"COALESCE({errors} LIKE '%' || {error} || '%', FALSE)"
+
+
+@macro()
 def has_other_error(evaluator, errors: SQL):
     """Whether anything went wrong that is none of the published errors, alone or beside them."""
     rest = errors

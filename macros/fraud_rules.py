@@ -1,14 +1,24 @@
 """Rules as data: how the columns of seeds.fraud_rules become a condition on features and a sentence.
 
-A rule asks for what its row says; an empty cell asks for nothing. To ask for something new, add a column to the seed and a
-line here.
+A rule asks for what its row says; an empty cell asks for nothing. To ask for something new, add a column to seeds/fraud_rules.csv
+and a line here: the model of the seed, its audit and the hits take their columns from these lists.
 """
 
 from __future__ import annotations
 
+from sqlglot import exp
 from sqlmesh import SQL, macro
 
-# Column of the seed, feature, and the value that stands for an unknown feature: one that no limit is reached by.
+# Column of the seed, type, what it says.
+ABOUT = (
+    ("rule_name", "TEXT", "Name"),
+    ("weight", "INT", "What a hit adds to the score"),
+    ("action", "TEXT", "review, call or block"),
+    ("valid_from_date", "DATE", "First day on which it raises alerts"),
+    ("valid_until_date", "DATE", "First day on which it no longer does; empty while in force"),
+    ("channel", "TEXT", "online, or present for the card present; empty for both"),
+)
+# Column of the seed, feature. NEEDED are booleans; limits are whole numbers, but for DECIMALS.
 AT_LEAST = (
     ("min_amount_cents", "amount_cents"),
     ("min_transactions_1h", "card_transactions_1h"),
@@ -45,7 +55,38 @@ WORDS = (
     ("mcc_fraud_bp", "mcc_fraud_rate_bp_30d"),
     ("mcc_labelled", "mcc_labelled_30d"),
 )
-_NEVER = 1000000000
+DECIMALS = {"min_z_score", "min_merchant_fraud_bp", "min_mcc_fraud_bp"}
+_NEVER = 1000000000  # stands for an unknown feature, and no limit is reached by it
+
+
+@macro()
+def rule_columns(evaluator):
+    """In the MODEL block of the seed, its columns."""
+    columns = [
+        exp.ColumnDef(this=exp.to_identifier(name), kind=exp.DataType.build(data_type, dialect="postgres"))
+        for name, data_type, _ in _columns()
+    ]
+    return exp.Property(this=exp.to_identifier("columns"), value=exp.Schema(expressions=columns))
+
+
+@macro()
+def rule_column_descriptions(evaluator):
+    """In the MODEL block of the seed, what each of its columns says."""
+    descriptions = [exp.EQ(this=exp.column(name), expression=exp.Literal.string(text)) for name, _, text in _columns()]
+    return exp.Property(this=exp.to_identifier("column_descriptions"), value=exp.Tuple(expressions=descriptions))
+
+
+def _columns():
+    def type_of(name):
+        return "DECIMAL(12, 2)" if name in DECIMALS else "BIGINT"
+
+    return [
+        *ABOUT,
+        *((name, "BOOLEAN", f"true to ask for {feature}") for name, feature in NEEDED),
+        *((name, type_of(name), f"Least {feature}; empty for any") for name, feature in AT_LEAST),
+        *((name, type_of(name), f"Most {feature}; empty for any") for name, feature in AT_MOST),
+        ("reason", "TEXT", "In words, with features in braces"),
+    ]
 
 
 @macro()
@@ -64,6 +105,14 @@ def rule_is_hit(evaluator, rules: SQL, features: SQL):
         ),
     ]
     return " AND ".join(conditions)
+
+
+@macro()
+def asks_for_nothing(evaluator, rules: SQL):
+    """Whether a rule has no limit at all: a channel alone is none."""
+    limits = [f"{rules}.{asked} IS NULL" for asked, _ in (*AT_LEAST, *AT_MOST)]
+    needs = [f"NOT COALESCE({rules}.{asked}, FALSE)" for asked, _ in NEEDED]
+    return " AND ".join([*limits, *needs])
 
 
 @macro()

@@ -12,6 +12,7 @@ from sqlmesh import SQL, macro
 
 _WIDEST = "DECIMAL(30, 8)"
 _EXACT_IN_FLOATS = 9 * 10**15
+_MINUTES = {"hour": 60, "day": 1440}
 
 
 @macro()
@@ -27,25 +28,25 @@ def dollars_of(evaluator, cents: SQL):
 
 
 @macro()
-def interchange_of(evaluator, cents: SQL, count: SQL, rate_bp: SQL, fixed_fee: SQL):
-    """The estimated interchange of `count` purchases of together so many cents, in US dollars; 0 where no rate is known.
-
-    Exact: cents by hundredths of a basis point have eight decimals. Nothing is rounded, and nothing divided, so that a month
-    has the same sum however it is cut.
-    """
-    return f"COALESCE({cents} * {rate_bp} * 0.000001 + {count} * {fixed_fee}, 0)"
-
-
-@macro()
 def basis_points(evaluator, part: SQL, whole: SQL):
     """The part of the whole in basis points, to two decimals; NULL where the whole is 0."""
     return f"CAST(10000 * CAST(COALESCE({part}, 0) AS {_WIDEST}) / NULLIF({whole}, 0) AS DECIMAL(18, 2))"
 
 
 @macro()
+def ratio(evaluator, part: SQL, whole: SQL):
+    """One number by another, to two decimals; NULL where the other is 0."""
+    return _ratio(part, whole)
+
+
+@macro()
 def average_of(evaluator, total: SQL, count: SQL):
     """Dollars for each, from a total of dollars; NULL where there is none."""
-    return f"CAST(CAST({total} AS {_WIDEST}) / NULLIF({count}, 0) AS DECIMAL(18, 2))"
+    return _ratio(total, count)
+
+
+def _ratio(part, whole):
+    return f"CAST(CAST({part} AS {_WIDEST}) / NULLIF({whole}, 0) AS DECIMAL(18, 2))"
 
 
 @macro()
@@ -85,6 +86,10 @@ def in_range(evaluator, day: SQL, look_back: int = 0):
 
     Dates as constants let PostgreSQL see how little of a table that is.
     """
+    return _in_range(evaluator, day, look_back)
+
+
+def _in_range(evaluator, day, look_back=0):
     start = _day(evaluator, "start_ds") - timedelta(days=int(look_back))
     return f"{day} BETWEEN CAST('{start}' AS DATE) AND CAST('{_day(evaluator, 'end_ds')}' AS DATE)"
 
@@ -96,10 +101,26 @@ def in_months_of_range(evaluator, day: SQL):
     What has a row per month is computed from whole months: its models have the month as interval, so that SQLMesh widens
     any range of days to the months it touches.
     """
+    return _in_months_of_range(evaluator, day)
+
+
+def _in_months_of_range(evaluator, day):
     first = _day(evaluator, "start_ds").replace(day=1)
     end = _day(evaluator, "end_ds")
     last = date(end.year + end.month // 12, end.month % 12 + 1, 1) - timedelta(days=1)
     return f"{day} BETWEEN CAST('{first}' AS DATE) AND CAST('{last}' AS DATE)"
+
+
+@macro()
+def in_audited(evaluator, over: str, day: SQL):
+    """In an audit, whether a day is one of what is audited: of the range (`days`), of its months (`months`), or any (`all`)."""
+    return {"days": _in_range, "months": _in_months_of_range, "all": lambda *_: "TRUE"}[over](evaluator, day)
+
+
+@macro()
+def sides_of(evaluator, sums, side: str):
+    """In an audit, the left or right side of each equation, 0 for NULL."""
+    return [f"COALESCE({getattr(equation, side).sql(evaluator.dialect)}, 0)" for equation in sums.expressions]
 
 
 @macro()
@@ -135,4 +156,10 @@ def minute_number(evaluator, moment: SQL):
 @macro()
 def day_number(evaluator, minute: SQL):
     """The day, since 1970, that a minute so numbered is of."""
-    return f"CAST(FLOOR({minute} / 1440) AS INT)"
+    return f"CAST(FLOOR({minute} / {_MINUTES['day']}) AS INT)"
+
+
+@macro()
+def minutes_in(evaluator, count: int, unit: str):
+    """Minutes in so many hours or days, as a window over numbered minutes is long: `@minutes_in(24, hour)`."""
+    return str(count * _MINUTES[unit])

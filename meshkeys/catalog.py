@@ -127,8 +127,8 @@ def types(cursor: Cursor, relation: Relation) -> dict[str, str]:
     return dict(cursor.fetchall())
 
 
-def has_primary_key(cursor: Cursor, relation: Relation) -> tuple[str, tuple[str, ...]] | None:
-    """Name and columns of the table's primary key."""
+def primary_key(cursor: Cursor, relation: Relation) -> tuple[str, tuple[str, ...]] | None:
+    """Name and columns of the table's primary key; None where it has none."""
     cursor.execute(
         """
         SELECT c.conname, array(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)

@@ -31,7 +31,7 @@ def build(cursor: Cursor, table: Relation, declared: Declarations) -> None:
     if not (declared.primary_key or declared.indexes) or not catalog.is_table(cursor, table):
         return
     standing = {found.name for found in catalog.indexes(cursor, table) if found.is_valid}
-    if declared.primary_key and catalog.has_primary_key(cursor, table) is None:
+    if declared.primary_key and catalog.primary_key(cursor, table) is None:
         _add_primary_key(cursor, table, declared.primary_key)
         # A table that was just filled: whoever reads it next in this plan should know how many rows it has.
         cursor.execute(sql.SQL("ANALYZE {}").format(table.identifier))
@@ -200,7 +200,7 @@ def _add_primary_key(cursor: Cursor, table: Relation, columns: tuple[str, ...]) 
 
 
 def _reconcile_primary_key(cursor: Cursor, table: Relation, columns: tuple[str, ...]) -> None:
-    found = catalog.has_primary_key(cursor, table)
+    found = catalog.primary_key(cursor, table)
     if found is not None and found[1] != columns:
         drop_constraint(cursor, table, found[0])
         found = None

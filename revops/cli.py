@@ -326,7 +326,7 @@ def dashboard(host: str, port: int) -> None:
 @cli.command()
 @json_option
 def doctor(as_json: bool) -> None:
-    """Look for what would hinder the warehouse here; exit 1 if something does."""
+    """Check this machine and server for problems; exit 1 if there are any."""
     from revops import doctor as checks
     from revops import settings
 

@@ -52,7 +52,7 @@ def run(ask: Callable[[str], str] = input, execute: Callable[[tuple[str, ...]], 
             return 0
         if answer not in known:
             if answer:
-                click.echo(f"There is no {answer!r} here.")
+                click.echo(f"Unknown choice {answer!r}.")
             continue
         code = execute(known[answer].command)
         if code != 0:

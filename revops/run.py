@@ -90,7 +90,7 @@ def land_files(settings: Settings, dsn: str, wanted: Wanted, quiet: bool) -> Non
     )
     if wanted.demo or not has_own:
         if landed and not synthetic and not wanted.demo:
-            _log.warning("There are no files in %s: going on with what landed before", folder)
+            _log.warning("There are no files in %s: using the data already loaded", folder)
             return
         reason = "As asked for" if wanted.demo else f"There are no files in {folder}"
         _log.warning("%s: using SYNTHETIC demo data (%s)", reason, demo)

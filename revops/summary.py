@@ -57,7 +57,7 @@ def of(dsn: str, results: Sequence[Any], synthetic: bool) -> str:
         "",
         f"Connect  {name} psql   or any tool at  {database.without_password(dsn)}",
         f"         {name} url    prints it with its password",
-        f"         CREATE ROLE alice LOGIN PASSWORD '...' IN ROLE {ANALYST};   lets in an analyst, who reads serving only",
+        f"         CREATE ROLE alice LOGIN PASSWORD '...' IN ROLE {ANALYST};   gives an analyst read access to serving only",
         "Next     SELECT * FROM serving.enriched_transactions LIMIT 10;",
         f"         {name} verify | status | dashboard | ui | sqlmesh plan dev",
     ]

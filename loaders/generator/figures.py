@@ -95,9 +95,7 @@ FRAUD_PER_MILLE_BY_ERROR = {
 # --- Amounts [eda] ---------------------------------------------------------------------------------------------------------
 LARGEST_CENTS = 682_020
 LARGEST_REFUND = 500  # whole dollars; the near refunds of groceries and fuel are 50 .. 100, the far ones 101 .. 500
-ZERO_ROWS = 10_639
 MINUS_ZERO_ROWS = 5  # `$-0.00` [derived from two sources that differ by five]
-REFUND_SHARE_ONLINE = 0.006
 # Fraud amounts in cents, (percent, value): median 78.14, q75 about 160; mean online 120.7, in stores 90 [eda].
 FRAUD_AMOUNTS_ONLINE = (
     (0, 50), (10, 900), (25, 3100), (50, 8400), (75, 17000), (90, 25200), (98, 40000), (99.5, 62000), (100, 140000),

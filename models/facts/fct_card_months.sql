@@ -12,7 +12,17 @@ MODEL (
       columns := (month_start, card_id, client_id, transaction_count, purchase_cents, refund_cents)
     ),
     unique_combination_of_columns(columns := (month_start, card_id)),
-    cents_are_the_outcomes
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := months,
+      day := month_start,
+      sums := (
+        SUM(transaction_count) = COUNT(*),
+        SUM(purchase_cents) = SUM(purchase_cents),
+        SUM(refund_cents) = SUM(refund_cents),
+        SUM(labelled_count) = @labelled_count()
+      )
+    )
   ),
   cron '@daily',
   interval_unit month,
@@ -32,13 +42,10 @@ SELECT
     refund_cents > 0)::BIGINT AS refund_count, /* Approved, of less than zero dollars */
   SUM(purchase_cents)::BIGINT AS purchase_cents, /* Cents of approved purchases */
   SUM(refund_cents)::BIGINT AS refund_cents, /* Cents that went back, positive */
-  COUNT(is_fraud)::BIGINT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
-  COUNT(*) FILTER(WHERE
-    is_fraud)::BIGINT AS fraud_count, /* Labelled as fraud, declined or not */
-  COALESCE(SUM(purchase_cents) FILTER(WHERE
-    NOT is_fraud IS NULL), 0)::BIGINT AS labelled_purchase_cents, /* Cents of approved purchases with a label: the denominator of a fraud rate by value */
-  COALESCE(SUM(purchase_cents) FILTER(WHERE
-    is_fraud), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud */
+  @labelled_count()::BIGINT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
+  @fraud_count()::BIGINT AS fraud_count, /* Labelled as fraud, declined or not */
+  COALESCE(@labelled_purchase_cents(), 0)::BIGINT AS labelled_purchase_cents, /* Cents of approved purchases with a label: the denominator of a fraud rate by value */
+  COALESCE(@fraud_loss_cents(), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud */
   MAX(transacted_on) FILTER(WHERE
     is_fraud)::DATE AS last_fraud_on, /* Day of the last fraud; NULL where there was none */
   MAX(transacted_on) FILTER(WHERE

@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column transacted_on
   ),
-  description 'One row per transaction with what came of it: the money it moved, in cents, and its label. The one place where approved, purchase, refund and labelled are defined; every report and feature is a sum over it. When labels arrive, their days are restated here.',
+  description 'One row per transaction with what came of it: the money it moved, in cents, and its label. The one place where purchase, refund and labelled are defined, from is_approved of facts.fct_transactions; every report and feature is a sum over it. When labels arrive, their days are restated here.',
   grain transaction_id,
   references (client_id, card_id, mcc, merchant_id),
   tags (fact, labelled),
@@ -18,7 +18,16 @@ MODEL (
         refund_cents
       )
     ),
-    outcomes_are_the_facts
+    sums_agree(
+      parent := facts.fct_transactions,
+      over := days,
+      sums := (
+        COUNT(*) = COUNT(*),
+        @dollars_of(SUM(amount_cents)) = SUM(amount),
+        @dollars_of(SUM(purchase_cents - refund_cents)) = SUM(amount) FILTER(WHERE
+          is_approved)
+      )
+    )
   )
 );
 
@@ -33,14 +42,10 @@ SELECT
   facts.merchant_id::INT, /* The merchant */
   facts.mcc::INT, /* Merchant category code */
   facts.channel::TEXT, /* swipe, chip or online */
-  CASE
-    WHEN facts.merchant_country IS NULL AND NOT facts.merchant_state IS NULL
-    THEN 'UNKNOWN'
-    ELSE facts.merchant_state
-  END::TEXT AS merchant_state, /* US state code, or a country; UNKNOWN where it is published as neither; NULL where there is no place */
+  @place_of(facts.merchant_state, facts.merchant_country)::TEXT AS place, /* US state code, country, ONLINE where no state is published, or UNKNOWN for all that is published as neither state nor country */
   (
     COALESCE(facts.merchant_country, 'United States') <> 'United States'
-  )::BOOLEAN AS is_foreign, /* Whether merchant_state is a country */
+  )::BOOLEAN AS is_foreign, /* Whether the place is a country abroad */
   facts.is_approved::BOOLEAN, /* Whether it went through: no error at all */
   (
     facts.has_bad_card_number OR facts.has_bad_cvv OR facts.has_bad_expiration

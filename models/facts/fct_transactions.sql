@@ -66,7 +66,7 @@ SELECT
   )::BOOLEAN AS is_approved, /* Whether it went through: no error at all */
   (
     staged.amount < 0
-  )::BOOLEAN AS is_refund /* Whether money went back */
+  )::BOOLEAN AS is_refund /* Whether the amount is below zero, also where the refund was declined and no money went back */
 FROM staging.stg_transactions AS staged
 JOIN dimensions.dim_users AS clients
   ON clients.client_id = staged.client_id

@@ -26,10 +26,7 @@ SELECT
   features.transacted_on::DATE, /* Its day */
   rules.weight::INT, /* What the hit adds to the score */
   rules.action::TEXT, /* review, call or block */
-  (
-    features.transacted_on >= rules.since_date
-    AND features.transacted_on < COALESCE(rules.retired_date, '9999-01-01'::DATE)
-  )::BOOLEAN AS is_in_force, /* Whether the rule was in force that day: only then it raises an alert */
+  @is_in_force(rules, features.transacted_on)::BOOLEAN AS is_in_force, /* Whether the rule was in force that day: only then it raises an alert */
   @reason_in_words(rules.reason, features)::TEXT AS reason /* Why, in words an investigator reads */
 FROM features.transaction_features AS features
 JOIN seeds.fraud_rules AS rules

@@ -18,7 +18,11 @@ MODEL (
         is_new_merchant_90d
       )
     ),
-    features_are_the_outcomes
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := days,
+      sums := (COUNT(*) = COUNT(*), SUM(amount_cents) = SUM(amount_cents))
+    )
   )
 );
 
@@ -28,9 +32,8 @@ WITH category_days AS (
     transacted_on,
     @day_number(MIN(minute_number)) AS day_number,
     COUNT(*) AS transaction_count,
-    COUNT(is_fraud) AS labelled_count,
-    COUNT(*) FILTER(WHERE
-      is_fraud) AS fraud_count
+    @labelled_count() AS labelled_count,
+    @fraud_count() AS fraud_count
   FROM facts.fct_outcomes
   WHERE
     @in_range(transacted_on, 37)
@@ -77,8 +80,10 @@ WITH category_days AS (
     mcc,
     channel,
     is_foreign,
-    CASE WHEN channel <> 'online' THEN merchant_state END AS place, /* Of the card: online it is nowhere, whatever state the merchant names */
-    COALESCE(channel <> 'online' AND merchant_state <> 'UNKNOWN', FALSE) AS is_card_present,
+    @place_of_card(channel, place) AS card_place,
+    (
+      channel <> 'online' AND @is_real_place(place)
+    ) AS is_card_present,
     has_bad_card_data,
     is_approved,
     amount_cents,
@@ -89,21 +94,7 @@ WITH category_days AS (
     @in_range(transacted_on, 90)
 ), merchant_windows AS (
   SELECT
-    transaction_id,
-    transacted_at,
-    transacted_on,
-    minute_number,
-    card_id,
-    merchant_id,
-    mcc,
-    place,
-    channel,
-    is_foreign,
-    is_card_present,
-    has_bad_card_data,
-    is_approved,
-    amount_cents,
-    purchase_cents,
+    numbered.*,
     COUNT(*) OVER delayed AS merchant_transactions_30d,
     COUNT(is_fraud) OVER delayed AS merchant_labelled_30d,
     COUNT(*) FILTER(WHERE
@@ -116,24 +107,7 @@ WITH category_days AS (
   )
 ), card_windows AS (
   SELECT
-    transaction_id,
-    transacted_at,
-    transacted_on,
-    minute_number,
-    card_id,
-    merchant_id,
-    mcc,
-    place,
-    channel,
-    is_foreign,
-    is_card_present,
-    has_bad_card_data,
-    is_approved,
-    amount_cents,
-    purchase_cents,
-    merchant_transactions_30d,
-    merchant_labelled_30d,
-    merchant_fraud_30d,
+    merchant_windows.*,
     COUNT(*) OVER card_1h AS card_transactions_1h,
     SUM(purchase_cents) OVER card_1h AS card_purchase_cents_1h,
     COUNT(*) OVER card_24h AS card_transactions_24h,
@@ -152,33 +126,33 @@ WITH category_days AS (
       purchase_cents > 0) OVER card_90d AS card_purchases_90d,
     SUM(purchase_cents) OVER card_90d AS card_cents_90d,
     SUM(purchase_cents * purchase_cents) OVER card_90d AS card_squares_90d,
-    MAX(minute_number) OVER before AS previous_minute,
-    MAX(CASE WHEN is_card_present THEN minute_number END) OVER before AS presence_minute,
-    MAX(CASE WHEN is_card_present AND NOT is_foreign THEN minute_number END) OVER before AS domestic_minute,
-    MAX(minute_number) OVER before_at_merchant AS merchant_minute,
-    MAX(minute_number) OVER before_in_mcc AS mcc_minute,
-    MAX(minute_number) OVER before_in_place AS place_minute
+    MAX(minute_number) OVER before AS last_minute,
+    MAX(CASE WHEN is_card_present THEN minute_number END) OVER before AS last_presence,
+    MAX(CASE WHEN is_card_present AND NOT is_foreign THEN minute_number END) OVER before AS last_domestic,
+    MAX(minute_number) OVER before_at_merchant AS last_at_merchant,
+    MAX(minute_number) OVER before_in_mcc AS last_in_mcc,
+    MAX(minute_number) OVER before_in_place AS last_in_place
   FROM merchant_windows
   WINDOW card_1h AS (
     PARTITION BY card_id
     ORDER BY minute_number
-    RANGE BETWEEN 60 PRECEDING AND 1 PRECEDING
+    RANGE BETWEEN @minutes_in(1, hour) PRECEDING AND 1 PRECEDING
   ), card_24h AS (
     PARTITION BY card_id
     ORDER BY minute_number
-    RANGE BETWEEN 1440 PRECEDING AND 1 PRECEDING
+    RANGE BETWEEN @minutes_in(24, hour) PRECEDING AND 1 PRECEDING
   ), card_7d AS (
     PARTITION BY card_id
     ORDER BY minute_number
-    RANGE BETWEEN 10080 PRECEDING AND 1 PRECEDING
+    RANGE BETWEEN @minutes_in(7, day) PRECEDING AND 1 PRECEDING
   ), card_30d AS (
     PARTITION BY card_id
     ORDER BY minute_number
-    RANGE BETWEEN 43200 PRECEDING AND 1 PRECEDING
+    RANGE BETWEEN @minutes_in(30, day) PRECEDING AND 1 PRECEDING
   ), card_90d AS (
     PARTITION BY card_id
     ORDER BY minute_number
-    RANGE BETWEEN 129600 PRECEDING AND 1 PRECEDING
+    RANGE BETWEEN @minutes_in(90, day) PRECEDING AND 1 PRECEDING
   ), before AS (
     PARTITION BY card_id
     ORDER BY minute_number
@@ -192,53 +166,22 @@ WITH category_days AS (
     ORDER BY minute_number
     RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
   ), before_in_place AS (
-    PARTITION BY card_id, place
+    PARTITION BY card_id, card_place
     ORDER BY minute_number
     RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
   )
 ), within_90_days AS (
   SELECT
-    transaction_id,
-    transacted_at,
-    transacted_on,
-    minute_number,
-    card_id,
-    merchant_id,
-    mcc,
-    place,
-    channel,
-    is_foreign,
-    is_card_present,
-    has_bad_card_data,
-    is_approved,
-    amount_cents,
-    purchase_cents,
-    merchant_transactions_30d,
-    merchant_labelled_30d,
-    merchant_fraud_30d,
-    card_transactions_1h,
-    card_purchase_cents_1h,
-    card_transactions_24h,
-    card_purchase_cents_24h,
-    card_transactions_7d,
-    card_purchase_cents_7d,
-    card_transactions_30d,
-    card_purchase_cents_30d,
-    card_declines_1h,
-    card_declines_24h,
-    card_small_purchases_1h,
-    card_purchases_90d,
-    card_cents_90d,
-    card_squares_90d,
-    CASE WHEN previous_minute >= minute_number - 129600 THEN previous_minute END AS previous_minute,
+    card_windows.*,
+    CASE WHEN last_minute >= minute_number - @minutes_in(90, day) THEN last_minute END AS previous_minute,
     CASE
-      WHEN is_card_present AND presence_minute >= minute_number - 129600
-      THEN presence_minute
+      WHEN is_card_present AND last_presence >= minute_number - @minutes_in(90, day)
+      THEN last_presence
     END AS presence_minute,
-    COALESCE(domestic_minute, 0) AS domestic_minute,
-    COALESCE(merchant_minute, 0) AS merchant_minute,
-    COALESCE(mcc_minute, 0) AS mcc_minute,
-    COALESCE(place_minute, 0) AS place_minute
+    COALESCE(last_domestic, 0) AS domestic_minute,
+    COALESCE(last_at_merchant, 0) AS merchant_minute,
+    COALESCE(last_in_mcc, 0) AS mcc_minute,
+    COALESCE(last_in_place, 0) AS place_minute
   FROM card_windows
   WHERE
     @in_range(transacted_on)
@@ -281,13 +224,13 @@ SELECT
     @day_number(known.minute_number) - @day_number(known.previous_minute)
   )::INT AS days_since_last_use, /* Days since the card was last used; NULL where not in the last 90 days */
   (
-    known.merchant_minute < known.minute_number - 129600
+    known.merchant_minute < known.minute_number - @minutes_in(90, day)
   )::BOOLEAN AS is_new_merchant_90d, /* Whether the card was not at this merchant in the last 90 days */
   (
-    known.mcc_minute < known.minute_number - 129600
+    known.mcc_minute < known.minute_number - @minutes_in(90, day)
   )::BOOLEAN AS is_new_mcc_90d, /* Whether the card was not at any merchant of this category in the last 90 days */
   (
-    known.place_minute < known.minute_number - 129600
+    known.place_minute < known.minute_number - @minutes_in(90, day)
   )::BOOLEAN AS is_new_place_90d, /* Whether the card was not used in this state or country in the last 90 days; online is one place, UNKNOWN another */
   COALESCE(known.place_minute < known.presence_minute, FALSE)::BOOLEAN AS has_place_changed, /* Card present: whether the card was last present in another state or country; use online is passed over */
   COALESCE(
@@ -330,7 +273,7 @@ JOIN dimensions.dim_cards AS cards
 JOIN dimensions.dim_dates AS dates
   ON dates.date_day = known.transacted_on;
 
-@felt_for_days(90);
+@look_back(90);
 
 @primary_key(transaction_id);
 

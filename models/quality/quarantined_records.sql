@@ -1,7 +1,7 @@
 MODEL (
   name quality.quarantined_records,
   kind FULL,
-  description 'One row per landed user, card, category or label that is in no dimension or fact, with the reason. For transactions see quarantined_transactions.',
+  description 'One row per landed user, card, category or label that is in no dimension or fact, with the reason: orphans (cards of no known user), duplicates and faulty rows. For transactions see quarantined_transactions.',
   grain (relation, _file_id, _line_number),
   depends_on (
     dimensions.dim_cards,

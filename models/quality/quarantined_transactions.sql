@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column quarantined_on
   ),
-  description 'One row per landed transaction row that is not in facts.fct_transactions, with the reason and the row as it stands in raw. Together they are raw.transactions, in rows and in dollars.',
+  description 'One row per landed transaction row that is not in facts.fct_transactions, with the reason and the row as it is in raw: orphans (of no known client, card or category), duplicates and faulty rows. Together they are raw.transactions, in rows and in dollars.',
   grain (_file_id, _line_number),
   tags (
     quality

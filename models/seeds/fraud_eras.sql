@@ -6,15 +6,15 @@ MODEL (
   description 'One row per period in which fraud was of one kind: a back-test is read by era, never as one blended number.',
   columns (
     era TEXT,
-    starts_on DATE,
-    ended_on DATE,
+    valid_from_date DATE,
+    valid_until_date DATE,
     is_tuning BOOLEAN,
     reason TEXT
   ),
   column_descriptions (
     era = 'Name',
-    starts_on = 'First day, the first of a month',
-    ended_on = 'First day after it, the first of a month; empty while it lasts',
+    valid_from_date = 'First day, the first of a month',
+    valid_until_date = 'First day after it, the first of a month; empty while it lasts',
     is_tuning = 'Whether the shipped rules were chosen on it',
     reason = 'What tells it apart'
   ),
@@ -23,7 +23,7 @@ MODEL (
     seed
   ),
   audits (
-    not_null(columns := (era, starts_on, is_tuning, reason)),
+    not_null(columns := (era, valid_from_date, is_tuning, reason)),
     unique_values(columns := (
       era
     )),

@@ -10,7 +10,15 @@ MODEL (
     unique_values(columns := (
       card_id
     )),
-    cards_are_the_card_months
+    sums_agree(
+      parent := facts.fct_card_months,
+      sums := (
+        SUM(transaction_count) = SUM(transaction_count),
+        SUM(labelled_count) = SUM(labelled_count),
+        SUM(fraud_count) = SUM(fraud_count),
+        SUM(fraud_loss) = @dollars_of(SUM(fraud_loss_cents))
+      )
+    )
   ),
   grants (
     'select' = 'revops_analyst'

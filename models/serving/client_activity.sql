@@ -17,7 +17,14 @@ MODEL (
       )
     ),
     unique_combination_of_columns(columns := (client_id, month_start)),
-    client_months_are_the_card_months
+    sums_agree(
+      parent := facts.fct_card_months,
+      sums := (
+        SUM(transaction_count) = SUM(transaction_count),
+        SUM(purchase_volume) = @dollars_of(SUM(purchase_cents)),
+        SUM(refunds) = @dollars_of(SUM(refund_cents))
+      )
+    )
   ),
   grants (
     'select' = 'revops_analyst'

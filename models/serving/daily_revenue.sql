@@ -11,7 +11,15 @@ MODEL (
       columns := (transacted_on, channel, card_type, transaction_count, purchase_volume, refunds)
     ),
     unique_combination_of_columns(columns := (transacted_on, channel, card_type)),
-    daily_revenue_is_the_outcomes
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := days,
+      sums := (
+        SUM(transaction_count) = COUNT(*),
+        SUM(purchase_volume) = @dollars_of(SUM(purchase_cents)),
+        SUM(refunds) = @dollars_of(SUM(refund_cents))
+      )
+    )
   ),
   grants (
     'select' = 'revops_analyst'
@@ -24,7 +32,7 @@ WITH volume_by_rate AS (
     outcomes.channel,
     cards.card_type,
     cards.card_brand,
-    COALESCE(groups.mcc_group, 'other') AS mcc_group,
+    @mcc_group_of(groups) AS mcc_group,
     COUNT(*) AS transaction_count,
     COUNT(*) FILTER(WHERE
       outcomes.is_approved) AS approved_count,
@@ -46,7 +54,7 @@ WITH volume_by_rate AS (
     outcomes.channel,
     cards.card_type,
     cards.card_brand,
-    COALESCE(groups.mcc_group, 'other')
+    @mcc_group_of(groups)
 ), priced AS (
   SELECT
     volume.transacted_on,
@@ -58,18 +66,12 @@ WITH volume_by_rate AS (
     volume.refund_count,
     volume.purchase_cents,
     volume.refund_cents,
-    @interchange_of(volume.purchase_cents, volume.purchase_count, rates.rate_bp, rates.fixed_fee) AS interchange,
-    CASE WHEN rates.rate_bp IS NULL THEN volume.purchase_count ELSE 0 END AS unpriced_count
+    @interchange_of(volume, rates) AS interchange,
+    @unpriced_of(volume, rates) AS unpriced_count
   FROM volume_by_rate AS volume
   LEFT JOIN seeds.interchange_rates AS rates
-    ON rates.card_brand = volume.card_brand
-    AND rates.card_type = volume.card_type
-    AND rates.mcc_group = volume.mcc_group
-    AND rates.is_card_present = (
-      volume.channel <> 'online'
-    )
-    AND volume.transacted_on >= rates.valid_from_date
-    AND volume.transacted_on < COALESCE(rates.valid_until_date, '9999-01-01'::DATE)
+    ON @is_rate_of(rates, volume, volume.channel <> 'online', volume.mcc_group)
+    AND @is_in_force(rates, volume.transacted_on)
 )
 SELECT
   transacted_on::DATE, /* The day */

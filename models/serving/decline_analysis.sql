@@ -18,7 +18,19 @@ MODEL (
       )
     ),
     unique_combination_of_columns(columns := (month_start, channel, decline_reason)),
-    declines_are_the_facts,
+    sums_agree(
+      parent := facts.fct_transactions,
+      over := months,
+      day := month_start,
+      sums := (
+        SUM(transaction_count) FILTER(WHERE
+          decline_reason = 'Any error') = COUNT(*),
+        SUM(declined_count) FILTER(WHERE
+          decline_reason = 'Any error') = COUNT(*) FILTER(WHERE
+          NOT is_approved)
+      )
+    ),
+    no_reason_declines_more_than_all,
     errors_are_known(blocking := FALSE)
   ),
   cron '@daily',
@@ -34,136 +46,61 @@ WITH attempted AS (
     DATE_TRUNC('MONTH', transacted_at)::DATE AS month_start,
     channel,
     is_approved,
-    CASE WHEN amount > 0 THEN @cents(amount) ELSE 0 END AS attempted_cents,
-    has_bad_card_number,
-    has_bad_cvv,
-    has_bad_expiration,
-    has_bad_pin,
-    has_bad_zipcode,
-    has_insufficient_balance,
-    has_technical_glitch,
-    @has_other_error(errors) AS has_other_error
+    errors,
+    COUNT(*) AS transaction_count,
+    SUM(CASE WHEN amount > 0 THEN @cents(amount) ELSE 0 END) AS attempted_cents
   FROM facts.fct_transactions
   WHERE
     @in_months_of_range(transacted_on)
-), counted AS (
+  GROUP BY
+    DATE_TRUNC('MONTH', transacted_at)::DATE,
+    channel,
+    is_approved,
+    errors
+), reasons AS (
+  SELECT
+    decline_reason
+  FROM (VALUES
+    ('Any error'),
+    ('Bad Card Number'),
+    ('Bad CVV'),
+    ('Bad Expiration'),
+    ('Bad PIN'),
+    ('Bad Zipcode'),
+    ('Insufficient Balance'),
+    ('Technical Glitch'),
+    ('Other')) AS listed(decline_reason)
+), judged AS (
+  SELECT
+    attempted.month_start,
+    attempted.channel,
+    reasons.decline_reason,
+    attempted.transaction_count,
+    attempted.attempted_cents,
+    CASE reasons.decline_reason
+      WHEN 'Any error'
+      THEN NOT attempted.is_approved
+      WHEN 'Other'
+      THEN @has_other_error(attempted.errors)
+      ELSE @has_error(attempted.errors, reasons.decline_reason)
+    END AS is_declined
+  FROM attempted
+  CROSS JOIN reasons
+), by_reason AS (
   SELECT
     month_start,
     channel,
-    COUNT(*) AS transaction_count,
-    COUNT(*) FILTER(WHERE
-      NOT is_approved) AS any_count,
+    decline_reason,
+    SUM(transaction_count) AS transaction_count,
+    COALESCE(SUM(transaction_count) FILTER(WHERE
+      is_declined), 0) AS declined_count,
     SUM(attempted_cents) FILTER(WHERE
-      NOT is_approved) AS any_cents,
-    COUNT(*) FILTER(WHERE
-      has_bad_card_number) AS bad_card_number_count,
-    SUM(attempted_cents) FILTER(WHERE
-      has_bad_card_number) AS bad_card_number_cents,
-    COUNT(*) FILTER(WHERE
-      has_bad_cvv) AS bad_cvv_count,
-    SUM(attempted_cents) FILTER(WHERE
-      has_bad_cvv) AS bad_cvv_cents,
-    COUNT(*) FILTER(WHERE
-      has_bad_expiration) AS bad_expiration_count,
-    SUM(attempted_cents) FILTER(WHERE
-      has_bad_expiration) AS bad_expiration_cents,
-    COUNT(*) FILTER(WHERE
-      has_bad_pin) AS bad_pin_count,
-    SUM(attempted_cents) FILTER(WHERE
-      has_bad_pin) AS bad_pin_cents,
-    COUNT(*) FILTER(WHERE
-      has_bad_zipcode) AS bad_zipcode_count,
-    SUM(attempted_cents) FILTER(WHERE
-      has_bad_zipcode) AS bad_zipcode_cents,
-    COUNT(*) FILTER(WHERE
-      has_insufficient_balance) AS insufficient_balance_count,
-    SUM(attempted_cents) FILTER(WHERE
-      has_insufficient_balance) AS insufficient_balance_cents,
-    COUNT(*) FILTER(WHERE
-      has_technical_glitch) AS technical_glitch_count,
-    SUM(attempted_cents) FILTER(WHERE
-      has_technical_glitch) AS technical_glitch_cents,
-    COUNT(*) FILTER(WHERE
-      has_other_error) AS other_count,
-    SUM(attempted_cents) FILTER(WHERE
-      has_other_error) AS other_cents
-  FROM attempted
+      is_declined) AS declined_cents
+  FROM judged
   GROUP BY
     month_start,
-    channel
-), reasons AS (
-  SELECT
-    'Any error' AS decline_reason
-  UNION ALL
-  SELECT
-    'Bad Card Number' AS decline_reason
-  UNION ALL
-  SELECT
-    'Bad CVV' AS decline_reason
-  UNION ALL
-  SELECT
-    'Bad Expiration' AS decline_reason
-  UNION ALL
-  SELECT
-    'Bad PIN' AS decline_reason
-  UNION ALL
-  SELECT
-    'Bad Zipcode' AS decline_reason
-  UNION ALL
-  SELECT
-    'Insufficient Balance' AS decline_reason
-  UNION ALL
-  SELECT
-    'Technical Glitch' AS decline_reason
-  UNION ALL
-  SELECT
-    'Other' AS decline_reason
-), by_reason AS (
-  SELECT
-    counted.month_start,
-    counted.channel,
-    reasons.decline_reason,
-    counted.transaction_count,
-    CASE reasons.decline_reason
-      WHEN 'Bad Card Number'
-      THEN counted.bad_card_number_count
-      WHEN 'Bad CVV'
-      THEN counted.bad_cvv_count
-      WHEN 'Bad Expiration'
-      THEN counted.bad_expiration_count
-      WHEN 'Bad PIN'
-      THEN counted.bad_pin_count
-      WHEN 'Bad Zipcode'
-      THEN counted.bad_zipcode_count
-      WHEN 'Insufficient Balance'
-      THEN counted.insufficient_balance_count
-      WHEN 'Technical Glitch'
-      THEN counted.technical_glitch_count
-      WHEN 'Other'
-      THEN counted.other_count
-      ELSE counted.any_count
-    END AS declined_count,
-    CASE reasons.decline_reason
-      WHEN 'Bad Card Number'
-      THEN counted.bad_card_number_cents
-      WHEN 'Bad CVV'
-      THEN counted.bad_cvv_cents
-      WHEN 'Bad Expiration'
-      THEN counted.bad_expiration_cents
-      WHEN 'Bad PIN'
-      THEN counted.bad_pin_cents
-      WHEN 'Bad Zipcode'
-      THEN counted.bad_zipcode_cents
-      WHEN 'Insufficient Balance'
-      THEN counted.insufficient_balance_cents
-      WHEN 'Technical Glitch'
-      THEN counted.technical_glitch_cents
-      WHEN 'Other'
-      THEN counted.other_cents
-      ELSE counted.any_cents
-    END AS declined_cents
-  FROM counted
-  CROSS JOIN reasons
+    channel,
+    decline_reason
 )
 SELECT
   month_start::DATE, /* First day of the month */

@@ -11,7 +11,18 @@ MODEL (
     not_null(
       columns := (transaction_id, transacted_on, score, rule_count, rule_names, reasons, action)
     ),
-    alerts_are_the_rule_hits
+    sums_agree(
+      parent := features.rule_hits,
+      over := days,
+      sums := (
+        COUNT(*) = COUNT(DISTINCT transaction_id) FILTER(WHERE
+          is_in_force),
+        SUM(rule_count) = COUNT(*) FILTER(WHERE
+          is_in_force),
+        SUM(score) = SUM(weight) FILTER(WHERE
+          is_in_force)
+      )
+    )
   ),
   grants (
     'select' = 'revops_analyst'
@@ -41,7 +52,7 @@ SELECT
   outcomes.merchant_id::INT, /* The merchant */
   outcomes.mcc::INT, /* Merchant category code */
   outcomes.channel::TEXT, /* swipe, chip or online */
-  COALESCE(outcomes.merchant_state, 'ONLINE')::TEXT AS place, /* US state code, country, ONLINE, or UNKNOWN */
+  outcomes.place::TEXT, /* US state code, country, ONLINE, or UNKNOWN */
   @dollars_of(outcomes.amount_cents)::DECIMAL(18, 2) AS amount, /* US dollars, refunds negative */
   outcomes.is_approved::BOOLEAN, /* Whether it went through all the same */
   hits.score::INT, /* Sum of the weights of the rules */

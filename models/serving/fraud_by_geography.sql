@@ -11,7 +11,18 @@ MODEL (
       columns := (month_start, place, transaction_count, labelled_count, fraud_count, fraud_loss)
     ),
     unique_combination_of_columns(columns := (month_start, place)),
-    fraud_months_are_the_outcomes
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := months,
+      day := month_start,
+      sums := (
+        SUM(transaction_count) = COUNT(*),
+        SUM(labelled_count) = @labelled_count(),
+        SUM(fraud_count) = @fraud_count(),
+        SUM(fraud_loss) = @dollars_of(@fraud_loss_cents())
+      )
+    ),
+    rates_are_of_a_part
   ),
   cron '@daily',
   interval_unit month,
@@ -24,36 +35,25 @@ MODEL (
 WITH labelled AS (
   SELECT
     month_start,
-    merchant_state,
+    place,
     is_foreign,
     COUNT(*) AS transaction_count,
-    COUNT(is_fraud) AS labelled_count,
-    COUNT(*) FILTER(WHERE
-      is_fraud) AS fraud_count,
-    SUM(purchase_cents) FILTER(WHERE
-      NOT is_fraud IS NULL) AS labelled_purchase_cents,
-    SUM(purchase_cents) FILTER(WHERE
-      is_fraud) AS fraud_loss_cents
+    @labelled_count() AS labelled_count,
+    @fraud_count() AS fraud_count,
+    @labelled_purchase_cents() AS labelled_purchase_cents,
+    @fraud_loss_cents() AS fraud_loss_cents
   FROM facts.fct_outcomes
   WHERE
     @in_months_of_range(transacted_on)
   GROUP BY
     month_start,
-    merchant_state,
+    place,
     is_foreign
 )
 SELECT
   labelled.month_start::DATE, /* First day of the month */
-  COALESCE(labelled.merchant_state, 'ONLINE')::TEXT AS place, /* US state code, country, ONLINE, or UNKNOWN for all that is published as neither state nor country */
-  CASE
-    WHEN labelled.merchant_state IS NULL
-    THEN 'online'
-    WHEN labelled.merchant_state = 'UNKNOWN'
-    THEN 'unknown'
-    WHEN labelled.is_foreign
-    THEN 'foreign'
-    ELSE 'domestic'
-  END::TEXT AS place_kind, /* domestic, foreign, online or unknown */
+  labelled.place::TEXT, /* US state code, country, ONLINE, or UNKNOWN for all that is published as neither state nor country */
+  @place_kind_of(labelled.place, labelled.is_foreign)::TEXT AS place_kind, /* domestic, foreign, online or unknown */
   labelled.transaction_count::BIGINT, /* All transactions, declined ones too */
   labelled.labelled_count::BIGINT, /* With a label: what fraud_rate_bp divides by */
   labelled.fraud_count::BIGINT, /* Labelled as fraud, declined or not */

@@ -18,7 +18,18 @@ MODEL (
       )
     ),
     unique_combination_of_columns(columns := (month_start, hour_of_day)),
-    fraud_months_are_the_outcomes
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := months,
+      day := month_start,
+      sums := (
+        SUM(transaction_count) = COUNT(*),
+        SUM(labelled_count) = @labelled_count(),
+        SUM(fraud_count) = @fraud_count(),
+        SUM(fraud_loss) = @dollars_of(@fraud_loss_cents())
+      )
+    ),
+    rates_are_of_a_part
   ),
   cron '@daily',
   interval_unit month,
@@ -33,13 +44,10 @@ WITH labelled AS (
     month_start,
     EXTRACT(HOUR FROM transacted_at) AS hour_of_day,
     COUNT(*) AS transaction_count,
-    COUNT(is_fraud) AS labelled_count,
-    COUNT(*) FILTER(WHERE
-      is_fraud) AS fraud_count,
-    SUM(purchase_cents) FILTER(WHERE
-      NOT is_fraud IS NULL) AS labelled_purchase_cents,
-    SUM(purchase_cents) FILTER(WHERE
-      is_fraud) AS fraud_loss_cents
+    @labelled_count() AS labelled_count,
+    @fraud_count() AS fraud_count,
+    @labelled_purchase_cents() AS labelled_purchase_cents,
+    @fraud_loss_cents() AS fraud_loss_cents
   FROM facts.fct_outcomes
   WHERE
     @in_months_of_range(transacted_on)
@@ -60,7 +68,7 @@ SELECT
   @dollars_of(labelled.labelled_purchase_cents)::DECIMAL(18, 2) AS labelled_purchase_volume, /* US dollars of approved purchases with a label: what fraud_rate_by_value_bp divides by */
   @dollars_of(labelled.fraud_loss_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of approved purchases labelled as fraud */
   @basis_points(labelled.fraud_loss_cents, labelled.labelled_purchase_cents)::DECIMAL(18, 2) AS fraud_rate_by_value_bp, /* By value: basis points of the labelled purchase volume; NULL where that is zero */
-  @average_of(
+  @ratio(
     labelled.fraud_count * SUM(labelled.labelled_count) OVER (PARTITION BY labelled.month_start),
     labelled.labelled_count * SUM(labelled.fraud_count) OVER (PARTITION BY labelled.month_start)
   )::DECIMAL(18, 2) AS vampire_index /* Fraud rate of the hour by that of the whole month: 2 is twice as risky; NULL where the month has no fraud */

@@ -12,7 +12,18 @@ MODEL (
       columns := (month_start, mcc, transaction_count, labelled_count, fraud_count, fraud_loss)
     ),
     unique_combination_of_columns(columns := (month_start, mcc)),
-    fraud_months_are_the_outcomes
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := months,
+      day := month_start,
+      sums := (
+        SUM(transaction_count) = COUNT(*),
+        SUM(labelled_count) = @labelled_count(),
+        SUM(fraud_count) = @fraud_count(),
+        SUM(fraud_loss) = @dollars_of(@fraud_loss_cents())
+      )
+    ),
+    rates_are_of_a_part
   ),
   cron '@daily',
   interval_unit month,
@@ -27,13 +38,10 @@ WITH labelled AS (
     month_start,
     mcc,
     COUNT(*) AS transaction_count,
-    COUNT(is_fraud) AS labelled_count,
-    COUNT(*) FILTER(WHERE
-      is_fraud) AS fraud_count,
-    SUM(purchase_cents) FILTER(WHERE
-      NOT is_fraud IS NULL) AS labelled_purchase_cents,
-    SUM(purchase_cents) FILTER(WHERE
-      is_fraud) AS fraud_loss_cents
+    @labelled_count() AS labelled_count,
+    @fraud_count() AS fraud_count,
+    @labelled_purchase_cents() AS labelled_purchase_cents,
+    @fraud_loss_cents() AS fraud_loss_cents
   FROM facts.fct_outcomes
   WHERE
     @in_months_of_range(transacted_on)

@@ -12,7 +12,15 @@ MODEL (
     unique_values(columns := (
       merchant_id
     )),
-    merchants_are_the_merchant_months
+    sums_agree(
+      parent := facts.fct_merchant_months,
+      sums := (
+        SUM(transaction_count) = SUM(transaction_count),
+        SUM(labelled_count) = SUM(labelled_count),
+        SUM(fraud_count) = SUM(fraud_count),
+        SUM(fraud_loss) = @dollars_of(SUM(fraud_loss_cents))
+      )
+    )
   ),
   grants (
     'select' = 'revops_analyst'

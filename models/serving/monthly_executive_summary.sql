@@ -18,7 +18,15 @@ MODEL (
     unique_values(columns := (
       month_start
     )),
-    summary_is_the_daily_revenue
+    sums_agree(
+      parent := serving.daily_revenue,
+      sums := (
+        SUM(transaction_count) = SUM(transaction_count),
+        SUM(purchase_volume) = SUM(purchase_volume),
+        SUM(refunds) = SUM(refunds),
+        SUM(estimated_interchange) = SUM(estimated_interchange)
+      )
+    )
   ),
   grants (
     'select' = 'revops_analyst'

@@ -19,7 +19,17 @@ MODEL (
       )
     ),
     unique_combination_of_columns(columns := (month_start, merchant_id, monitor)),
-    monitored_fraud_is_the_merchant_months
+    sums_agree(
+      parent := facts.fct_merchant_months,
+      sums := (
+        SUM(event_count) FILTER(WHERE
+          monitor = 'ECM-like') = SUM(settled_fraud_count),
+        SUM(event_count) FILTER(WHERE
+          monitor = 'VAMP-like') = SUM(online_fraud_count),
+        SUM(event_count) FILTER(WHERE
+          monitor = 'EFM-like') = SUM(online_fraud_count)
+      )
+    )
   ),
   grants (
     'select' = 'revops_analyst'
@@ -75,8 +85,7 @@ WITH measured AS (
     thresholds.level,
     thresholds.min_ratio_bp,
     thresholds.valid_until_date IS NULL AS is_latest,
-    measured.month_start >= thresholds.valid_from_date
-    AND measured.month_start < COALESCE(thresholds.valid_until_date, '9999-01-01'::DATE) AS is_in_force,
+    @is_in_force(thresholds, measured.month_start) AS is_in_force,
     measured.event_count >= thresholds.min_events
     AND measured.transaction_count > 0
     AND measured.transaction_count >= thresholds.min_transactions
@@ -125,8 +134,7 @@ FROM strictest
 LEFT JOIN seeds.monitor_thresholds AS reached
   ON reached.monitor = strictest.monitor
   AND reached.min_ratio_bp = strictest.reached_ratio_bp
-  AND strictest.month_start >= reached.valid_from_date
-  AND strictest.month_start < COALESCE(reached.valid_until_date, '9999-01-01'::DATE)
+  AND @is_in_force(reached, strictest.month_start)
 LEFT JOIN seeds.monitor_thresholds AS latest
   ON latest.monitor = strictest.monitor
   AND latest.min_ratio_bp = strictest.latest_ratio_bp

@@ -12,7 +12,15 @@ MODEL (
       columns := (month_start, mcc, mcc_description, transaction_count, purchase_volume, refunds)
     ),
     unique_combination_of_columns(columns := (month_start, mcc)),
-    months_are_the_outcomes
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := months,
+      day := month_start,
+      sums := (
+        SUM(transaction_count) = COUNT(*),
+        SUM(purchase_volume) = @dollars_of(SUM(purchase_cents))
+      )
+    )
   ),
   cron '@daily',
   interval_unit month,
@@ -59,18 +67,14 @@ WITH volume_by_rate AS (
     volume.refund_count,
     volume.purchase_cents,
     volume.refund_cents,
-    @interchange_of(volume.purchase_cents, volume.purchase_count, rates.rate_bp, rates.fixed_fee) AS interchange,
-    CASE WHEN rates.rate_bp IS NULL THEN volume.purchase_count ELSE 0 END AS unpriced_count
+    @interchange_of(volume, rates) AS interchange,
+    @unpriced_of(volume, rates) AS unpriced_count
   FROM volume_by_rate AS volume
   LEFT JOIN seeds.interchange_mcc_groups AS groups
     ON groups.mcc = volume.mcc
   LEFT JOIN seeds.interchange_rates AS rates
-    ON rates.card_brand = volume.card_brand
-    AND rates.card_type = volume.card_type
-    AND rates.mcc_group = COALESCE(groups.mcc_group, 'other')
-    AND rates.is_card_present = volume.is_card_present
-    AND volume.month_start >= rates.valid_from_date
-    AND volume.month_start < COALESCE(rates.valid_until_date, '9999-01-01'::DATE)
+    ON @is_rate_of(rates, volume, volume.is_card_present, @mcc_group_of(groups))
+    AND @is_in_force(rates, volume.month_start)
 ), by_category AS (
   SELECT
     month_start,

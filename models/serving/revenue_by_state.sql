@@ -11,7 +11,15 @@ MODEL (
       columns := (month_start, place, place_kind, transaction_count, purchase_volume, refunds)
     ),
     unique_combination_of_columns(columns := (month_start, place)),
-    months_are_the_outcomes,
+    sums_agree(
+      parent := facts.fct_outcomes,
+      over := months,
+      day := month_start,
+      sums := (
+        SUM(transaction_count) = COUNT(*),
+        SUM(purchase_volume) = @dollars_of(SUM(purchase_cents))
+      )
+    ),
     places_are_known(blocking := FALSE)
   ),
   cron '@daily',
@@ -25,7 +33,7 @@ MODEL (
 WITH by_client AS (
   SELECT
     month_start,
-    merchant_state,
+    place,
     is_foreign,
     client_id,
     COUNT(*) AS transaction_count,
@@ -42,13 +50,13 @@ WITH by_client AS (
     @in_months_of_range(transacted_on)
   GROUP BY
     month_start,
-    merchant_state,
+    place,
     is_foreign,
     client_id
 ), by_place AS (
   SELECT
     month_start,
-    merchant_state,
+    place,
     is_foreign,
     COUNT(*) FILTER(WHERE
       purchase_count > 0) AS active_clients,
@@ -61,27 +69,17 @@ WITH by_client AS (
   FROM by_client
   GROUP BY
     month_start,
-    merchant_state,
+    place,
     is_foreign
 )
 SELECT
   by_place.month_start::DATE, /* First day of the month */
-  COALESCE(by_place.merchant_state, 'ONLINE')::TEXT AS place, /* US state code, country, ONLINE, or UNKNOWN for all that is published as neither state nor country */
+  by_place.place::TEXT, /* US state code, country, ONLINE, or UNKNOWN for all that is published as neither state nor country */
+  @place_kind_of(by_place.place, by_place.is_foreign)::TEXT AS place_kind, /* domestic, foreign, online or unknown */
   CASE
-    WHEN by_place.merchant_state IS NULL
-    THEN 'online'
-    WHEN by_place.merchant_state = 'UNKNOWN'
-    THEN 'unknown'
-    WHEN by_place.is_foreign
-    THEN 'foreign'
-    ELSE 'domestic'
-  END::TEXT AS place_kind, /* domestic, foreign, online or unknown */
-  CASE
-    WHEN by_place.merchant_state IS NULL
-    THEN 'Online'
-    WHEN by_place.merchant_state = 'UNKNOWN'
-    THEN 'Unknown'
-    ELSE COALESCE(states.state_name, by_place.merchant_state)
+    WHEN @is_real_place(by_place.place)
+    THEN COALESCE(states.state_name, by_place.place)
+    ELSE INITCAP(by_place.place)
   END::TEXT AS place_name, /* Name of the state or country */
   by_place.active_clients::BIGINT, /* Cardholders with at least one approved purchase there in the month */
   by_place.transaction_count::BIGINT, /* All transactions, declined ones too */
@@ -97,7 +95,7 @@ SELECT
   @average_of(@dollars_of(by_place.purchase_cents), by_place.purchase_count)::DECIMAL(18, 2) AS average_ticket /* US dollars for each purchase; NULL where there was none */
 FROM by_place
 LEFT JOIN seeds.us_states AS states
-  ON states.state_code = by_place.merchant_state AND NOT by_place.is_foreign;
+  ON states.state_code = by_place.place AND NOT by_place.is_foreign;
 
 @primary_key(month_start, place);
 

@@ -44,11 +44,9 @@ WITH outcomes AS (
 ), month_totals AS (
   SELECT
     month_start,
-    COUNT(is_fraud) AS labelled_count,
-    COUNT(*) FILTER(WHERE
-      is_fraud) AS fraud_count,
-    SUM(purchase_cents) FILTER(WHERE
-      is_fraud) AS fraud_cents
+    @labelled_count() AS labelled_count,
+    @fraud_count() AS fraud_count,
+    @fraud_loss_cents() AS fraud_cents
   FROM outcomes
   GROUP BY
     month_start
@@ -57,13 +55,10 @@ WITH outcomes AS (
     outcomes.month_start,
     hits.rule_name,
     COUNT(*) AS alert_count,
-    COUNT(outcomes.is_fraud) AS labelled_alert_count,
-    COUNT(*) FILTER(WHERE
-      outcomes.is_fraud) AS fraud_alert_count,
-    SUM(outcomes.purchase_cents) FILTER(WHERE
-      outcomes.is_fraud) AS caught_cents,
-    SUM(outcomes.purchase_cents) FILTER(WHERE
-      NOT outcomes.is_fraud) AS disturbed_cents
+    @labelled_count(of := outcomes) AS labelled_alert_count,
+    @fraud_count(of := outcomes) AS fraud_alert_count,
+    @fraud_loss_cents(of := outcomes) AS caught_cents,
+    @legitimate_purchase_cents(of := outcomes) AS disturbed_cents
   FROM features.rule_hits AS hits
   JOIN outcomes
     ON outcomes.transaction_id = hits.transaction_id
@@ -77,13 +72,10 @@ WITH outcomes AS (
     outcomes.month_start,
     thresholds.min_score,
     COUNT(*) AS alert_count,
-    COUNT(outcomes.is_fraud) AS labelled_alert_count,
-    COUNT(*) FILTER(WHERE
-      outcomes.is_fraud) AS fraud_alert_count,
-    SUM(outcomes.purchase_cents) FILTER(WHERE
-      outcomes.is_fraud) AS caught_cents,
-    SUM(outcomes.purchase_cents) FILTER(WHERE
-      NOT outcomes.is_fraud) AS disturbed_cents
+    @labelled_count(of := outcomes) AS labelled_alert_count,
+    @fraud_count(of := outcomes) AS fraud_alert_count,
+    @fraud_loss_cents(of := outcomes) AS caught_cents,
+    @legitimate_purchase_cents(of := outcomes) AS disturbed_cents
   FROM serving.fraud_alerts AS alerts
   JOIN outcomes
     ON outcomes.transaction_id = alerts.transaction_id
@@ -101,10 +93,8 @@ WITH outcomes AS (
     card_id,
     COUNT(is_fraud) > 0 AS is_labelled,
     COALESCE(BOOL_OR(is_fraud), FALSE) AS is_defrauded,
-    SUM(purchase_cents) FILTER(WHERE
-      is_fraud) AS fraud_cents,
-    SUM(purchase_cents) FILTER(WHERE
-      NOT is_fraud) AS sound_cents
+    @fraud_loss_cents() AS fraud_cents,
+    @legitimate_purchase_cents() AS sound_cents
   FROM outcomes
   GROUP BY
     month_start,
@@ -161,8 +151,7 @@ WITH outcomes AS (
     totals.month_start,
     'rule' AS measured_kind,
     rules.rule_name AS measured_name,
-    totals.month_start >= rules.since_date
-    AND totals.month_start < COALESCE(rules.retired_date, '9999-01-01'::DATE) AS is_in_force,
+    @is_in_force(rules, totals.month_start) AS is_in_force,
     alerts.alert_count,
     alerts.labelled_alert_count,
     alerts.fraud_alert_count,
@@ -237,8 +226,7 @@ SELECT
   @dollars_of(measured.disturbed_cents)::DECIMAL(18, 2) AS value_of_false_positives /* US dollars of approved purchases that were hit, but are labelled not fraud */
 FROM measured
 LEFT JOIN seeds.fraud_eras AS eras
-  ON measured.month_start >= eras.starts_on
-  AND measured.month_start < COALESCE(eras.ended_on, '9999-01-01'::DATE);
+  ON @is_in_force(eras, measured.month_start);
 
 @primary_key(month_start, measured_kind, measured_name);
 

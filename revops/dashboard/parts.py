@@ -56,12 +56,12 @@ def card(label: str, value: str, month: Any, name: str, unit: str, more_is: str 
 
 
 def controls() -> Any:
-    """Where the choices of a page stand, side by side."""
+    """A row for the controls of a page."""
     return st.container(horizontal=True, gap="large")
 
 
 def period(reader: Reader, place: Any) -> dict[str, date] | None:
-    """Complete months as far back as chosen; None, and a word of it, where there is no complete month."""
+    """Complete months as far back as chosen; None, and a message, where there is no complete month."""
     found = reader.rows(queries.HEADLINE)
     if found.empty:
         nothing()

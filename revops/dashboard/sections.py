@@ -76,7 +76,7 @@ def overview(reader: Reader) -> None:
 
 
 def revenue(reader: Reader) -> None:
-    """Net volume by channel or card type; refunds apart; an estimate of the interchange."""
+    """Net volume by channel or card type, with refunds listed separately, and estimated interchange."""
     parts.title("Revenue")
     controls = parts.controls()
     period = parts.period(reader, controls)
@@ -133,9 +133,9 @@ def declines(reader: Reader) -> None:
         decline_reason="Reason",
         part="Channel",
         declined_count=parts.count("Declined"),
-        transaction_count=parts.count("Of transactions"),
+        transaction_count=parts.count("Transactions"),
         decline_rate_percent=st.column_config.NumberColumn("Rate", format="%.3f %%"),
-        declined_amount=parts.money("Asked for"),
+        declined_amount=parts.money("Amount requested"),
     )
 
 
@@ -159,7 +159,7 @@ def fraud(reader: Reader) -> None:
         rate, title = "fraud_rate_bp", "fraud, bp of the labelled"
         shown = {"fraud_count": "fraud", divisor: "labelled", "transaction_count": "all transactions"}
     st.altair_chart(charts.rates_in_lines(months, rate, title, shown))
-    st.caption(f"What these rates divide by, {name}:")
+    st.caption(f"{name[0].upper()}{name[1:]} per month (the denominator):")
     st.altair_chart(charts.divisors_in_bars(months, divisor, name))
     parts.table(
         reader.rows(queries.FRAUD_TABLE, period),
@@ -200,7 +200,7 @@ def alerts(reader: Reader) -> None:
         format="YYYY-MM-DD",
         width=260,
     )
-    newest = controls.segmented_control("First", ["Highest score", "Newest"], default="Highest score") == "Newest"
+    newest = controls.segmented_control("Sort by", ["Highest score", "Newest"], default="Highest score") == "Newest"
     chosen = list(picked)
     if len(chosen) < 2:  # the first click on the calendar; the second one is to come
         st.info("Pick the last day too.")
@@ -228,7 +228,7 @@ def alerts(reader: Reader) -> None:
         place="Place",
         is_approved="Outcome",
         reasons=st.column_config.TextColumn("Reasons", width="large"),
-        is_fraud="Label by now",
+        is_fraud="Current label",
     )
     rows = selected.selection.rows
     _transaction(reader, found.iloc[rows[0] if rows else 0])
@@ -243,7 +243,7 @@ def rules(reader: Reader) -> None:
         return
     st.caption(
         "A back-test by era, because fraud moved. Precision divides by labelled alerts, recall by all labelled fraud. "
-        "The rules were chosen on the era of tuning: what it shows is no proof."
+        "Rules were selected on the tuning era, so results for that era are not evidence."
     )
     kinds = {"Rules": ("rule",), "Score and cards": ("score", "cards")}
     chosen = st.segmented_control("Measure", list(kinds), default="Rules") or "Rules"
@@ -259,7 +259,7 @@ def rules(reader: Reader) -> None:
     parts.table(
         found,
         era="Era",
-        is_tuning="Tuning",
+        is_tuning="Used for tuning",
         measured_name="Measured",
         alert_count=parts.count("Alerts"),
         labelled_alert_count=parts.count("Labelled"),
@@ -287,7 +287,7 @@ def _transaction(reader: Reader, alert: Any) -> None:
     parts.heading(f"Transaction {alert.transaction_id}")
     found = reader.rows(queries.TRANSACTION, {"transaction_id": int(alert.transaction_id)})
     if found.empty:
-        st.info("It is not served any more.")
+        st.info("This transaction is no longer in the data.")
         return
     row = found.iloc[0]
     st.markdown(f"Score **{alert.score}**, action **{parts.plain(alert.action)}**, because:")

@@ -50,7 +50,7 @@ def nodes_of(snapshots: Iterable[Any]) -> list[Node]:
                 model=_name(model.fqn),
                 relation=None if model.kind.is_view else str(Relation.of(snapshot.table_name())),
                 by_days=model.kind.is_incremental_by_time_range,
-                look_back=felt_for_days(model) if model.is_sql else 0,
+                look_back=look_back(model) if model.is_sql else 0,
                 parents=(*parents, definition_of(_name(model.fqn))),
                 data_hash=_hash(model.render_query_or_raise()) if model.is_sql else in_letters(model.data_hash),
                 columns=_columns(model) if model.is_sql else {},
@@ -58,19 +58,17 @@ def nodes_of(snapshots: Iterable[Any]) -> list[Node]:
     return in_order(nodes)
 
 
-def felt_for_days(model: Model) -> int:
-    """For how many days a changed day is felt by later rows of the model: `@felt_for_days(n)`, 0 where it declares nothing.
+def look_back(model: Model) -> int:
+    """How many earlier days the rows of the model read: `@look_back(n)`, 0 where it declares nothing.
 
     Raises:
         UsageError: it is not a whole number; names the model.
     """
     for name, arguments, _ in declarations.calls(model):
-        if name == "felt_for_days":
+        if name in ("look_back", "felt_for_days"):  # the latter in versions that an environment still uses
             text = arguments[0].sql() if len(arguments) == 1 else ""
             if not text.isdigit():
-                raise UsageError(
-                    f"Model {model.name}: @felt_for_days takes a number of days, such as @felt_for_days(90)"
-                )
+                raise UsageError(f"Model {model.name}: @look_back takes a number of days, such as @look_back(90)")
             return int(text)
     return 0
 

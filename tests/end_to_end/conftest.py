@@ -23,10 +23,11 @@ BUILT = "warehouse_built"
 
 @dataclass(frozen=True)
 class Built:
-    """A built warehouse to copy: the server it is on and the raw files it was built of."""
+    """A built warehouse to copy: the server it is on, the raw files it was built of, and the project it was built by."""
 
     server: RunningServer
     data: Path
+    project: Path
 
 
 def recreate(server: RunningServer, name: str, template: str) -> None:
@@ -58,7 +59,7 @@ def built(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Bu
     warehouse.load()
     warehouse.build()
     recreate(server, BUILT, NAME)
-    return Built(server, data)
+    return Built(server, data, warehouse.root)
 
 
 @pytest.fixture
@@ -68,6 +69,7 @@ def warehouse(built: Built, tmp_path: Path) -> Warehouse:
     data = tmp_path / "data"
     shutil.copytree(built.data, data)
     made = Warehouse(copy_of_project(tmp_path / "project"), built.server.database(NAME), data)
+    shutil.copytree(built.project / ".cache", made.root / ".cache")  # else each test would parse all models again
     assert urlsplit(made.url).path == f"/{NAME}"
     return made
 

@@ -246,3 +246,30 @@ def test_a_column_that_is_added_forward_only_is_filled_by_the_next_run(whole: Wh
     write_purchases(warehouse, "transactions_data_late.csv", purchase(warehouse, 90000001, "2013-05-02"))
     run(warehouse)
     assert_same(contents(warehouse), whole.fresh())
+
+
+def test_a_version_of_another_environment_that_comes_to_prod_has_what_landed_meanwhile(whole: Whole) -> None:
+    warehouse = whole.again()
+    model, channel = "models/facts/fct_transactions.sql", "staged.channel::TEXT"
+    changed = "UPPER(staged.channel)::TEXT AS channel"
+    warehouse.edit(model, channel, changed)
+    succeed(warehouse, "build", "--environment", "dev")
+    write_purchases(warehouse, "transactions_data_late.csv", purchase(warehouse, 90000001, "2013-05-02"))
+    succeed(warehouse, "load", "--data", str(warehouse.data))
+    succeed(warehouse, "build", "--environment", "dev")
+    shown = "SELECT channel = upper(channel) FROM facts__dev.fct_transactions WHERE transaction_id = 90000001"
+    assert warehouse.query(shown) == [(True,)]
+    warehouse.edit(model, changed, channel)
+    change_labels(warehouse, 2015)
+    change_a_card(warehouse, busiest(warehouse, "card_id"))
+    write_purchases(warehouse, "transactions_data_later.csv", purchase(warehouse, 90000002, "2016-11-03"))
+    run(warehouse)
+    warehouse.edit(model, channel, changed)
+    warehouse.plan()
+    run(warehouse)
+    assert_same(contents(warehouse), whole.fresh())
+
+
+def succeed(warehouse: Warehouse, *arguments: str) -> None:
+    done = command(warehouse, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr

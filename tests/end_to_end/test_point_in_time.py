@@ -30,7 +30,7 @@ COUNTRIES = {"CA": "United States", "NY": "United States", "GA": "United States"
 ERRORS = ((), (), (), (), ("Insufficient Balance",), ("Bad CVV", "Bad PIN"))
 COLUMNS = (
     "transaction_id", "transacted_at", "transacted_on", "month_start", "minute_number", "client_id", "card_id",
-    "merchant_id", "mcc", "channel", "merchant_state", "is_foreign", "is_approved", "has_bad_card_data",
+    "merchant_id", "mcc", "channel", "place", "is_foreign", "is_approved", "has_bad_card_data",
     "amount_cents", "purchase_cents", "refund_cents", "is_fraud",
 )  # fmt: skip
 Found = dict[int, dict[str, Any]]
@@ -67,7 +67,7 @@ def _outcome(row: Transaction) -> tuple[Any, ...]:
     minute = int((row.at - datetime(1970, 1, 1)).total_seconds() // 60)
     return (
         row.number, row.at, row.day, row.month, minute, row.client, row.card, row.merchant, row.mcc, row.channel,
-        None if row.state is None else row.place, row.foreign, row.approved, row.bad_card_data, row.cents,
+        row.place, row.foreign, row.approved, row.bad_card_data, row.cents,
         row.purchase, row.refund, row.fraud,
     )  # fmt: skip
 
@@ -189,9 +189,9 @@ def test_any_range_of_days_is_computed_as_in_the_whole(table: Features, seed: in
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_changed_day_is_felt_as_long_as_declared_and_no_longer(table: Features, seed: int) -> None:
-    """What build restates after a late day: as many days as @felt_for_days says."""
+    """What build restates after a late day: as many days as @look_back says."""
     declared = (ROOT / "models" / "features" / "transaction_features.sql").read_text()
-    felt = timedelta(days=int(declared.partition("@felt_for_days(")[2].partition(")")[0]))
+    felt = timedelta(days=int(declared.partition("@look_back(")[2].partition(")")[0]))
     assert felt >= HORIZON
     rows = dense(seed, table.opened)
     table.fill(rows)

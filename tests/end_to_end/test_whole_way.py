@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 
 from tests.conftest import ROOT
+from tests.loaders import made_tabformer
 
 PAN_KEY = "5a" * 32
 
@@ -68,6 +69,48 @@ def test_the_published_rows_are_accounted_for_to_the_row_and_the_cent(
     verified = revops(database_url, tmp_path, "verify", "--json")
     assert verified.returncode == 0
     assert all(check["passed"] for check in json.loads(verified.stdout))
+
+
+def test_the_files_of_tabformer_become_a_labelled_and_verified_warehouse(database_url: str, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    rows = made_tabformer.sample(data)
+    stranger = f"{max(int(row.split(',')[0]) for row in rows)},"
+    known = [row for row in rows if not row.startswith(stranger)]
+    early = [made_tabformer.purchase(1, 0, year="1996", time=f"10:{minute}") for minute in range(10, 40)]
+    made_tabformer.written(data, made_tabformer.FILES[0], made_tabformer.TRANSACTIONS_HEADER, [*rows, *early])
+    ran = revops(database_url, tmp_path, "run", "--data", str(data))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    amounts = [row.split("$")[1].split(",")[0] for row in known]
+    cents = sum(int(amount.replace(".", "")) for amount in amounts)
+    served = "SELECT count(*), (sum(amount) * 100)::bigint, count(is_fraud), count(*) FILTER (WHERE is_fraud) FROM {}"
+    yes = sum(row.endswith(",Yes") for row in known)
+    assert answer(database_url, served.format("serving.enriched_transactions")) == [
+        (len(known), cents, len(known), yes)
+    ]
+    quarantined = "SELECT reason, count(*) FROM quality.quarantined_transactions GROUP BY 1 ORDER BY 1"
+    assert answer(database_url, quarantined) == [
+        ("client_id is of no known user", len(rows) - len(known)),
+        ("date is before 2000", len(early)),
+    ]
+    odd = (
+        "SELECT count(*) FILTER (WHERE amount = -99 AND is_refund), count(*) FILTER (WHERE has_bad_pin AND"
+        " has_insufficient_balance AND NOT is_approved), count(*) FILTER (WHERE channel = 'online' AND zip IS NULL AND"
+        " merchant_country IS NULL), count(*) FILTER (WHERE merchant_country = 'Italy'), count(DISTINCT mcc_description)"
+        " FROM serving.enriched_transactions"
+    )
+    refunds, declined, online, italian, descriptions = answer(database_url, odd)[0]
+    assert refunds == sum("$-99.00" in row for row in known) > 0
+    assert declined == sum("Bad PIN,Insufficient" in row for row in known) > 0
+    assert online == sum("ONLINE" in row for row in known) > 0
+    assert italian == sum("Italy" in row for row in known) > 0
+    assert descriptions == len({row.split(",")[-3] for row in known if '"' not in row})
+    verified = revops(database_url, tmp_path, "verify", "--json")
+    assert verified.returncode == 0, verified.stdout
+    again = revops(database_url, tmp_path, "run", "--data", str(data))
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert answer(database_url, served.format("serving.enriched_transactions")) == [
+        (len(known), cents, len(known), yes)
+    ]
 
 
 def test_a_broken_warehouse_is_noticed(warehouse_url: str, tmp_path: Path) -> None:

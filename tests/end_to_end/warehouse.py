@@ -231,6 +231,7 @@ def copy_of_project(folder: Path, whole: bool = os.environ.get("REVOPS_TEST_WHOL
                 path.unlink()
     config = folder / "config.yaml"  # the tests break models on purpose, and their style with them
     config.write_text(config.read_text().replace("linter:\n  enabled: true", "linter:\n  enabled: false"))
+    shutil.copystat(ROOT / "config.yaml", config)  # SQLMesh's cache goes by the time of change
     return folder
 
 

@@ -199,7 +199,8 @@ def test_every_branch_of_a_union_is_cast(model_of: Make, messages_of: Check) -> 
         ("opened_on", "DATE", None),
         ("open_date", "DATE", None),
         ("month_start", "DATE", None),
-        ("valid_until", "DATE", None),
+        ("valid_until_date", "DATE", None),
+        ("valid_until", "DATE", "..._on or ..._date"),
         ("opening", "DATE", "..._on or ..._date"),
         ("opened_on", "TEXT", "named ..._on or ..._date"),
         ("landed_date", "TEXT", None),
@@ -219,6 +220,9 @@ def test_a_column_name_tells_its_type(
 # --- queries
 
 
+STEP = "WITH step AS (SELECT thing_id FROM staging.stg_things)"
+
+
 @pytest.mark.parametrize(
     ("query", "fires"),
     [
@@ -226,6 +230,11 @@ def test_a_column_name_tells_its_type(
         ("WITH step AS (SELECT * FROM staging.stg_things) SELECT thing_id::INT FROM step", True),
         ("WITH step AS (SELECT things.* FROM staging.stg_things AS things) SELECT thing_id::INT FROM step", True),
         ("SELECT thing_id::INT FROM (SELECT * FROM staging.stg_things) AS things", True),
+        (f"{STEP} SELECT step.* FROM step", True),
+        (f"{STEP}, other AS (SELECT * FROM step) SELECT thing_id::INT FROM other", True),
+        (f"{STEP}, other AS (SELECT step.* FROM staging.stg_things AS step) SELECT thing_id::INT FROM other", True),
+        (f"{STEP}, other AS (SELECT step.* FROM staging.step) SELECT thing_id::INT FROM other", True),
+        (f"{STEP}, other AS (SELECT step.*, 1 AS one FROM step) SELECT thing_id::INT FROM other", False),
         ("SELECT COUNT(*)::INT AS thing_count FROM staging.stg_things", False),
         ("SELECT (amount * 2)::INT AS amount FROM staging.stg_things", False),
         ("SELECT thing_id::INT FROM staging.stg_things WHERE EXISTS (SELECT 1 FROM seeds.us_states)", False),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from loaders import csv_rows
 from loaders.csv_rows import LONGEST_LINE, CsvReader
 from loaders.errors import InputRefused
 from loaders.protect import Tokenizer
@@ -78,6 +79,19 @@ def test_a_quoted_line_end_belongs_to_its_row() -> None:
         assert 'New\\nTown\\, "X"' in lines[0]
         assert lines[1].split(",")[1].lstrip("0") == "4"
         assert rejects == []
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("at_once", [1, 2, 3, 7])
+def test_a_block_of_many_lines_is_read_in_pieces_as_at_once(
+    end: bytes, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quoted = transaction(errors='"Bad PIN' + end.decode() + ',Bad CVV"')
+    data = file_of(*[transaction(1), quoted, "", "bad", '"', *[transaction(2)] * 30, quoted, "x", quoted] * 3, end=end)
+    whole = read(data)
+    monkeypatch.setattr(csv_rows, "_MOST_LINES_AT_ONCE", at_once)
+    assert read(data)[:2] == whole[:2]
+    assert read(data.rstrip(end))[:2] == whole[:2]
 
 
 def test_a_stray_quote_costs_its_own_line_only() -> None:

@@ -145,7 +145,9 @@ def test_labels_are_marked_by_the_same_rule(load: Load, mark: Mark, query: Query
 
 
 FILES = st.lists(
-    st.lists(st.integers(0, 60) | st.sampled_from(["07", "0", "12345678901"]), max_size=12), min_size=1, max_size=5
+    st.lists(st.integers(0, 60) | st.sampled_from(["07", "0", "12345678901"]), min_size=1, max_size=12),
+    min_size=1,
+    max_size=5,
 )
 
 

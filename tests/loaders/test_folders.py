@@ -127,12 +127,32 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "bomb.csv.gz": (lambda path: path.write_bytes(gzip.compress(CSV + bytes(80 << 20))), "unpacks to over"),
     "nested.zip": (lambda path: zipped(path, {"transactions.zip": b"PK"}), "archive inside an archive"),
+    "unsaid.zip": (
+        lambda path: zipped(path, {"in.dat": b"PK\x03\x04" + bytes(99)}),
+        "an archive inside an archive, under",
+    ),
+    "unsaid.tar": (lambda path: tarred(path, {"transactions": gzip.compress(CSV)}, "w"), "a gz file inside an archive"),
     "outside.tar": (lambda path: tarred(path, {"../transactions.csv": CSV}, "w"), "outside"),
     "transactions.csv.7z": (lambda path: path.write_bytes(b"7z\xbc\xaf\x27\x1c..."), "a 7z archive"),
     "cards.xlsx": (
         lambda path: zipped(path, {"[Content_Types].xml": b"<x/>", "xl/workbook.xml": b"<x/>"}),
         "an Excel workbook",
     ),
+    "transactions.csv": (  # as other programs write it: the member that tells is the last one, far from the first bytes
+        lambda path: zipped(
+            path, {"docProps/app.xml": b"<x/>" * 99, "xl/workbook.xml": b"", "[Content_Types].xml": b""}
+        ),
+        "an Excel workbook",
+    ),
+    "cards.zip": (
+        lambda path: zipped(path, {"xl/sheet1.xml": b"<x/>", "[Content_Types].xml": b"<x/>"}),
+        "an Excel workbook",
+    ),
+    "data.csv": (
+        lambda path: zipped(path, {"mimetype": b"application/vnd.oasis.opendocument.spreadsheet", "content.xml": b""}),
+        "it is an OpenDocument file",
+    ),
+    "export.json": (lambda path: path.write_bytes(b"\xd0\xcf\x11\xe0" + bytes(600)), "it is an old Excel workbook"),
     "users_data.csv": (lambda path: path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n"), "Git LFS"),
     "xab": (lambda path: path.write_text(f"{transaction(8)}\n{transaction(9)}\n"), "no header"),
     "xac": (lambda path: path.write_text(f"0.00,Swipe\n{transaction(9)}\n"), "no header"),

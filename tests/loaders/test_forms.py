@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from loaders import duplicates
+from loaders import duplicates, postgres
 from loaders.errors import InputRefused
 from loaders.forms import READERS
 from loaders.reporting import FileOutcome
@@ -86,7 +86,7 @@ NOT_READ: dict[Form, list[str]] = {
     "number": ["", "5499.5", "1e3", "2147483648", "x", "+5", "1,234", "0x10", "١"],
     "id": ["", "9223372036854775808", "12345678901234567.0", "-9223372036854775809"],
     "zip": ["123456", "K1A 0B6", "58523.1", "-8523"],
-    "label": ["", "maybe", "2", "nan"],
+    "label": ["", "maybe", "2", "nan", "-1", "_1", "-0", "1-"],
     "yes_no": ["", "maybe"],
     "month": ["", "13/2002", "2002-09-15", "12/22", "Foo-02", "09/02/02", "2002-00"],
     "birth_year": ["", "66", "1966.5", "196"],
@@ -136,11 +136,10 @@ def test_every_form_is_tried_in_both_ways_and_every_column_has_one() -> None:
 
 
 @pytest.fixture
-def staged(load: Callable[..., list[FileOutcome]], query: Query, tmp_path: Path) -> Iterator[Query]:
+def staged(database_url: str, query: Query) -> Iterator[Query]:
     """A function that queries, after staging's views have been made."""
-    folder = tmp_path / "first"
-    csv_file(folder, "transactions_data.csv", [])
-    load(folder)
+    with postgres.connected(database_url) as conn:
+        postgres.create_tables(conn)
     query(duplicates.DDL)
     for relation in SOURCES:
         query(create_view(relation))

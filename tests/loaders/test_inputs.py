@@ -132,9 +132,7 @@ def test_hostile_names_are_data(tmp_path: Path, name: str) -> None:
     csv_file(tmp_path, name, [transaction()])
     (file,) = discover(tmp_path)
     assert file.name.isprintable()
-    source = recognise(file)
-    assert source is not None
-    assert source.relation == "transactions"
+    assert [source.relation for source in recognise(file).sources] == ["transactions"]
 
 
 def test_names_that_are_no_unicode_or_hold_a_card_number_are_shown_safely() -> None:
@@ -160,18 +158,17 @@ def test_names_that_are_no_unicode_or_hold_a_card_number_are_shown_safely() -> N
 def test_a_relation_is_recognised_by_the_name(tmp_path: Path, name: str, relation: str | None) -> None:
     (tmp_path / name).write_bytes(b"?")
     (file,) = discover(tmp_path)
-    source = recognise(file)
-    assert (source and source.relation) == relation
+    assert [source.relation for source in recognise(file).sources] == ([relation] if relation else [])
 
 
 def test_a_relation_is_recognised_by_its_first_bytes(tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_bytes(b"\xef\xbb\xbf" + HEADER.encode() + b"\r\n1")
     (tmp_path / "2").write_bytes(gzip.compress(b"?"))
     (tmp_path / "3.json").write_bytes(b'{ "target":\n {"1": "No"}}')
-    assert [source and source.relation for source in map(recognise, discover(tmp_path))] == [
-        "transactions",
-        None,
-        "fraud_labels",
+    assert [[source.relation for source in recognise(file).sources] for file in discover(tmp_path)] == [
+        ["transactions"],
+        [],
+        ["fraud_labels"],
     ]
 
 

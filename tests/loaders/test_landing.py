@@ -15,7 +15,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from loaders import file_landing, manifest, postgres
+from loaders import file_landing, manifest, postgres, rows
 from loaders.errors import DatabaseUnavailable, InputRefused, RevopsError, UsageError
 from loaders.landing import land
 from loaders.protect import KeyStore
@@ -410,6 +410,87 @@ def test_two_connections_land_the_same_as_one(
         ("transactions", 20_000),
     ]
     assert_reconciled(query)
+
+
+HEADERS_ALONE = {
+    "transactions_2.csv": HEADER + "\n",
+    "transactions_3.csv": HEADER + "\r\n\r\n,,,,,,,,,,,\r\n",
+    "cards_2.csv": CARDS_HEADER,
+    "labels_2.json": '{"target": {}}',
+    "labels_3.csv": "id,label\n",
+    "mcc_2.json": "{}",
+}
+
+
+@pytest.mark.parametrize("name", list(HEADERS_ALONE))
+def test_a_file_without_a_row_is_refused_and_takes_no_row_away(
+    name: str, load: Any, query: Query, tmp_path: Path
+) -> None:
+    csv_file(tmp_path / "data", "transactions.csv", [transaction(1)])
+    (tmp_path / "data" / name).write_text(HEADERS_ALONE[name], newline="")
+    for options in ({}, {"max_rejects": 1.0}):
+        with pytest.raises(InputRefused, match=f"{name}'.*holds no r") as caught:
+            load(tmp_path / "data", **options)
+        assert not caught.value.others
+    assert query("SELECT name, rows_loaded FROM ops.load_files") == [("transactions.csv", 1)]
+    csv_file(tmp_path / "data", "transactions.csv", [])
+    with pytest.raises(InputRefused, match="holds no row"):
+        load(tmp_path / "data" / "transactions.csv", replace=True)
+    assert query("SELECT count(*) FROM raw.transactions") == [(1,)]
+
+
+def test_a_file_of_nothing_but_rejects_is_refused_and_takes_no_row_away(
+    load: Any, query: Query, tmp_path: Path
+) -> None:
+    csv_file(tmp_path, "transactions.csv", [transaction(1)])
+    load(tmp_path)
+    csv_file(tmp_path, "transactions.csv", ["x,y", "z"])
+    with pytest.raises(InputRefused, match="none of its 2 rows can be landed, the first: 2 fields"):
+        load(tmp_path, max_rejects=1, replace=True)
+    assert query("SELECT count(*) FROM raw.transactions") == [(1,)]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize("line", ["x", '"'])
+def test_a_file_of_a_great_many_bad_lines_is_given_up_after_some_of_them(
+    load: Any, query: Query, tmp_path: Path, line: str, end: bytes
+) -> None:
+    csv_file(tmp_path, "transactions.csv", [transaction(1), *[line] * 400_000], end=end)
+    with pytest.raises(InputRefused, match="rows cannot be landed") as caught:
+        load(tmp_path)
+    assert int(caught.value.reason.split()[0].replace(",", "")) <= 20_000
+    assert query("SELECT count(*) FROM ops.load_files") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"1": "No"' + ', "x":"y"' * 100_000 + "}",
+        '[{"id": 1, "label": 0}' + ",{}" * 100_000 + "]",
+    ],
+    ids=["entries", "records"],
+)
+def test_labels_of_a_great_many_bad_entries_are_given_up_after_some_of_them(
+    load: Any, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "labels.json").write_text(text)
+    with pytest.raises(InputRefused, match="rows cannot be") as caught:
+        load(tmp_path)
+    assert int(caught.value.reason.split()[0].replace(",", "")) <= 20_000
+
+
+def test_rejects_are_kept_up_to_a_number_whatever_their_share(
+    load: Any, query: Query, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "MOST_REJECTS", 40)
+    lines = [transaction(n) for n in range(9)]
+    csv_file(tmp_path, "transactions.csv", [*lines, *["x"] * 41])
+    with pytest.raises(InputRefused, match="more than 40 rows cannot be landed"):
+        load(tmp_path, max_rejects=1)
+    csv_file(tmp_path, "transactions.csv", [*lines, *["x"] * 40])
+    load(tmp_path, max_rejects=1)
+    assert_reconciled(query)
+    assert query("SELECT count(*) FROM ops.rejected_rows") == [(40,)]
 
 
 def test_a_packed_copy_of_what_has_landed_unpacked_is_no_new_file(

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from loaders import json_rows
+from loaders import records as records_module
 from loaders.errors import InputRefused
 from loaders.protect import Tokenizer
 from loaders.readers import encoding_of, reader_of
@@ -60,6 +62,17 @@ def test_the_same_labels_land_in_every_layout_and_encoding(text: str, encoding: 
     assert [line.split(",")[2:] for line in lines] == [["t", key, value] for key, value in PAIRS.items()]
     assert rejects == []
     assert tally.unusable == 0
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("text", LABELS)
+@pytest.mark.parametrize("at_once", [1, 2, 7, 400])
+def test_the_same_labels_land_some_at_a_time(text: str, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (json_rows, records_module):
+        monkeypatch.setattr(module, "MOST_AT_ONCE", at_once)
+    lines, rejects, _ = read(text.encode(), "fraud_labels")
+    assert [line.split(",")[2:] for line in lines] == [["t", key, value] for key, value in PAIRS.items()]
+    assert rejects == []
 
 
 @pytest.mark.unit
@@ -240,3 +253,11 @@ def test_typed_parquet_lands_as_published(load: Any, query: Query, tmp_path: Pat
     pq.write_table(zoned, tmp_path / "transactions_zoned.parquet")
     with pytest.raises(InputRefused, match="time zone UTC"):
         load(tmp_path)
+
+
+def test_labels_without_anything_around_them_land_from_a_folder(
+    load: Callable[..., list[FileOutcome]], query: Query, tmp_path: Path
+) -> None:
+    (tmp_path / "labels.json").write_text(json.dumps(PAIRS))
+    (tmp_path / "download").write_text(json.dumps({f"9{key}": value for key, value in PAIRS.items()}, indent=1))
+    assert [outcome.rows_loaded for outcome in load(tmp_path)] == [len(PAIRS)] * 2

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loaders import duplicates
+from loaders import duplicates, postgres
 from loaders.csv_rows import CsvReader
 from loaders.forms import READERS
 from loaders.reporting import FileOutcome
@@ -108,12 +108,10 @@ def test_quoted_errors_do_not_make_a_row_irregular() -> None:
 
 
 @pytest.fixture
-def staged(load: Callable[..., list[FileOutcome]], query: Query, tmp_path: Path) -> Iterator[Query]:
+def staged(database_url: str, query: Query) -> Iterator[Query]:
     """A function that queries, after staging's views of what can be regular have been made."""
-    folder = tmp_path / "first"
-    csv_file(folder, "transactions_data.csv", [])
-    (folder / "train_fraud_labels.json").write_text('{"target": {}}')
-    load(folder)
+    with postgres.connected(database_url) as conn:
+        postgres.create_tables(conn)
     query(duplicates.DDL)
     for relation in ("transactions", "fraud_labels"):
         query(create_view(relation))

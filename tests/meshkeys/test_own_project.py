@@ -185,7 +185,7 @@ def test_no_role_and_no_right_was_touched(project: Project) -> None:
 def test_it_is_taken_out_without_a_trace(project: Project) -> None:
     assert project.query(LEFT, {"notes": NOTES})
     project.configure({}, without=True)
-    for file in ("macros/keys.py", "linter/keys.py"):
+    for file in ("macros/declarations.py", "linter/keys.py"):
         (project.root / file).unlink()
     for file in (SEED, INCREMENTAL, "models/sold.sql"):
         lines = (project.root / file).read_text().splitlines()

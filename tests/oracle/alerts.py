@@ -112,7 +112,7 @@ class Alerts:
             (
                 e
                 for e in seed(self.root, "fraud_eras")
-                if e["starts_on"] <= month.isoformat() < (e["ended_on"] or "9999")
+                if e["valid_from_date"] <= month.isoformat() < (e["valid_until_date"] or "9999")
             ),
             None,
         )
@@ -127,7 +127,7 @@ class Alerts:
 
 
 def _in_force(rule: dict[str, str], day: date) -> bool:
-    return rule["since_date"] <= day.isoformat() < (rule["retired_date"] or "9999")
+    return rule["valid_from_date"] <= day.isoformat() < (rule["valid_until_date"] or "9999")
 
 
 def _hits(row: Row, rule: dict[str, str]) -> bool:

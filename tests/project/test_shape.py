@@ -31,7 +31,9 @@ TEST_FILES = sorted((ROOT / "tests" / "models").rglob("*.yaml"))
 def _blocks(path: Path, kind: type[Any]) -> Iterator[dict[str, Any]]:
     for block in parse(path.read_text(), default_dialect="postgres"):
         if isinstance(block, kind):
-            yield {prop.name.lower(): prop.args["value"] for prop in block.expressions}
+            yield {
+                prop.name.lower(): prop.args["value"] for prop in block.expressions if "value" in prop.args
+            }  # no macros
 
 
 def _model(path: Path) -> dict[str, Any]:
@@ -154,3 +156,16 @@ def test_no_file_tells_of_this_machine() -> None:
             continue
         found += [f"{path.relative_to(ROOT)}: {word}" for word in telling if word in text]
     assert found == []
+
+
+def test_every_path_that_code_or_a_page_names_is_there() -> None:
+    folders = "loaders|revops|models|macros|audits|seeds|tests|docs|bench|linter|external_models"
+    named = re.compile(rf"(?<![\w/.-])(?:{folders})/[\w/.-]*\w")
+    examples = {"models/x.sql"}
+    lost = []
+    for path in _tracked():
+        if path.suffix in (".py", ".sql", ".md", ".yaml", ".toml") and path.parts[len(ROOT.parts)] != "tests":
+            for name in set(named.findall(path.read_text(encoding="utf-8"))) - examples:
+                if not (ROOT / name).exists() and not (ROOT / f"{name}.py").exists():
+                    lost.append(f"{path.relative_to(ROOT)}: {name}")
+    assert lost == []

@@ -55,7 +55,7 @@ def test_on_a_terminal_revops_alone_shows_the_menu_and_runs_choices() -> None:
     terminal.expect_exact("6  Everything, end to end")
     terminal.expect_exact("Your choice: ")
     terminal.sendline("x")
-    terminal.expect_exact("There is no 'x' here.")
+    terminal.expect_exact("Unknown choice 'x'.")
     terminal.expect_exact("Your choice: ")
     terminal.sendline("u")
     terminal.expect(r"postgresql://warehouse:[0-9a-f]+@127\.0\.0\.1:\d+/warehouse")

@@ -1,0 +1,44 @@
+"""The estimated interchange of purchases: which rate is theirs, and what they make at it. Nothing is rounded here.
+
+The rates are seeds.interchange_rates; the category group of a code without one in seeds.interchange_mcc_groups is `other`.
+"""
+
+from __future__ import annotations
+
+from sqlmesh import SQL, macro
+
+OTHER_GROUP = "other"
+
+
+@macro()
+def mcc_group_of(evaluator, groups: SQL):
+    """The category group that a rate is looked up by, of a LEFT JOIN with the groups."""
+    return f"COALESCE({groups}.mcc_group, '{OTHER_GROUP}')"
+
+
+@macro()
+def is_rate_of(evaluator, rates: SQL, volume: SQL, is_card_present: SQL, mcc_group: SQL):
+    """Whether a rate is that of `volume`, which has a card brand and a card type; on which day, `@is_in_force` asks."""
+    return f"""
+      {rates}.card_brand = {volume}.card_brand
+      AND {rates}.card_type = {volume}.card_type
+      AND {rates}.mcc_group = {mcc_group}
+      AND {rates}.is_card_present = ({is_card_present})
+    """
+
+
+@macro()
+def interchange_of(evaluator, volume: SQL, rates: SQL):
+    """What the purchases of `volume` make at the joined rate, in US dollars; 0 where there is no rate.
+
+    Exact: cents by hundredths of a basis point have eight decimals. Nothing is rounded, and nothing divided, so that a month
+    has the same sum however it is cut.
+    """
+    by_value = f"{volume}.purchase_cents * {rates}.rate_bp * 0.000001"
+    return f"COALESCE({by_value} + {volume}.purchase_count * {rates}.fixed_fee, 0)"
+
+
+@macro()
+def unpriced_of(evaluator, volume: SQL, rates: SQL):
+    """How many purchases of `volume` have no rate, and so no part in the estimate."""
+    return f"CASE WHEN {rates}.rate_bp IS NULL THEN {volume}.purchase_count ELSE 0 END"
