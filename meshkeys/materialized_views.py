@@ -23,9 +23,10 @@ import psycopg2.errors
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
-from meshkeys import catalog, evaluations, keys, locks, periods, roles, sessions
+from meshkeys import catalog, evaluations, execution, keys, locks, periods, roles, sessions
 from meshkeys.catalog import Relation
 from meshkeys.declarations import Declarations, Index
+from meshkeys.operations import Operation
 from meshkeys.periods import Period
 from meshkeys.settings import in_notes
 
@@ -170,9 +171,14 @@ def reconcile_indexes(cursor: Cursor, view: Relation, declared: Declarations) ->
 
     The cursor's connection commits by itself.
     """
+    execution.execute(cursor, pending(cursor, view, declared))
+
+
+def pending(cursor: Cursor, view: Relation, declared: Declarations) -> list[Operation]:
+    """What is to be done so that the indexes of the parts behind a physical view are exactly the declared ones."""
     definition = catalog.view_definition(cursor, view)
-    for part in catalog.relations_read_by(cursor, served_relation(view, definition)) if definition else ():
-        keys.reconcile_indexes(cursor, part, indexes_of(declared))
+    parts = catalog.relations_read_by(cursor, served_relation(view, definition)) if definition else ()
+    return [each for part in parts for each in keys.pending_indexes(cursor, part, indexes_of(declared))]
 
 
 def reap(cursor: Cursor) -> list[Relation]:
@@ -313,7 +319,7 @@ def _build(
     cursor.execute(statement + periods.query_of(query, wanted, period))
     now = Part(relation, period, cursor.rowcount, latest)
     for index in indexes_of(declared):
-        cursor.execute(keys.create_index(relation, index))
+        cursor.execute(execution.create_index(relation, index))
     # Many wide columns of like parts: a smaller sample says as much about them, in a fraction of the time.
     cursor.execute("SELECT set_config('default_statistics_target', '25', false)")
     cursor.execute(sql.SQL("ANALYZE {}").format(relation.identifier))
