@@ -120,6 +120,7 @@ def end(adapter: Any, environment: str, snapshots: list[Any]) -> None:
             if environment == PROD:
                 _note_declarations(cursor, snapshots)
                 _settle_keys(cursor, snapshots)
+                _follow(cursor, snapshots)
             built = [*_physical(snapshots).values(), *_views(environment, snapshots)]
             put_back(cursor, {relation.schema for relation in built})
             materialized_views.reap(cursor)
@@ -272,6 +273,14 @@ def _settle_keys(cursor: Cursor, snapshots: list[Any]) -> None:
             materialized_views.reconcile_indexes(cursor, table, declared)
         elif not snapshot.model.kind.is_view:
             keys.reconcile(cursor, table, declared)
+
+
+def _follow(cursor: Cursor, snapshots: list[Any]) -> None:
+    """Shows rows that were evaluated below a materialized view in a plan or run that did not evaluate the view."""
+    for snapshot in snapshots:
+        declared = declarations.of(snapshot.model)
+        if declared.materialized_view is not None and snapshot.version:
+            materialized_views.follow(cursor, Relation.of(snapshot.table_name()), declared)
 
 
 def _point(cursor: Cursor, table: Relation, tables: dict[str, Relation], declared: declarations.Declarations) -> None:

@@ -140,6 +140,24 @@ def refresh(
     return [*refreshed, *built]
 
 
+def follow(cursor: Cursor, view: Relation, declared: Declarations) -> None:
+    """Refreshes what is materialized of a physical view where a table below it was evaluated since, and the view was not.
+
+    SQLMesh does not evaluate a view again for rows that its tables get later: a plain view shows them by itself. Finding nothing
+    to do costs some look-ups.
+
+    Args:
+        cursor: commits by itself.
+        view: the physical view of the model.
+        declared: what the model declares.
+    """
+    definition = catalog.view_definition(cursor, view)
+    parts = _parts(cursor, served_relation(view, definition)) if definition else []
+    since = min((part.last_evaluation_id for part in parts), default=None)
+    if definition and since is not None and evaluations.latest(cursor, _tables_below(cursor, view)) > since:
+        refresh(cursor, view, definition.rstrip(" ;"), declared, reason="later rows")
+
+
 def serve(cursor: Cursor, view: Relation) -> bool:
     """Points an environment's view at what is materialized of the physical view that it shows.
 
@@ -226,6 +244,14 @@ def _bind(cursor: Cursor, query: str) -> tuple[str, list[Relation]]:
     assert row is not None
     view = Relation(row[0], probe)
     definition = catalog.view_definition(cursor, view)
+    tables = _tables_below(cursor, view)
+    cursor.execute(sql.SQL("DROP VIEW {}").format(view.identifier))
+    assert definition is not None
+    return definition, tables
+
+
+def _tables_below(cursor: Cursor, view: Relation) -> list[Relation]:
+    """The tables that a view reads, directly or through other views."""
     tables: set[Relation] = set()
     below = catalog.relations_read_by(cursor, view)
     while below:
@@ -234,9 +260,7 @@ def _bind(cursor: Cursor, query: str) -> tuple[str, list[Relation]]:
             tables.add(relation)
         else:
             below.extend(catalog.relations_read_by(cursor, relation))
-    cursor.execute(sql.SQL("DROP VIEW {}").format(view.identifier))
-    assert definition is not None
-    return definition, sorted(tables)
+    return sorted(tables)
 
 
 def _parts(cursor: Cursor, served: Relation) -> list[Part]:
