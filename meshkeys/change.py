@@ -124,6 +124,9 @@ def end(adapter: Any, environment: str, snapshots: list[Any]) -> None:
             built = [*_physical(snapshots).values(), *_views(environment, snapshots)]
             put_back(cursor, {relation.schema for relation in built})
             materialized_views.reap(cursor)
+            if environment == PROD:
+                for settled in current().settled:
+                    settled(cursor)
             lock.release(cursor)  # not when the server gets to know that the session is closed
     finally:
         own.close()
@@ -304,9 +307,9 @@ def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
     cursor.executemany(
         in_notes("INSERT INTO {notes}.declarations (model, relation, declared) VALUES (%s, %s, %s)"), rows
     )
-    cursor.execute("COMMIT")
     for after in current().after_plan:
         after(cursor, snapshots, tables)
+    cursor.execute("COMMIT")
 
 
 def _materialized(adapter: Any, snapshots: list[Any]) -> list[tuple[Relation, str, declarations.Declarations]]:

@@ -53,8 +53,9 @@ class Settings:
             others off; at a first fill, that makes PostgreSQL compute each row's time twice, and misjudge the number of rows.
         most_sessions: how many connections build indexes and parts side by side at the most.
         roles: which roles to keep. None: no role is made, and no ownership or right is touched.
-        after_plan: functions called at the end of each plan or run of prod, with a cursor that commits by itself, the models'
-            snapshots, and the physical relation of each model by its name.
+        after_plan: functions called at the end of each plan or run of prod, in the transaction that notes what is declared, with
+            a cursor, the models' snapshots, and the physical relation of each model by its name.
+        settled: functions called last, before the lock is freed, with a cursor that commits by itself.
     """
 
     notes: str = "ops"
@@ -68,6 +69,7 @@ class Settings:
     most_sessions: int = 4
     roles: Roles | None = None
     after_plan: tuple[AfterPlan, ...] = ()
+    settled: tuple[Callable[[Cursor], None], ...] = ()
 
 
 _current = Settings()

@@ -223,12 +223,20 @@ def export(relation: str, out: str, file_format: str | None) -> None:
 @click.option(
     "--full/--since-last",
     default=True,
-    help="Compare rows of every layer [default], or of the days alone that were evaluated since a run found all right.",
+    help="All of history [default], or the days evaluated since all was found right and a thirtieth of the others in turn.",
 )
 def verify(as_json: bool, full: bool) -> None:
-    """Check the warehouse's invariants, one line each; exit 1 if one fails."""
+    """Check the warehouse's invariants, one line each; exit 1 if one fails.
+
+    --full sums all that landed and all that is served, and looks in every layer for rows that were written to since they were
+    built; these are compared with what their model makes of the layers above. Up to 250,000 transactions all rows are compared,
+    of more also a stretch of days that changes each time.
+
+    --since-last, which `revops run` does, compares the days that were evaluated since all was last found right, and looks at a
+    thirtieth of the other days: after 30 runs at all of them. `revops status` shows when each was last done.
+    """
     settings, _ = _start()
-    results = _function("revops.verify", "verify")(settings, since_last=not full)
+    results = _function("revops.verify", "verify_and_note")(settings, since_last=not full)
     _print_results(results, as_json)
     failed = [result.name for result in results if not result.passed]
     if failed:

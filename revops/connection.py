@@ -165,12 +165,15 @@ def cache_folder(server: Mapping[str, str]) -> str:
 
     SQLMesh keeps snapshots in it by the fingerprint of a model, with the physical table that this database has for it. In
     another database the same model may have another table: after a non-breaking change, the one of the version before.
+    One embedded server may follow another at the same address; its password, which is random, tells them apart.
 
     Args:
         server: the connection, as `for_sqlmesh` gives it.
     """
-    address = "\n".join(server.get(name, "") for name in ("host", "port", "database"))
-    return f".cache/{hashlib.sha256(address.encode()).hexdigest()[:16]}"
+    is_embedded = not os.environ.get(CONNECTION, "").strip()
+    told_apart_by = ("password", "database") if is_embedded else ("host", "port", "database")
+    identity = "\n".join(server.get(name, "") for name in told_apart_by)
+    return f".cache/{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 
 def _addresses(options: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -20,6 +20,12 @@ def _note_models(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, 
     models.note(cursor, snapshots, tables)
 
 
+def _seal(cursor: Cursor) -> None:
+    from revops.ledger import seals
+
+    seals.note_all(cursor)
+
+
 SETTINGS = Settings(
     notes="ops",
     lock_key=0x7265766F_70730001,  # "revops", lock 1
@@ -27,4 +33,5 @@ SETTINGS = Settings(
     models_select_their_days=True,  # a lint rule sees to it
     roles=ROLES,
     after_plan=(_note_models,),
+    settled=(_seal,),
 )

@@ -10,6 +10,7 @@ from loaders.errors import UsageError
 from meshkeys import catalog, change, declarations, materialized_views
 from meshkeys.catalog import Relation
 from revops import database, server
+from revops.ledger import seals
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -50,6 +51,7 @@ def bring_up_to_date(dsn: str, mode: str = "auto") -> bool:
                 _log.info("  %s: %d rows", part.period.label, part.row_count)
         if found:
             materialized_views.reap(cursor)
+            seals.note_all(cursor)
     return bool(found)
 
 

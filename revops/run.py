@@ -67,7 +67,7 @@ def run(settings: Settings, dsn: str, wanted: Wanted, quiet: bool = False) -> st
     land_files(settings, dsn, wanted, quiet)
     importlib.import_module("revops.build").build(settings, "prod")
     verification = importlib.import_module("revops.verify")
-    results: Sequence[Any] = verification.verify(settings, since_last=True)
+    results: Sequence[Any] = verification.verify_and_note(settings, since_last=True)
     text = summary.of(dsn, results, synthetic=is_synthetic(dsn))
     failed = [result.name for result in results if not result.passed]
     if failed:
@@ -75,7 +75,6 @@ def run(settings: Settings, dsn: str, wanted: Wanted, quiet: bool = False) -> st
         raise CheckFailed(
             f"{len(failed)} of {len(results)} checks failed: {', '.join(failed)}\n  Details: revops verify"
         )
-    verification.note(settings)
     return text
 
 

@@ -32,6 +32,13 @@ _SECTIONS: dict[str, tuple[str, str | sql.Composable]] = {
         " round(lock_wait_seconds::numeric, 3) AS lock_wait_seconds, refreshed_at"
         " FROM ops.refresh_history ORDER BY refresh_id DESC LIMIT 10",
     ),
+    "verifications": (
+        "ops.verifications",
+        "SELECT DISTINCT ON (mode) mode, verified_at, checks, cardinality(failed) AS failed,"
+        " round(seconds::numeric, 1) AS seconds,"
+        " max(verified_at) FILTER (WHERE failed = '{}') OVER (PARTITION BY mode) AS all_right_at"
+        " FROM ops.verifications ORDER BY mode, verification_id DESC",
+    ),
     "lost_views": ("ops.dependents", dependents.missing_statement()),
     "freshness": (
         "ops.evaluations",
@@ -45,7 +52,8 @@ def status(settings: Settings) -> dict[str, Any]:
     """The state of the warehouse; starts no server.
 
     Returns:
-        `server`, then a list of rows for each of environments, last_loads, last_refreshes, lost_views (of others, which a plan
+        `server`, then a list of rows for each of environments, last_loads, last_refreshes, verifications (when the
+        full one and the one since the last were last done), lost_views (of others, which a plan
         dropped and which do not fit yet), freshness and rows.
     """
     dsn = settings.connection_string or server.current(settings)

@@ -62,9 +62,13 @@ class Definition:
         return max([(FIRST - day).days for day in days if day <= FIRST], default=0)
 
     @property
-    def has_digests(self) -> bool:
-        """Whether the table is small beside what it is made of, so that to note a hash of its months costs next to nothing."""
-        return bool(self.day_column and not self.apart and not self.look_back and "staging" not in self.query)
+    def reads_all_that_landed(self) -> bool:
+        """Whether the query reads all transactions that landed, whichever days it is for.
+
+        It is noted for all history, of which rows without a usable day are: they are looked for everywhere.
+        """
+        query = self.query.replace('"', "")
+        return "staging.stg_transactions" in query and "landed_date BETWEEN" not in query
 
 
 def of(snapshot: Any) -> Definition | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshkeys import catalog
 from meshkeys.catalog import Relation
-from revops.ledger import definitions, digests, graph, ledger, schema
+from revops.ledger import definitions, graph, ledger, schema
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -27,7 +27,7 @@ def note(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation
     """Keeps what prod's models read and are, where `revops build` and `revops verify` find it without SQLMesh.
 
     Args:
-        cursor: commits by itself.
+        cursor: in the transaction that notes what the models declare.
         snapshots: of prod's models.
         tables: the physical relation of each model by its name.
     """
@@ -43,18 +43,13 @@ def note(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation
             if definition is None or definition["version"] != definitions.version(snapshot):
                 found = definitions.of(snapshot)
                 definition = asdict(found) if found else None
-            if definition and definitions.from_json(definition).has_digests:
-                digests.note(cursor, tables[name], definition["day_column"])
             rows.append((name, json.dumps(asdict(nodes[name])), definition and json.dumps(definition)))
-    digests.forget(cursor, list(tables.values()))
-    cursor.execute("BEGIN")  # a kill in between must not leave half of the notes
     if catalog.exists(cursor, Relation("ops", "changes")):  # else nothing has landed, and nothing can be out of date
         before = noted_nodes(cursor)
         _record_kept_tables(cursor, before, nodes)
         _record_kept_readers(cursor, before, nodes)
     cursor.execute("DELETE FROM ops.models")
     cursor.executemany("INSERT INTO ops.models (model, node, definition) VALUES (%s, %s, %s)", rows)
-    cursor.execute("COMMIT")
 
 
 def noted_nodes(cursor: Cursor) -> list[graph.Node]:

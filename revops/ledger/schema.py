@@ -18,17 +18,34 @@ CREATE TABLE IF NOT EXISTS ops.models (
 );
 COMMENT ON TABLE ops.models IS 'One row per model of prod: what it reads, and its query on the views of prod';
 
-CREATE TABLE IF NOT EXISTS ops.digests (
+CREATE TABLE IF NOT EXISTS ops.seals (
     relation text NOT NULL,
-    month_start date NOT NULL,
+    part bigint NOT NULL,
+    day date NOT NULL,
+    writers bigint[] NOT NULL,
     row_count bigint NOT NULL,
-    digest text NOT NULL,
-    columns text NOT NULL,
-    last_evaluation_id bigint NOT NULL,
-    PRIMARY KEY (relation, month_start)
+    PRIMARY KEY (relation, part, day)
 );
-COMMENT ON TABLE ops.digests IS
-    'One row per month of a table of reports: a hash of its rows at the end of the last plan of prod, for `revops verify`';
+COMMENT ON TABLE ops.seals IS
+    'One row per day of a relation, and file where it landed: which transactions wrote its rows, and how many each';
+
+CREATE TABLE IF NOT EXISTS ops.sealed (
+    relation text PRIMARY KEY,
+    up_to bigint NOT NULL,
+    sealed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE ops.sealed IS 'One row per relation in ops.seals: up to which of its evaluations it is sealed';
+
+CREATE TABLE IF NOT EXISTS ops.verifications (
+    verification_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    mode text NOT NULL,
+    checks integer NOT NULL,
+    failed text[] NOT NULL,
+    seconds double precision NOT NULL,
+    verified_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE ops.verifications IS
+    'One row per verification by revops run or revops verify: full or since-last, and which checks failed';
 
 CREATE TABLE IF NOT EXISTS ops.audit_history (
     audit_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -70,6 +87,7 @@ BEGIN
         PERFORM setval('ops.ledger_ids', greatest((SELECT coalesce(max(evaluation_id), 1) FROM ops.evaluations),
                                                   (SELECT last_value FROM ops.ledger_ids)));
     END IF;
+    DROP TABLE IF EXISTS ops.digests;
     IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'ops.declarations'::regclass AND attname = 'node' AND NOT attisdropped)
     THEN
         INSERT INTO ops.models (model, node, definition)

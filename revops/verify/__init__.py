@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+import random
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from datetime import timedelta
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import psycopg2
+import psycopg2.errors
 
+from meshkeys import catalog
+from meshkeys.catalog import Relation
 from revops import access, database, server
-from revops.ledger import landings, ledger
+from revops.ledger import landings, ledger, schema
 from revops.ledger.days import Days, days_in, ranges_of
 from revops.ledger.models import noted_nodes
-from revops.verify import card_data, landed, models, rows, structure
+from revops.verify import card_data, landed, models, rows, structure, written
 from revops.verify.result import Result
-from revops.verify.rows import FULL, Compared, Scope
+from revops.verify.rows import FULL, Scope
+from revops.verify.written import Written
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -25,10 +34,13 @@ if TYPE_CHECKING:
 
     from revops.settings import Settings
 
-__all__ = ["FULL", "Result", "Scope", "verify"]
+__all__ = ["FULL", "Result", "Scope", "verify", "verify_and_note"]
+
+T = TypeVar("T")
 
 SESSIONS = 2
-
+SINCE_LAST = "since-last"
+WHOLE = "full"
 
 # More stretches, or days, than these are not told apart.
 MOST_SCOPES = 5
@@ -39,6 +51,66 @@ _TOUCHED = """
 SELECT starts_on, ends_on FROM ops.evaluations
 WHERE starts_on IS NOT NULL AND evaluation_id > (SELECT change_id FROM ops.compared WHERE relation = 'verified')
 """
+_SHARE_WORKERS = """
+SELECT set_config(name, greatest(reset_val::int / %s - 1, 0)::text, true) FROM pg_settings
+WHERE name = 'max_parallel_workers_per_gather'
+"""
+_TOUCHED_WHOLE = """
+SELECT coalesce(array_agg(DISTINCT e.relation) FILTER (WHERE e.starts_on IS NULL AND e.evaluation_id > k.change_id), '{}'),
+       count(k.change_id) > 0
+FROM ops.evaluations AS e LEFT JOIN ops.compared AS k ON k.relation = 'verified'
+"""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What is looked at this time, of what nothing was noted about.
+
+    Attributes:
+        number: of a verification since the last one, how many of them have found all right before.
+        days: whose turn it is; None for all.
+        touched: the relations that were evaluated as a whole since all was found right.
+        is_known: whether that was ever so.
+    """
+
+    number: int | None = None
+    days: Sequence[written.Span] | None = None
+    touched: frozenset[str] = frozenset()
+    is_known: bool = False
+
+    @classmethod
+    def of(cls, cursor: Cursor) -> _Turn:
+        """That of the next verification since the last one."""
+        cursor.execute("SELECT to_regclass('ops.verifications') IS NOT NULL")
+        number = 0
+        if cursor.fetchone() == (True,):
+            cursor.execute("SELECT count(*) FROM ops.verifications WHERE mode = %s AND failed = '{}'", (SINCE_LAST,))
+            number = (cursor.fetchone() or (0,))[0]
+        cursor.execute(_TOUCHED_WHOLE)
+        relations, is_known = cursor.fetchone() or ([], False)
+        days = written.share(number, ledger.FIRST_DAY, landings.today())
+        return cls(number, days, frozenset(relations), is_known)
+
+    def has_come(self, name: str) -> bool:
+        """Whether it is the turn of a relation without days to be computed again."""
+        if self.number is None:
+            return random.randrange(rows.TURNS) == 0
+        return (zlib.crc32(name.encode()) + self.number) % written.RUNS == 0
+
+    def looks_at(self, name: str, physical: str) -> bool:
+        """Whether to look for what was written to a relation without days."""
+        return self.number is None or physical in self.touched or self.has_come(name)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a verification found, and what was written to and is right all the same."""
+
+    results: list[Result]
+    models: Mapping[str, models.Model] = field(default_factory=dict)
+    written: Mapping[str, Written] = field(default_factory=dict)
 
 
 def verify(settings: Settings, since_last: bool = False) -> list[Result]:
@@ -46,47 +118,95 @@ def verify(settings: Settings, since_last: bool = False) -> list[Result]:
 
     Args:
         settings: which warehouse.
-        since_last: compare the rows of the days alone that were evaluated since everything was last found right (`note`). Sums,
-            counts, labels, keys and views are always checked as a whole.
+        since_last: compare the rows of the days alone that were evaluated since everything was last found right, and of the
+            days whose turn it is (`verify_and_note`). Keys and views are always checked as a whole.
+    """
+    return _verify(server.up(settings), since_last).results
+
+
+def verify_and_note(settings: Settings, since_last: bool = False) -> list[Result]:
+    """Verifies, and notes when that was done and what was found.
+
+    What is evaluated after everything was found right is what `since_last` looks at next time.
     """
     dsn = server.up(settings)
+    began = time.monotonic()
+    found = _verify(dsn, since_last)
+    try:
+        _note(dsn, found, SINCE_LAST if since_last else WHOLE, time.monotonic() - began)
+    except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction) as error:
+        _log.warning("What was found cannot be noted: %s", str(error).splitlines()[0])
+    return found.results
+
+
+def _note(dsn: str, found: _Found, mode: str, seconds: float) -> None:
+    with closing(database.connect(dsn, "revops verify", autocommit=True)) as connection, connection.cursor() as cursor:
+        failed = [result.name for result in found.results if not result.passed]
+        if not found.models:
+            return  # nothing is built
+        if not catalog.is_table(cursor, Relation("ops", "verifications")):  # built by an earlier version
+            schema.create(cursor)
+        cursor.execute(
+            "INSERT INTO ops.verifications (mode, checks, failed, seconds) VALUES (%s, %s, %s, %s)",
+            (mode, len(found.results), failed, seconds),
+        )
+        if not failed:
+            landings.mark_compared(cursor, "verified")
+            written.seal_again(cursor, found.models, found.written)
+
+
+def _verify(dsn: str, since_last: bool) -> _Found:
     results: list[Result] = []
     with ExitStack() as opened:
         connection = opened.enter_context(closing(database.connect(dsn, "revops verify")))
         connection.set_session(readonly=True, isolation_level="REPEATABLE READ")
         cursor = opened.enter_context(connection.cursor())
         if not _is_built(cursor):
-            return [Result("built", False, "nothing is built yet, or by an earlier version: revops run")]
+            return _Found([Result("built", False, "nothing is built yet, or by an earlier version: revops run")])
         sessions = [connection, *_beside(cursor, dsn, opened)]
         noted = models.noted(cursor)
         structural = list(structure.check(cursor, noted))
         cursor.execute("SAVEPOINT reading")
         try:
+            is_large = _is_large(cursor)
+            turn = _Turn.of(cursor) if since_last else _Turn()
             scopes = _touched(cursor) if since_last else [FULL]
-            seen = landed.read(cursor, with_rows=scopes == [FULL])
-            results += landed.check(cursor, seen)
+            if since_last and not is_large and FULL not in scopes:
+                scopes += [Scope(*span) for span in turn.days or ()]
+            if since_last and is_large and turn.is_known:
+                seen = landed.as_sealed(cursor, noted)
+                results += landed.check_sealed(cursor, noted, seen)
+            else:
+                seen = landed.read(cursor, with_rows=FULL in scopes and not is_large)
+                results += landed.check(cursor, seen)
         except (
             psycopg2.ProgrammingError
         ) as error:  # a view that is gone, or may not be read: the rest is named all the same
             cursor.execute("ROLLBACK TO SAVEPOINT reading")
-            return [Result("facts = served", False, f"cannot be read: {str(error).splitlines()[0]}"), *structural]
+            return _Found(
+                [Result("facts = served", False, f"cannot be read: {str(error).splitlines()[0]}"), *structural]
+            )
         results.append(_pending(cursor))
         results += structural
-        compared = _side_by_side(sessions, rows.plan(cursor, noted, scopes, seen))
+        broken: dict[str, Written] = {}
+        if is_large:
+            days = None
+            if turn.days is not None:
+                days = [*turn.days, *((scope.first, scope.last) for scope in scopes if scope.first and scope.last)]
+            broken = written.joined(
+                _side_by_side(sessions, written.plan(cursor, noted, days, turn.looks_at, None if since_last else seen))
+            )
+        suspected = written.felt(cursor, noted, broken) if is_large else None
+        compared = _side_by_side(sessions, rows.plan(cursor, noted, scopes, seen, suspected, turn.has_come))
         results.append(rows.summed_up(noted, compared))
         proven = rows.proven(cursor, noted, compared, seen) if scopes == [FULL] else set()
-        results.append(card_data.check(cursor, proven))
+        # What it is not the turn of is searched in part too: it is looked at whole when it is.
+        unknown = {name: Written() for name in (*noted, *written.LANDED)} if is_large and since_last else {}
+        searched = written.intact(cursor, noted, {**unknown, **broken})
+        results.append(card_data.check(cursor, proven, searched))
         results.append(_access(cursor))
         connection.rollback()
-    return results
-
-
-def note(settings: Settings) -> None:
-    """Notes that everything was found right now: what is evaluated later is what `since_last` looks at."""
-    with closing(database.connect(server.up(settings), "revops verify")) as connection:
-        with connection.cursor() as cursor:
-            landings.mark_compared(cursor, "verified")
-        connection.commit()
+    return _Found(results, noted, broken)
 
 
 def _touched(cursor: Cursor) -> list[Scope]:
@@ -122,13 +242,15 @@ def _beside(cursor: Cursor, dsn: str, opened: ExitStack) -> Iterator[Connection]
         yield other
 
 
-def _side_by_side(sessions: list[Connection], tasks: list[Callable[[Cursor], Compared]]) -> list[Compared]:
-    """Runs the comparisons on several connections: many of them use one core only."""
+def _side_by_side(sessions: list[Connection], tasks: list[Callable[[Cursor], T]]) -> list[T]:
+    """Runs tasks on several connections, which share the server's workers: many tasks use one core only."""
     free: SimpleQueue[Connection] = SimpleQueue()
     for session in sessions:
+        with session.cursor() as cursor:
+            cursor.execute(_SHARE_WORKERS, (len(sessions),))
         free.put(session)
 
-    def run(task: Callable[[Cursor], Compared]) -> Compared:
+    def run(task: Callable[[Cursor], T]) -> T:
         session = free.get()
         try:
             with session.cursor() as cursor:
@@ -137,7 +259,24 @@ def _side_by_side(sessions: list[Connection], tasks: list[Callable[[Cursor], Com
             free.put(session)
 
     with ThreadPoolExecutor(len(sessions)) as pool:
-        return list(pool.map(run, tasks))
+        found = list(pool.map(run, tasks))
+    for session in sessions:
+        with session.cursor() as cursor:
+            cursor.execute("SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
+    return found
+
+
+def _is_large(cursor: Cursor) -> bool:
+    """Whether there are more transactions than are computed at once, and it is noted who wrote them."""
+    cursor.execute("SELECT to_regclass('ops.sealed') IS NOT NULL")
+    if cursor.fetchone() != (True,):
+        return False
+    cursor.execute(
+        "SELECT coalesce(sum(rows_loaded), 0) > %s AND EXISTS (SELECT FROM ops.sealed)"
+        " FROM ops.load_files WHERE relation = 'transactions'",
+        (rows.ROWS_AT_ONCE,),
+    )
+    return cursor.fetchone() == (True,)
 
 
 def _pending(cursor: Cursor) -> Result:

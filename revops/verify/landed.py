@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,9 @@ import psycopg2
 from psycopg2 import sql
 
 from loaders.sources import SOURCES
+from meshkeys import catalog
 from meshkeys.catalog import Relation
+from revops.verify.models import Model
 from revops.verify.result import Result, listed
 
 if TYPE_CHECKING:
@@ -29,10 +31,10 @@ _IS_AMOUNT = (
 DOLLARS = sql.SQL("CASE WHEN " + _IS_AMOUNT + " THEN substr(amount, 2)::numeric END")
 _QUICK_DOLLARS = sql.SQL("CASE WHEN _is_regular OR " + _IS_AMOUNT + " THEN substr(amount, 2)::numeric END")
 
-# Of each file: rows, dollars, and what the loaders noted of files in which every row is as published.
+# Of each file, and transaction that wrote rows of it: rows, dollars, and what the loaders noted where every row is as published.
 _LANDED = (
-    "SELECT landed._file_id, count(*), coalesce(sum({dollars}), 0), {noted}, {rows}"
-    " FROM {relation} AS landed {apart} GROUP BY landed._file_id"
+    "SELECT landed._file_id, landed.xmin::text::bigint, count(*), coalesce(sum({dollars}), 0), {noted}, {rows}"
+    " FROM {relation} AS landed {apart} {these} GROUP BY landed._file_id, landed.xmin"
 )
 _NOTED = {
     "transactions": (
@@ -84,6 +86,16 @@ _WITH_TRANSACTION = (
     + " AND EXISTS (SELECT FROM facts.fct_transactions AS f WHERE f.transaction_id::text = l.transaction_id)"
 )
 
+_NOTED_OF_FILES = """
+SELECT f.file_id, coalesce(sum(s.row_count), 0)::bigint, coalesce(f.amount_sum, 0)
+FROM ops.load_files AS f LEFT JOIN ops.seals AS s ON s.relation = 'raw.' || f.relation AND s.part = f.file_id
+GROUP BY f.file_id, f.amount_sum
+"""
+_LANDED_SINCE = """
+SELECT DISTINCT c.file_id FROM ops.changes AS c
+WHERE c.file_id IS NOT NULL AND c.change_id > (SELECT change_id FROM ops.compared WHERE relation = 'verified')
+"""
+
 _log = logging.getLogger(__name__)
 
 
@@ -95,11 +107,19 @@ class File:
         rows: how many.
         dollars: the sum of their amounts.
         noted: first and last day, lowest and highest key, as text; None unless every row is as published.
+        writers: how many rows each transaction wrote.
     """
 
     rows: int = 0
     dollars: Decimal = Decimal(0)
     noted: list[str | None] | None = None
+    writers: Mapping[int, int] = field(default_factory=dict)
+
+    def with_rows_of(self, writer: int, rows: int, dollars: Decimal, noted: list[str | None] | None) -> File:
+        """With the rows that another transaction wrote."""
+        if self.rows:
+            noted = _joined(self.noted, noted) if self.noted and noted else None
+        return File(self.rows + rows, self.dollars + dollars, noted, {**self.writers, writer: rows})
 
 
 @dataclass(frozen=True)
@@ -123,6 +143,15 @@ class Landed:
     facts_sum: Decimal | None
     is_alike: bool
 
+    def writers(self, relation: str) -> dict[tuple[int, int], int]:
+        """How many rows of a relation each transaction wrote, by file and transaction."""
+        return {
+            (file_id, writer): rows
+            for file_id, file in self.files.items()
+            if self.relations.get(file_id, relation) == relation
+            for writer, rows in file.writers.items()
+        }
+
     def of(self, relation: str) -> tuple[int, Decimal]:
         """Rows and dollars of a relation in raw."""
         files = [self.files.get(file_id, File()) for file_id, name in self.relations.items() if name == relation]
@@ -138,8 +167,8 @@ def read(cursor: Cursor, with_rows: bool = True) -> Landed:
     in_raw: list[Any] = []
     for relation in SOURCES:
         _first_that_runs(cursor, _queries(relation, bool(quarantined[0]), with_rows))
-        for file_id, rows, dollars, noted, alike in cursor.fetchall():
-            files[file_id] = File(rows, dollars, noted)
+        for file_id, writer, rows, dollars, noted, alike in cursor.fetchall():
+            files[file_id] = files.get(file_id, File()).with_rows_of(writer, rows, dollars, noted)
             in_raw += [alike] if relation == "transactions" else []
     cursor.execute(_FACTS.format(sql.SQL(_hash_of(_FACT_ROW, with_rows))))
     rows, dollars, facts = cursor.fetchone() or (0, Decimal(0), None)
@@ -182,17 +211,83 @@ def check(cursor: Cursor, landed: Landed) -> Iterator[Result]:
         f"{shown} / none {rows - labels[0] - labels[1]:,} served".format(*labels)
         + ("" if labels == expected else f", but {shown} landed, or not of the same transactions".format(*expected)),
     )
+    yield _bytes_twice(cursor)
+
+
+def as_sealed(cursor: Cursor, models: Mapping[str, Model]) -> Landed:
+    """What is in raw of the files that landed since all was found right, and of the others as the seals and the manifest say."""
+    cursor.execute("SELECT file_id, relation FROM ops.load_files")
+    relations = dict(cursor.fetchall())
+    cursor.execute(_NOTED_OF_FILES)
+    files = {file_id: File(rows, dollars) for file_id, rows, dollars in cursor.fetchall()}
+    cursor.execute(_LANDED_SINCE)
+    landed = [row[0] for row in cursor.fetchall()]
+    for relation in SOURCES if landed else ():
+        which = [file_id for file_id in landed if relations.get(file_id) == relation]
+        if which:
+            _first_that_runs(cursor, _queries(relation, False, False, which))
+            for file_id in which:
+                files[file_id] = File()
+            for file_id, writer, rows, dollars, noted, _ in cursor.fetchall():
+                files[file_id] = files[file_id].with_rows_of(writer, rows, dollars, noted)
+    quarantined = _rows_and_dollars(cursor, "quality.quarantined_transactions")
+    facts = _sealed_rows(cursor, [models["facts.fct_transactions"].physical])
+    return Landed(files, relations, (facts, Decimal(0)), quarantined, None, False)
+
+
+def check_sealed(cursor: Cursor, models: Mapping[str, Model], landed: Landed) -> Iterator[Result]:
+    """The same in rows as they were left, without reading all of history: dollars and labels are compared row by row."""
+    files = _files(cursor, landed)
+    counted = {f"raw.{relation}": landed.of(relation)[0] for relation in landed.relations.values()}
+    yield Result(files.name, files.passed, files.detail, counted if files.passed else {})
+    raw, facts, quarantined = landed.of("transactions")[0], landed.facts[0], landed.quarantined[0]
+    yield Result(
+        "raw = facts + quarantine",
+        raw == facts + quarantined,
+        f"{raw:,} rows = {facts:,} + {quarantined:,} by the notes of who wrote them",
+        {"facts.fct_transactions": facts, "quality.quarantined_transactions": quarantined},
+    )
+    behind = models["serving.enriched_transactions"].behind
+    served = _sealed_rows(cursor, catalog.relations_read_by(cursor, behind) if behind else [])
+    yield Result(
+        "facts = served",
+        facts == served and served > 0,
+        f"{facts:,} rows = {served:,} by the notes of who wrote them",
+        {"serving.enriched_transactions": served},
+    )
+    yield _bytes_twice(cursor)
+
+
+def _joined(one: list[str | None], other: list[str | None]) -> list[str | None]:
+    """First and last day, lowest and highest key of both: days sort as text, keys as numbers."""
+    pairs = list(zip(one, other, strict=True))
+    chosen = zip(pairs, (min, max, min, max), (str, str, int, int), strict=True)
+    return [None if a is None or b is None else choose(a, b, key=key) for (a, b), choose, key in chosen]
+
+
+def _sealed_rows(cursor: Cursor, relations: Sequence[Relation]) -> int:
+    cursor.execute(
+        "SELECT coalesce(sum(row_count), 0) FROM ops.seals WHERE relation = ANY (%s)", ([*map(str, relations)],)
+    )
+    return int((cursor.fetchone() or (0,))[0])
+
+
+def _bytes_twice(cursor: Cursor) -> Result:
     cursor.execute("SELECT count(*) - count(DISTINCT (relation, sha256)) FROM ops.load_files")
     twice = (cursor.fetchone() or (0,))[0]
-    yield Result("no bytes landed twice", twice == 0, f"{twice} files with the bytes of another")
+    return Result("no bytes landed twice", twice == 0, f"{twice} files with the bytes of another")
 
 
 def _hash_of(row: str, is_wanted: bool) -> str:
     return _ROWS.format(row) if is_wanted else "NULL::numeric"
 
 
-def _queries(relation: str, has_quarantine: bool, with_rows: bool) -> Sequence[sql.Composed]:
+def _queries(
+    relation: str, has_quarantine: bool, with_rows: bool, files: Sequence[int] | None = None
+) -> Sequence[sql.Composed]:
     """A query for what is in raw of each file of a relation, then what to ask where its data makes that fail."""
+
+    these = sql.SQL("") if files is None else sql.SQL("WHERE landed._file_id = ANY ({})").format(sql.Literal(files))
 
     def query(dollars: sql.Composable, noted: str = "NULL", rows: str = "NULL", apart: str = "") -> sql.Composed:
         return sql.SQL(_LANDED).format(
@@ -201,6 +296,7 @@ def _queries(relation: str, has_quarantine: bool, with_rows: bool) -> Sequence[s
             rows=sql.SQL(rows),
             relation=sql.Identifier("raw", relation),
             apart=sql.SQL(apart),
+            these=these,
         )
 
     nothing = sql.SQL("0::numeric")

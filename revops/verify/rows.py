@@ -1,8 +1,9 @@
 """The rows of each model against the rows that its query makes of the layers above, both as people read them.
 
 Both sides are summed as one hash per row, which is equal for equal rows in any order. Once there are more transactions than
-`ROWS_AT_ONCE`, the reports are computed again for a stretch of days only, another one at each run; of the other months, what
-they hold is compared with what the last plan noted (revops/ledger/digests.py), so that a change from outside is always found.
+`ROWS_AT_ONCE`, rows are computed again where a relation, or one that it is made of, was written to since it was built
+(revops/verify/written.py), so that any change from outside is found; and for a stretch of other days, another one each time, so
+that a wrong computation is.
 """
 
 from __future__ import annotations
@@ -20,38 +21,29 @@ from psycopg2 import sql
 
 from meshkeys import catalog
 from meshkeys.catalog import Relation
-from revops.ledger import definitions, digests
+from revops.ledger import definitions
+from revops.ledger.models import noted_nodes
 from revops.verify import structure
 from revops.verify.landed import Landed
 from revops.verify.models import Model
 from revops.verify.result import Result, listed
+from revops.verify.written import Written
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
 FACTS = "facts.fct_transactions"
-# Columns of what is too large to compare whole, and that are compared of every row all the same.
-_ALWAYS = (
-    *(
-        "transaction_id",
-        "transacted_at",
-        "transacted_on",
-        "client_id",
-        "card_id",
-        "merchant_id",
-        "mcc",
-        "amount",
-        "channel",
-    ),
-    *("merchant_city", "merchant_state", "zip", "errors", "amount_cents", "purchase_cents", "refund_cents"),
-)
-_OUTCOMES = Relation("facts", "fct_outcomes")
-_OUTCOMES_KEY = ("transaction_id",)
 
-# Of so many transactions every report is computed again; of more, so many of them. A model that looks back reads, for one day,
-# the days it looks back to, and computes windows over all of them.
+# Up to so many transactions all is computed again; of more, so many of them. A model that looks back reads, for one day, the
+# days it looks back to, and computes windows over all of them.
 ROWS_AT_ONCE = 250_000
+ROWS_IN_TURN = 100_000
 ROWS_LOOKED_BACK = 120_000
+# A model that is made whole, of more rows than are computed at once, has its turn after so many verifications.
+TURNS = 10
+# Days closer than these are compared as one stretch, and more stretches than these too.
+JOINED_DAYS = 31
+MOST_SCOPES = 5
 
 
 @dataclass(frozen=True)
@@ -105,24 +97,63 @@ class _Side:
 
 
 def plan(
-    cursor: Cursor, models: Mapping[str, Model], scopes: Sequence[Scope], landed: Landed
+    cursor: Cursor,
+    models: Mapping[str, Model],
+    scopes: Sequence[Scope],
+    landed: Landed,
+    suspected: Mapping[str, Written] | None = None,
+    in_turn: Callable[[str], bool] = lambda name: True,
 ) -> list[Callable[[Cursor], Compared]]:
-    """What there is to compare, the longest first: models of days over each of the scopes, others once."""
+    """What there is to compare, the longest first.
+
+    Args:
+        cursor: a transaction.
+        models: of prod.
+        scopes: the days to compare of models of days; `FULL` for all, or of a large warehouse for a stretch of them.
+        landed: what was read of raw.
+        suspected: of a large warehouse, the days of each model that may not be as they were built.
+        in_turn: which of the large models that are made whole to compare, where they are not suspected.
+    """
     cursor.execute("SELECT min(transacted_on), max(transacted_on) FROM facts.fct_transactions")
     days = Scope(*(cursor.fetchone() or (None, None)))
     last_day = max((m.last_day for m in models.values() if m.last_day), default=date.today() - timedelta(days=1))
     place = random.random()
+    large = large_models(cursor, models) if suspected is not None else set()
     tasks = []
     for model in models.values():
         if model.definition is None:
             continue
-        asked = [_scope(model, scope, days, landed, place) for scope in scopes or [FULL]]
-        if not scopes and _day_of(model) is not None:
-            continue  # no day was touched
-        for scope in dict.fromkeys(asked):
-            task = partial(_compare, model, scope, FULL in scopes, last_day)
+        suspicion = suspected.get(model.name, Written()) if suspected is not None else Written()
+        if _day_of(model) is None:
+            asked = [FULL] if model.name not in large or suspicion or in_turn(model.name) else []
+        elif model.definition.reads_all_that_landed:  # for some days, its query takes all later ones for not over yet
+            asked = [FULL] if suspicion or (scopes and suspected is None) else []
+        elif suspected is None:
+            asked = [_scope(model, scope) for scope in scopes]
+        else:
+            asked = [_scope(model, scope) for scope in (*scopes, *_scopes_of(suspicion)) if not scope.is_whole]
+            if suspicion.is_whole or FULL in scopes:
+                asked.append(FULL if suspicion.is_whole else _stretch(model, days, landed.facts[0], place))
+        for scope in [FULL] if FULL in asked else dict.fromkeys(asked):
+            task = partial(_compare, model, scope, last_day)
             tasks.append((model.definition.look_back, len(model.columns), task))
     return [task for *_, task in sorted(tasks, key=lambda each: each[:2], reverse=True)]
+
+
+def large_models(cursor: Cursor, models: Mapping[str, Model]) -> set[str]:
+    """The models made whole that are made, through views, of more rows than are computed at once."""
+    cursor.execute("SELECT relation, sum(row_count) FROM ops.seals GROUP BY relation")
+    rows = {relation: int(count) for relation, count in cursor.fetchall()}
+    sources = {name: {name} for name in models}
+    for node in noted_nodes(cursor):  # parents first
+        views = [parent for parent in node.parents if parent in sources and _is_view(models[parent])]
+        sources[node.model] = {node.model, *node.parents}.union(*(sources[view] for view in views))
+    physical = {name: str(model.physical) for name, model in models.items()}
+    return {
+        name
+        for name, read in sources.items()
+        if any(rows.get(physical.get(each, each), 0) > ROWS_AT_ONCE for each in read)
+    }
 
 
 def summed_up(models: Mapping[str, Model], compared: Sequence[Compared]) -> Result:
@@ -182,23 +213,43 @@ def _depths(models: Mapping[str, Model]) -> dict[str, int]:
     return {name: depth(name) for name in models}
 
 
-def _scope(model: Model, asked: Scope, days: Scope, landed: Landed, place: float) -> Scope:
-    """The days of a model to compare: those asked for, or as many as there is time for, at a place from 0 to 1 of all days."""
-    definition = model.definition
-    if definition is None or _day_of(model) is None or days.first is None or days.last is None:
+def _scope(model: Model, asked: Scope) -> Scope:
+    """The days to compare of a model for those asked for: whole months where it is evaluated by them."""
+    return asked.in_months() if model.definition and model.definition.is_monthly else asked
+
+
+def _stretch(model: Model, days: Scope, rows: int, place: float) -> Scope:
+    """As many days of a large model as there is time for, at a place from 0 to 1 of all days."""
+    if days.first is None or days.last is None:
         return FULL
-    if not asked.is_whole:
-        return asked.in_months() if definition.is_monthly else asked
-    if "staging" in definition.query and not (model.name == FACTS and landed.is_alike):
-        return FULL
-    most = ROWS_LOOKED_BACK if definition.look_back else ROWS_AT_ONCE
+    look_back = model.definition.look_back if model.definition else 0
     span = (days.last - days.first).days + 1
-    length = max(int(most / (landed.facts[0] / span)) - definition.look_back, 1)
-    if landed.facts[0] <= most or length >= span:
+    most = ROWS_LOOKED_BACK if look_back else ROWS_IN_TURN
+    length = max(int(most / (rows / span)) - look_back, 1)
+    if rows <= most or length >= span:
         return FULL
     first = days.first + timedelta(days=int(place * (span - length + 1)))
+    if not look_back and length <= JOINED_DAYS:
+        return Scope(first, first).in_months()
     found = Scope(first, first + timedelta(days=length - 1))
-    return found if definition.look_back else found.in_months()
+    return found if look_back else found.in_months()
+
+
+def _scopes_of(suspected: Written) -> list[Scope]:
+    """Suspected days as few stretches."""
+    if suspected.is_whole:
+        return [FULL]
+    found: list[Scope] = []
+    for day in sorted(suspected.days):
+        if found and found[-1].last is not None and (day - found[-1].last).days <= JOINED_DAYS:
+            found[-1] = Scope(found[-1].first, day)
+        else:
+            found.append(Scope(day, day))
+    return found if len(found) <= MOST_SCOPES else [Scope(found[0].first, found[-1].last)]
+
+
+def _is_view(model: Model) -> bool:
+    return bool(model.definition and model.definition.is_view)
 
 
 def _day_of(model: Model) -> str | None:
@@ -207,12 +258,13 @@ def _day_of(model: Model) -> str | None:
     return (model.definition and model.definition.day_column) or (view.period if view else None)
 
 
-def _compare(model: Model, scope: Scope, is_for_time: bool, last_day: date, cursor: Cursor) -> Compared:
+def _compare(model: Model, scope: Scope, last_day: date, cursor: Cursor) -> Compared:
     cursor.execute("SAVEPOINT comparison")
+    # Of what is cast from text the planner expects a row or two, and would look up the others one by one.
+    is_cast = model.definition is not None and "staging" in model.definition.query
+    cursor.execute(f"SET LOCAL enable_nestloop = {'off' if is_cast else 'on'}")
     try:
         rows, wrong = _compared(cursor, model, scope, last_day)
-        if wrong is None and is_for_time and not scope.is_whole:
-            wrong = _wrong_elsewhere(cursor, model, last_day)
     except (psycopg2.ProgrammingError, psycopg2.DataError, psycopg2.NotSupportedError) as error:
         cursor.execute("ROLLBACK TO SAVEPOINT comparison")
         # The text of a data error holds the value.
@@ -248,33 +300,6 @@ def _sides(model: Model, scope: Scope, last_day: date, query: str | None = None)
         )
     text = definitions.of_days(query or model.definition.query, first, last)
     return _Side(sql.SQL("(" + text + ")"), within), _Side(model.view.identifier, within)
-
-
-def _wrong_elsewhere(cursor: Cursor, model: Model, last_day: date) -> str | None:
-    """What is wrong outside the days that were computed again, as far as it can be found without doing so."""
-    definition = model.definition
-    assert definition is not None
-    if model.declared.materialized_view is not None:
-        return None  # "facts = served" and "labels agree" are about all of its rows
-    if definition.apart is not None:
-        looked_up = [column for lookup in definition.lookups for column in lookup.columns]
-        columns = [column for column in model.columns if column in (*_ALWAYS, *looked_up)]
-        if not _is_same_apart(cursor, model, last_day, columns)[1]:
-            return _difference(cursor, model, *_sides(model, FULL, last_day))
-    elif definition.has_digests:
-        months = digests.different(cursor, model.view, model.physical, definition.day_column or "")
-        if months:
-            return f"{model.name}: its rows of {', '.join(months[:3])} are not those that were built"
-    elif definition.look_back and model.declared.primary_key == _OUTCOMES_KEY:
-        return _other_keys(cursor, model)
-    return None
-
-
-def _other_keys(cursor: Cursor, model: Model) -> str | None:
-    """Whether a model that adds columns to each outcome has a row for each of them, on its day, and no other."""
-    key = (*model.declared.primary_key, model.definition.day_column or "") if model.definition else ()
-    _, is_same = _totals(cursor, _Side(_OUTCOMES.identifier, _ALL), _Side(model.view.identifier, _ALL), key)
-    return None if is_same else f"{model.name}: its keys and days are not those of {_OUTCOMES}"
 
 
 def _totals(cursor: Cursor, expected: _Side, found: _Side, columns: Sequence[str]) -> tuple[int, bool]:

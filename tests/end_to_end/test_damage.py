@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
 
+import psycopg2
 import pytest
 
-from revops.verify import rows
+from revops.ledger.models import noted_nodes
+from revops.status import status
+from revops.verify import Result, rows, verify_and_note
+from revops.verify.written import RUNS, share
 from tests.conftest import RunningServer
 from tests.end_to_end.conftest import NAME, recreate
 from tests.end_to_end.warehouse import Warehouse, copy_of_project
@@ -502,6 +508,7 @@ ALWAYS_FOUND = (
 def large(damaged: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     """The same, taken for one that is too large to compute again."""
     monkeypatch.setattr(rows, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(rows, "ROWS_IN_TURN", 1)
     monkeypatch.setattr(rows, "ROWS_LOOKED_BACK", 1)
     return damaged
 
@@ -520,9 +527,101 @@ def test_damage_of_a_large_warehouse_is_found_outside_these_days(large: Warehous
     assert named in "\n".join(failed)
 
 
-def test_verification_changes_nothing_and_waits_for_no_lock(damaged: Warehouse) -> None:
-    import psycopg2
+def test_what_was_written_again_as_it_was_is_right_and_sealed_again(large: Warehouse) -> None:
+    large.query(of_table("facts.fct_outcomes", "UPDATE {} SET is_fraud = is_fraud"))
+    compared = [result.detail for result in noted(large, full=True) if result.name == "rows as their models make them"]
+    first, last = large.query("SELECT min(transacted_on), max(transacted_on) FROM facts.fct_outcomes")[0]
+    assert f"computed again from {first} to {last}" in compared[0]
+    again = [result.detail for result in large.verify() if result.name == "rows as their models make them"]
+    assert f"computed again from {first} to {last}" not in again[0]
 
+
+def noted(warehouse: Warehouse, full: bool = False) -> list[Result]:
+    """Verifies as `revops run` does, or as `revops verify`, and notes it."""
+    return verify_and_note(warehouse.settings, since_last=not full)
+
+
+def turn_to(warehouse: Warehouse, turn: int) -> None:
+    """As after so many runs that found all right."""
+    warehouse.query("DELETE FROM ops.verifications WHERE mode = 'since-last'")
+    warehouse.query(
+        "INSERT INTO ops.verifications (mode, checks, failed, seconds)"
+        " SELECT 'since-last', 1, '{}', 1 FROM generate_series(1, %s)",
+        (turn,),
+    )
+
+
+def found(results: list[Result]) -> str:
+    return "\n".join(f"{result.name}: {result.detail}" for result in results if not result.passed)
+
+
+@pytest.mark.parametrize(
+    ("model", "changing"),
+    [
+        ("facts.fct_transactions", "has_bad_pin = NOT has_bad_pin"),
+        ("facts.fct_outcomes", "is_foreign = NOT is_foreign"),
+        ("serving.fraud_alerts", "score = score + 1"),
+    ],
+)
+@pytest.mark.parametrize("is_large", [False, True])
+def test_damage_to_an_untouched_day_is_found_by_the_run_whose_turn_it_is(
+    damaged: Warehouse, monkeypatch: pytest.MonkeyPatch, model: str, changing: str, is_large: bool
+) -> None:
+    if is_large:
+        monkeypatch.setattr(rows, "ROWS_AT_ONCE", 1)
+    assert not found(noted(damaged))
+    assert not found(noted(damaged)), "and again, with nothing new"
+    day = damaged.query(f"SELECT max(transacted_on) - 400 FROM {model}")[0][0]
+    day = damaged.query(f"SELECT min(transacted_on) FROM {model} WHERE transacted_on >= %s", (day,))[0][0]
+    damaged.query(changed(model, changing, f"transacted_on = '{day}'"))
+    turn = next(turn for turn in range(RUNS) if share(turn, day, day))
+    turn_to(damaged, turn + RUNS - 1)
+    assert model not in found(noted(damaged)), "another day's turn"
+    turn_to(damaged, turn + RUNS)
+    assert model in found(noted(damaged))
+    assert model in found(noted(damaged)), "until it is put right"
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+def test_damage_to_a_touched_day_is_found_by_the_next_run(
+    damaged: Warehouse, monkeypatch: pytest.MonkeyPatch, is_large: bool
+) -> None:
+    if is_large:
+        monkeypatch.setattr(rows, "ROWS_AT_ONCE", 1)
+    assert not found(noted(damaged, full=True))
+    day = damaged.query(
+        "SELECT max(transacted_on) FROM facts.fct_outcomes"
+        " WHERE transacted_on < (SELECT max(transacted_on) - 400 FROM facts.fct_outcomes)"
+    )[0][0]
+    turn_to(damaged, next(turn for turn in range(RUNS) if not share(turn, day, day + timedelta(days=90))))
+    with closing(psycopg2.connect(damaged.url)) as connection, connection.cursor() as cursor:
+        reach: dict[str, int] = {}
+        for node in noted_nodes(cursor):  # as a build would that evaluated the day, and what looks back at it
+            reach[node.model] = node.look_back + max((reach.get(parent, 0) for parent in node.parents), default=0)
+            if node.relation:
+                days = (day, day + timedelta(days=reach[node.model])) if node.by_days else (None, None)
+                cursor.execute(
+                    "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)",
+                    (node.relation, *days),
+                )
+        connection.commit()
+    assert not found(damaged.verify(since_last=True))
+    damaged.query(changed("facts.fct_outcomes", "is_foreign = NOT is_foreign", f"transacted_on = '{day}'"))
+    assert "facts.fct_outcomes" in found(noted(damaged))
+
+
+def test_status_says_when_each_verification_was_last_done(damaged: Warehouse) -> None:
+    noted(damaged, full=True)
+    noted(damaged)
+    damaged.query(emptied("serving.fraud_by_hour"))
+    noted(damaged, full=True)
+    said = {row["mode"]: row for row in status(damaged.settings)["verifications"]}
+    assert (said["full"]["failed"], said["since-last"]["failed"]) == (1, 0)
+    assert said["full"]["all_right_at"] < said["since-last"]["verified_at"] < said["full"]["verified_at"]
+    assert said["since-last"]["all_right_at"] == said["since-last"]["verified_at"]
+
+
+def test_verification_changes_nothing_and_waits_for_no_lock(damaged: Warehouse) -> None:
     holder = psycopg2.connect(damaged.url)
     try:
         with holder.cursor() as cursor:

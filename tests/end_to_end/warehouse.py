@@ -137,10 +137,10 @@ class Warehouse:
         finally:
             connection.close()
 
-    def verify(self) -> list[Result]:
+    def verify(self, since_last: bool = False) -> list[Result]:
         from revops.verify import verify
 
-        return verify(self.settings)
+        return verify(self.settings, since_last)
 
     def assert_sound(self) -> None:
         """Every invariant holds, and prod's keys stand in the catalog, asked for without any code of ours."""

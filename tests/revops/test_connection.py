@@ -238,8 +238,19 @@ def test_a_socket_is_reached_by_both_spellings(server: RunningServer, plain_sqlm
 
 
 @pytest.mark.unit
-def test_each_database_has_a_cache_of_its_own() -> None:
+def test_each_database_has_a_cache_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     here = {"host": "127.0.0.1", "port": "5432", "database": "warehouse", "user": "a", "password": "b"}
-    assert connection.cache_folder(here) == connection.cache_folder({**here, "user": "c", "password": "d"})
     others = [{**here, "host": "::1"}, {**here, "port": "5433"}, {**here, "database": "other"}, {"port": "5432"}]
+    monkeypatch.setenv(connection.CONNECTION, "postgresql://a:b@127.0.0.1:5432/warehouse")
+    assert connection.cache_folder(here) == connection.cache_folder({**here, "user": "c", "password": "d"})
     assert len({connection.cache_folder(server) for server in [here, *others]}) == 5
+
+
+@pytest.mark.unit
+def test_an_embedded_server_after_another_at_its_address_has_a_cache_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(connection.CONNECTION, raising=False)
+    here = {"host": "127.0.0.1", "port": "5432", "database": "warehouse", "user": "warehouse", "password": "b"}
+    assert connection.cache_folder(here) == connection.cache_folder({**here, "port": "5433"})
+    assert connection.cache_folder(here) != connection.cache_folder({**here, "password": "d"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import date
+from datetime import date, timedelta
 
 import psycopg2
 import pytest
@@ -12,7 +12,7 @@ import revops.verify as verification
 from loaders import postgres
 from meshkeys.catalog import Relation
 from revops.ledger import landings, schema
-from revops.verify import FULL, Scope, card_data, rows
+from revops.verify import FULL, Scope, card_data, rows, written
 from revops.verify.card_data import shows_card_number
 from tests.loaders.made import card_number
 from tests.revops.processes import ask
@@ -120,3 +120,39 @@ def test_a_run_compares_the_days_evaluated_since_it_found_all_right(
             Scope(date(2012, 5, 3), date(2012, 5, 3)), Scope(date(2014, 1, 1), date(2014, 1, 2)),
         ]  # fmt: skip
         connection.rollback()
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("first", [date(2000, 1, 1), date(2010, 1, 1), date(2019, 10, 30)])
+def test_each_day_has_its_turn_once_in_so_many_runs(first: date) -> None:
+    last = date(2026, 11, 26)
+    seen: list[date] = []
+    for turn in range(7, 7 + written.RUNS):
+        for start, end in written.share(turn, first, last):
+            seen += [start + timedelta(days=i) for i in range((end - start).days + 1)]
+    assert sorted(seen) == [first + timedelta(days=i) for i in range((last - first).days + 1)]
+
+
+@pytest.mark.unit
+def test_a_day_keeps_its_turn_when_history_grows() -> None:
+    day = date(2015, 3, 1)
+    before = [turn for turn in range(written.RUNS) if written.share(turn, day, day)]
+    for last in (date(2015, 3, 2), date(2030, 1, 1)):
+        spans = written.share(before[0], date(2000, 1, 1), last)
+        assert any(start <= day <= end for start, end in spans)
+
+
+def test_of_an_untouched_relation_a_stretch_is_searched_for_card_numbers(database_url: str) -> None:
+    ask(
+        database_url,
+        "CREATE TABLE places AS SELECT repeat('The United States ', 40) AS place FROM generate_series(1, 2000)",
+        f"UPDATE places SET place = '{card_number(4, 16)}'",
+        "VACUUM FULL places",
+    )
+    with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        counts = []
+        for intact in (set(), {Relation("public", "places")}):
+            detail = card_data.check(cursor, frozenset(), intact).detail
+            counts.append(int(detail.split("public.places.place (")[1].split(" ")[0]))
+    assert counts[0] == 2000
+    assert 0 < counts[1] < 2000
