@@ -24,7 +24,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from foundation import database
-from meshkeys import catalog, declarations, keys, materialized_views
+from meshkeys import catalog, declarations, execution, materialized_views
 from meshkeys.catalog import Relation
 from revops import settings
 from revops.embedded import server
@@ -131,7 +131,7 @@ def _ways(cursor: Cursor, view: Relation, query: str, declared: declarations.Dec
     cursor.execute(sql.SQL("CREATE TABLE {} AS ").format(table.identifier) + sql.SQL(query))
     for relation in (whole, table):
         for index in materialized_views.indexes_of(declared):
-            cursor.execute(keys.create_index(relation, index))
+            cursor.execute(execution.create_index(relation, index))
         cursor.execute(sql.SQL("ANALYZE {}").format(relation.identifier))
 
     def refresh(how: str) -> Callable[[str, str], None]:

@@ -1,4 +1,4 @@
-"""Rules of what a model declares by the macros of macros/declarations.py: keys, indexes, materialized view."""
+"""Rules of what a model declares by the macros of meshkeys/macros.py: keys, indexes, materialized view."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from meshkeys.errors import DeclarationError
 class KeysAreDeclared(Rule):
     """A table declares its grain as @primary_key, and what it declares exists: parents, which it depends on, and columns.
 
-    Declare as macros/declarations.py says; a parent that the query does not read goes into depends_on.
+    Declare as meshkeys/macros.py says; a parent that the query does not read goes into depends_on.
     """
 
     def check_model(self, model: Model) -> list[RuleViolation] | None:

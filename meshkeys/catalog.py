@@ -52,23 +52,69 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class PrimaryKey:
+    """A primary key as it is: its name, its columns, and whether PostgreSQL enforces it."""
+
+    name: str
+    columns: tuple[str, ...]
+    is_enforced: bool = True
+
+
+@dataclass(frozen=True)
 class ForeignKey:
-    """A foreign key as it stands: its name, the table it points at, its columns, and whether all rows were checked."""
+    """A foreign key as it is.
+
+    Attributes:
+        name: of the constraint.
+        parent: the table that it points at.
+        columns: of the table.
+        parent_columns: of the parent.
+        is_validated: whether all rows were checked.
+        is_enforced: whether its triggers are there and enabled, so that PostgreSQL checks changes.
+    """
 
     name: str
     parent: Relation
     columns: tuple[str, ...]
     parent_columns: tuple[str, ...]
     is_validated: bool
+    is_enforced: bool = True
 
 
 @dataclass(frozen=True)
 class Index:
-    """An index as it stands: its name and whether queries may use it."""
+    """An index as it is.
+
+    Attributes:
+        name: in the schema of its table.
+        columns: that it is sorted by.
+        include: columns that it only has.
+        is_unique: whether it refuses equal rows.
+        method: such as btree.
+        where: the condition of a partial one, as PostgreSQL writes it.
+        is_valid: whether queries may use it.
+        has_expressions: whether it is of more than columns.
+        backs_constraint: whether a key goes by it.
+    """
 
     name: str
-    is_valid: bool
-    backs_constraint: bool
+    columns: tuple[str, ...]
+    include: tuple[str, ...] = ()
+    is_unique: bool = False
+    method: str = "btree"
+    where: str | None = None
+    is_valid: bool = True
+    has_expressions: bool = False
+    backs_constraint: bool = False
+
+
+@dataclass(frozen=True)
+class Keys:
+    """All keys and indexes of a table."""
+
+    primary_key: PrimaryKey | None = None
+    indexes: tuple[Index, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
 
 
 def bounded_name(*parts: str) -> str:
@@ -127,29 +173,41 @@ def types(cursor: Cursor, relation: Relation) -> dict[str, str]:
     return dict(cursor.fetchall())
 
 
-def primary_key(cursor: Cursor, relation: Relation) -> tuple[str, tuple[str, ...]] | None:
-    """Name and columns of the table's primary key; None where it has none."""
+def keys(cursor: Cursor, relation: Relation) -> Keys:
+    """All keys and indexes of a table or materialized view; nothing where there is no such relation."""
+    return Keys(primary_key(cursor, relation), tuple(indexes(cursor, relation)), tuple(foreign_keys(cursor, relation)))
+
+
+def primary_key(cursor: Cursor, relation: Relation) -> PrimaryKey | None:
+    """The table's primary key; None where it has none."""
     cursor.execute(
         """
         SELECT c.conname, array(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
-                                JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.place)
-        FROM pg_constraint AS c WHERE c.conrelid = to_regclass(%s) AND c.contype = 'p'
+                                JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.place),
+               c.convalidated AND x.indisunique AND x.indisvalid AND x.indisready AND x.indislive
+        FROM pg_constraint AS c JOIN pg_index AS x ON x.indexrelid = c.conindid
+        WHERE c.conrelid = to_regclass(%s) AND c.contype = 'p'
         """,
         (quoted(relation),),
     )
     row = cursor.fetchone()
-    return (row[0], tuple(row[1])) if row else None
+    return PrimaryKey(row[0], tuple(row[1]), row[2]) if row else None
 
 
 def foreign_keys(cursor: Cursor, relation: Relation) -> list[ForeignKey]:
-    """The table's foreign keys."""
+    """The table's foreign keys.
+
+    PostgreSQL enforces one by two triggers on each of its tables. Disabled ones enforce nothing, and neither do those that fire
+    in a replica only; a key that is NOT ENFORCED (PostgreSQL 18) has none.
+    """
     cursor.execute(
         """
         SELECT c.conname, n.nspname, p.relname, c.convalidated,
                array(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
                      JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.place),
                array(SELECT a.attname::text FROM unnest(c.confkey) WITH ORDINALITY AS k (attnum, place)
-                     JOIN pg_attribute AS a ON a.attrelid = c.confrelid AND a.attnum = k.attnum ORDER BY k.place)
+                     JOIN pg_attribute AS a ON a.attrelid = c.confrelid AND a.attnum = k.attnum ORDER BY k.place),
+               (SELECT count(*) >= 4 FROM pg_trigger AS t WHERE t.tgconstraint = c.oid AND t.tgenabled IN ('O', 'A'))
         FROM pg_constraint AS c
         JOIN pg_class AS p ON p.oid = c.confrelid
         JOIN pg_namespace AS n ON n.oid = p.relnamespace
@@ -157,20 +215,29 @@ def foreign_keys(cursor: Cursor, relation: Relation) -> list[ForeignKey]:
         """,
         (quoted(relation),),
     )
-    return [ForeignKey(r[0], Relation(r[1], r[2]), tuple(r[4]), tuple(r[5]), r[3]) for r in cursor.fetchall()]
+    return [ForeignKey(r[0], Relation(r[1], r[2]), tuple(r[4]), tuple(r[5]), r[3], r[6]) for r in cursor.fetchall()]
 
 
 def indexes(cursor: Cursor, relation: Relation) -> list[Index]:
     """The indexes of a table or materialized view."""
     cursor.execute(
         """
-        SELECT i.relname, x.indisvalid AND x.indisready, EXISTS (SELECT FROM pg_constraint AS c WHERE c.conindid = i.oid)
-        FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid
+        SELECT i.relname,
+               array(SELECT a.attname::text FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+                     JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
+                     WHERE k.place <= x.indnkeyatts ORDER BY k.place),
+               array(SELECT a.attname::text FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+                     JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
+                     WHERE k.place > x.indnkeyatts ORDER BY k.place),
+               x.indisunique, m.amname, pg_get_expr(x.indpred, x.indrelid),
+               x.indisvalid AND x.indisready AND x.indislive, x.indexprs IS NOT NULL,
+               EXISTS (SELECT FROM pg_constraint AS c WHERE c.conindid = i.oid)
+        FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid JOIN pg_am AS m ON m.oid = i.relam
         WHERE x.indrelid = to_regclass(%s) ORDER BY i.relname
         """,
         (quoted(relation),),
     )
-    return [Index(*row) for row in cursor.fetchall()]
+    return [Index(row[0], tuple(row[1]), tuple(row[2]), *row[3:]) for row in cursor.fetchall()]
 
 
 def view_definition(cursor: Cursor, relation: Relation) -> str | None:

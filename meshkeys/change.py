@@ -29,6 +29,7 @@ from meshkeys import (
 )
 from meshkeys.catalog import Relation
 from meshkeys.errors import MeshkeysError
+from meshkeys.operations import AddForeignKey, Operation, ValidateConstraint
 from meshkeys.settings import current, in_notes, note
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def end(adapter: Any, environment: str, snapshots: list[Any]) -> None:
             if environment == PROD:
                 _note_declarations(cursor, snapshots)
                 _settle_keys(cursor, snapshots)
+                _follow(cursor, snapshots)
             built = [*_physical(snapshots).values(), *_views(environment, snapshots)]
             put_back(cursor, {relation.schema for relation in built})
             materialized_views.reap(cursor)
@@ -142,18 +144,39 @@ def put_back(cursor: Cursor, schemas: Iterable[str] = ()) -> None:
     """
     if not (catalog.exists(cursor, note("declarations")) and catalog.exists(cursor, note("dependents"))):
         return
+    tables, noted = _noted(cursor)
+    for model, declared in noted.items():
+        if declared.foreign_keys:
+            _point(cursor, tables[model], tables, declared)
+    dependents.settle(cursor)
+    cursor.execute(_SCHEMAS, (list({Relation.parse(model).schema for model in noted}),))
+    roles.settle(cursor, {*schemas, *(schema for (schema,) in cursor.fetchall())})
+
+
+def pending(cursor: Cursor) -> list[Operation]:
+    """What is to be done so that prod's keys and indexes are exactly those noted as declared; changes nothing."""
+    if not catalog.exists(cursor, note("declarations")):
+        return []
+    tables, noted = _noted(cursor)
+    operations: list[Operation] = []
+    for model, declared in noted.items():
+        if declared.materialized_view is not None:
+            operations += materialized_views.pending(cursor, tables[model], declared)
+        else:
+            operations += keys.pending(cursor, tables[model], tables, declared)
+    # Last what needs the keys of other tables.
+    return sorted(operations, key=lambda each: isinstance(each, (AddForeignKey, ValidateConstraint)))
+
+
+def _noted(cursor: Cursor) -> tuple[dict[str, Relation], dict[str, declarations.Declarations]]:
+    """By model of prod, the physical relation behind its view, and what is noted as declared."""
     cursor.execute(in_notes("SELECT model, relation, declared FROM {notes}.declarations"))
     noted = {model: (Relation.parse(name), declarations.from_json(found)) for model, name, found in cursor.fetchall()}
     # A plan that failed while it promoted leaves some views on their new tables, of which nothing is noted.
     cursor.execute(_BEHIND, (list(noted),))
     behind = {model: Relation(*table) for model, *table in cursor.fetchall()}
     tables = {model: behind.get(model, table) for model, (table, _) in noted.items()}
-    for model, (_, declared) in noted.items():
-        if declared.foreign_keys:
-            _point(cursor, tables[model], tables, declared)
-    dependents.settle(cursor)
-    cursor.execute(_SCHEMAS, (list({Relation.parse(model).schema for model in noted}),))
-    roles.settle(cursor, {*schemas, *(schema for (schema,) in cursor.fetchall())})
+    return tables, {model: declared for model, (_, declared) in noted.items()}
 
 
 def _after_failure(stop: Callable[[], None]) -> None:
@@ -253,6 +276,14 @@ def _settle_keys(cursor: Cursor, snapshots: list[Any]) -> None:
             materialized_views.reconcile_indexes(cursor, table, declared)
         elif not snapshot.model.kind.is_view:
             keys.reconcile(cursor, table, declared)
+
+
+def _follow(cursor: Cursor, snapshots: list[Any]) -> None:
+    """Shows rows that were evaluated below a materialized view in a plan or run that did not evaluate the view."""
+    for snapshot in snapshots:
+        declared = declarations.of(snapshot.model)
+        if declared.materialized_view is not None and snapshot.version:
+            materialized_views.follow(cursor, Relation.of(snapshot.table_name()), declared)
 
 
 def _point(cursor: Cursor, table: Relation, tables: dict[str, Relation], declared: declarations.Declarations) -> None:

@@ -23,9 +23,10 @@ import psycopg2.errors
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
-from meshkeys import catalog, evaluations, keys, locks, periods, roles, sessions
+from meshkeys import catalog, evaluations, execution, keys, locks, periods, roles, sessions
 from meshkeys.catalog import Relation
 from meshkeys.declarations import Declarations, Index
+from meshkeys.operations import Operation
 from meshkeys.periods import Period
 from meshkeys.settings import in_notes
 
@@ -139,6 +140,24 @@ def refresh(
     return [*refreshed, *built]
 
 
+def follow(cursor: Cursor, view: Relation, declared: Declarations) -> None:
+    """Refreshes what is materialized of a physical view where a table below it was evaluated since, and the view was not.
+
+    SQLMesh does not evaluate a view again for rows that its tables get later: a plain view shows them by itself. Finding nothing
+    to do costs some look-ups.
+
+    Args:
+        cursor: commits by itself.
+        view: the physical view of the model.
+        declared: what the model declares.
+    """
+    definition = catalog.view_definition(cursor, view)
+    parts = _parts(cursor, served_relation(view, definition)) if definition else []
+    since = min((part.last_evaluation_id for part in parts), default=None)
+    if definition and since is not None and evaluations.latest(cursor, _tables_below(cursor, view)) > since:
+        refresh(cursor, view, definition.rstrip(" ;"), declared, reason="later rows")
+
+
 def serve(cursor: Cursor, view: Relation) -> bool:
     """Points an environment's view at what is materialized of the physical view that it shows.
 
@@ -170,9 +189,14 @@ def reconcile_indexes(cursor: Cursor, view: Relation, declared: Declarations) ->
 
     The cursor's connection commits by itself.
     """
+    execution.execute(cursor, pending(cursor, view, declared))
+
+
+def pending(cursor: Cursor, view: Relation, declared: Declarations) -> list[Operation]:
+    """What is to be done so that the indexes of the parts behind a physical view are exactly the declared ones."""
     definition = catalog.view_definition(cursor, view)
-    for part in catalog.relations_read_by(cursor, served_relation(view, definition)) if definition else ():
-        keys.reconcile_indexes(cursor, part, indexes_of(declared))
+    parts = catalog.relations_read_by(cursor, served_relation(view, definition)) if definition else ()
+    return [each for part in parts for each in keys.pending_indexes(cursor, part, indexes_of(declared))]
 
 
 def reap(cursor: Cursor) -> list[Relation]:
@@ -220,6 +244,14 @@ def _bind(cursor: Cursor, query: str) -> tuple[str, list[Relation]]:
     assert row is not None
     view = Relation(row[0], probe)
     definition = catalog.view_definition(cursor, view)
+    tables = _tables_below(cursor, view)
+    cursor.execute(sql.SQL("DROP VIEW {}").format(view.identifier))
+    assert definition is not None
+    return definition, tables
+
+
+def _tables_below(cursor: Cursor, view: Relation) -> list[Relation]:
+    """The tables that a view reads, directly or through other views."""
     tables: set[Relation] = set()
     below = catalog.relations_read_by(cursor, view)
     while below:
@@ -228,9 +260,7 @@ def _bind(cursor: Cursor, query: str) -> tuple[str, list[Relation]]:
             tables.add(relation)
         else:
             below.extend(catalog.relations_read_by(cursor, relation))
-    cursor.execute(sql.SQL("DROP VIEW {}").format(view.identifier))
-    assert definition is not None
-    return definition, sorted(tables)
+    return sorted(tables)
 
 
 def _parts(cursor: Cursor, served: Relation) -> list[Part]:
@@ -313,7 +343,7 @@ def _build(
     cursor.execute(statement + periods.query_of(query, wanted, period))
     now = Part(relation, period, cursor.rowcount, latest)
     for index in indexes_of(declared):
-        cursor.execute(keys.create_index(relation, index))
+        cursor.execute(execution.create_index(relation, index))
     # Many wide columns of like parts: a smaller sample says as much about them, in a fraction of the time.
     cursor.execute("SELECT set_config('default_statistics_target', '25', false)")
     cursor.execute(sql.SQL("ANALYZE {}").format(relation.identifier))

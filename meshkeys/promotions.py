@@ -16,7 +16,7 @@ import psycopg2.errors
 from psycopg2 import sql
 from sqlglot import exp
 
-from meshkeys import catalog, dependents, locks, materialized_views, roles, sqlmesh_inside
+from meshkeys import catalog, dependents, locks, materialized_views, roles, sessions, sqlmesh_inside
 from meshkeys.catalog import Relation
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def finish(cursor: Cursor, view: Relation, declared: Declarations) -> None:
         return
     new = promotion.made if promotion is not None and promotion.made is not None else view
     if declared.materialized_view is not None:
+        for shown in catalog.relations_read_by(cursor, new):
+            _follow(cursor, shown, declared)
         materialized_views.serve(cursor, new)
     if new == view:
         dependents.restore(cursor, view)
@@ -139,6 +141,7 @@ def _replace(cursor: Cursor, promotion: _Promotion, target: Relation, declared: 
     """Lets the view show another relation; of all statements, only the one that does so holds up readers."""
     view = promotion.view
     if declared.materialized_view is not None:
+        _follow(cursor, target, declared)
         target = materialized_views.materialized_of(cursor, target)
     columns = {"", *catalog.columns(cursor, view)}
     _comment(cursor, view, {name: text for name, text in promotion.comments.items() if name in columns})
@@ -148,6 +151,12 @@ def _replace(cursor: Cursor, promotion: _Promotion, target: Relation, declared: 
     statement = sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}").format(view.identifier, target.identifier)
     locks.patiently(cursor, statement)
     _comment(cursor, view, {name: text for name, text in promotion.comments.items() if name not in columns})
+
+
+def _follow(cursor: Cursor, physical: Relation, declared: Declarations) -> None:
+    """Before anybody is shown what is materialized: it has what its tables got since, which is committed by itself."""
+    with sessions.aside(cursor) as own:
+        materialized_views.follow(own, physical, declared)
 
 
 def _fits(cursor: Cursor, view: Relation, target: Relation) -> bool:

@@ -181,6 +181,22 @@ def refresh(mode: str, wait: float) -> None:
 
 
 @cli.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@wait_option
+def keys(dry_run: bool, wait: float) -> None:
+    """Bring prod's keys and indexes to what its models declare, while they are read."""
+    from contextlib import nullcontext
+
+    settings, dsn = _start()
+    with nullcontext() if dry_run else _locked(dsn, "keys", wait):
+        operations = _function("revops.keys", "keys")(settings, dry_run)
+    for operation in operations:
+        click.echo(str(operation))
+    if not operations:
+        click.echo("Keys and indexes are as declared.")
+
+
+@cli.command()
 @click.argument("relation")
 @click.option(
     "--out",

@@ -12,7 +12,7 @@ QUARANTINED = "models/quality/quarantined_transactions.sql"
 DIM_MCC = "models/dimensions/dim_mcc.sql"
 DIM_USERS = "models/dimensions/dim_users.sql"
 LABELS = "models/facts/fct_fraud_labels.sql"
-LAST_OF_THE_FACT = "  )::BOOLEAN AS is_refund /* Whether money went back */"
+LAST_OF_THE_FACT = "  )::BOOLEAN AS is_refund /*"
 
 
 def refused(warehouse: Warehouse, *said: str, environment: str = "prod", **options: object) -> None:
@@ -199,6 +199,5 @@ def add_a_column(warehouse: Warehouse) -> None:
     warehouse.edit(
         FACTS,
         LAST_OF_THE_FACT,
-        LAST_OF_THE_FACT.replace("is_refund /", "is_refund, /")
-        + "\n  (staged.amount = 0)::BOOLEAN AS is_check /* Whether it only asked */",
+        "  )::BOOLEAN AS is_refund, /* Whether money went back */\n  (staged.amount = 0)::BOOLEAN AS is_check /*",
     )

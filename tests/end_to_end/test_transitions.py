@@ -107,9 +107,8 @@ def test_a_forward_only_change_of_the_fact(warehouse: Warehouse) -> None:
     before = warehouse.served()
     warehouse.edit(
         FACTS,
-        "  )::BOOLEAN AS is_refund /* Whether money went back */",
-        "  )::BOOLEAN AS is_refund, /* Whether money went back */\n"
-        "  (staged.amount = 0)::BOOLEAN AS is_check /* Whether it only asked */",
+        "  )::BOOLEAN AS is_refund /*",
+        "  )::BOOLEAN AS is_refund, /* Whether money went back */\n  (staged.amount = 0)::BOOLEAN AS is_check /*",
     )
     with Reader(warehouse.url) as reader:
         warehouse.plan(forward_only=True)

@@ -58,8 +58,8 @@ class Project:
     def add_the_package(self, settings: str = "") -> None:
         """The lines of the page, in config.yaml and in macros/."""
         self.configure({})
-        call = lines_of("macros/keys.py").replace("meshkeys.register()", f"meshkeys.register({settings})")
-        self.write("macros/keys.py", call)
+        call = lines_of("macros/declarations.py").replace("meshkeys.register()", f"meshkeys.register({settings})")
+        self.write("macros/declarations.py", call)
         self.write("linter/keys.py", lines_of("linter/keys.py"))
 
     def configure(self, changes: dict[str, Any], without: bool = False) -> None:

@@ -39,6 +39,21 @@ LEFT JOIN sqlmesh_example.items AS items ON items.item_id = sold.item_id;
 @materialized_view(unique_key := id, period := event_date, every := year);
 @index(name);
 """
+LATEST = """
+MODEL (name sqlmesh_example.latest, kind INCREMENTAL_BY_UNIQUE_KEY (unique_key item_id));
+
+SELECT DISTINCT item_id, 1::int AS n FROM sqlmesh_example.seed_model;
+
+@primary_key(item_id);
+@foreign_key(item_id, sqlmesh_example.items, item_id);
+"""
+HISTORY = """
+MODEL (name sqlmesh_example.history, kind SCD_TYPE_2_BY_COLUMN (unique_key item_id, columns [name]));
+
+SELECT item_id, name FROM sqlmesh_example.items;
+
+@primary_key(item_id, valid_from);
+"""
 INCREMENTAL, SEED = "models/incremental_model.sql", "models/seed_model.sql"
 # Keys of the table behind a view of prod, by the catalog alone.
 KEYS = """
@@ -89,6 +104,13 @@ def points_at(project: Project) -> str:
     return str(definition).partition(" REFERENCES ")[2].partition("(")[0]
 
 
+def assert_other_kinds_have_their_keys(project: Project) -> None:
+    assert keys(project, "history") == [("PRIMARY KEY (item_id, valid_from)", True)]
+    items = behind(project, "sqlmesh_example.items")
+    points = f"FOREIGN KEY (item_id) REFERENCES {items}(item_id) DEFERRABLE INITIALLY DEFERRED"
+    assert keys(project, "latest") == [("PRIMARY KEY (item_id)", True), (points, True)]
+
+
 # One walk, in this order: each step begins where the one before ended.
 
 
@@ -108,10 +130,13 @@ def test_the_first_plan_with_declarations_makes_keys_of_all_kinds_of_models(proj
     project.edit(INCREMENTAL, "grain (id, event_date)", "grain (id, event_date), depends_on (sqlmesh_example.items)")
     project.write("models/items.py", ITEMS)
     project.write("models/sold.sql", SOLD)
+    project.write("models/latest.sql", LATEST)
+    project.write("models/history.sql", HISTORY)
     project.plan()
     assert keys(project, "seed_model") == [("PRIMARY KEY (id)", True)]
     assert behind(project, "sqlmesh_example.seed_model") == seed, "a key is built on the table that is there"
     assert keys(project, "items") == [("PRIMARY KEY (item_id)", True)]
+    assert_other_kinds_have_their_keys(project)
     assert keys(project, "incremental_model")[0] == ("PRIMARY KEY (id)", True)
     assert points_at(project) == behind(project, "sqlmesh_example.items")
     assert project.query("SELECT count(*), count(name) FROM sqlmesh_example.sold") == [(7, 7)]
@@ -168,6 +193,7 @@ def test_a_run_keeps_them_and_the_janitor_takes_none_away(project: Project) -> N
     project.sqlmesh("janitor", "--ignore-ttl")
     assert points_at(project) == behind(project, "sqlmesh_example.items")
     assert keys(project, "seed_model") == [("PRIMARY KEY (id)", True)]
+    assert_other_kinds_have_their_keys(project)
     assert project.query("SELECT count(*) FROM sqlmesh_example.sold") == [(7,)]
     assert project.query("SELECT count(*) FROM pg_tables WHERE tablename LIKE '%%items__%%'") == [(1,)]
 
@@ -185,9 +211,9 @@ def test_no_role_and_no_right_was_touched(project: Project) -> None:
 def test_it_is_taken_out_without_a_trace(project: Project) -> None:
     assert project.query(LEFT, {"notes": NOTES})
     project.configure({}, without=True)
-    for file in ("macros/keys.py", "linter/keys.py"):
+    for file in ("macros/declarations.py", "linter/keys.py"):
         (project.root / file).unlink()
-    for file in (SEED, INCREMENTAL, "models/sold.sql"):
+    for file in (SEED, INCREMENTAL, "models/sold.sql", "models/latest.sql", "models/history.sql"):
         lines = (project.root / file).read_text().splitlines()
         project.write(file, "\n".join(line for line in lines if not line.startswith("@")) + "\n")
     project.edit("models/items.py", '    post_statements=["@primary_key(item_id)"],\n', "")

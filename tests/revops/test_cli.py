@@ -58,7 +58,7 @@ def test_alone_and_not_on_a_terminal_it_shows_help_and_exits_with_2(project: Pro
 def test_every_command_of_the_contract_is_there(project: Project) -> None:
     commands = set(cli.cli.commands)
     assert commands >= {
-        *("run", "load", "replay", "rotate-key", "build", "refresh", "verify", "status", "generate"),
+        *("run", "load", "replay", "rotate-key", "build", "refresh", "keys", "verify", "status", "generate"),
         *("up", "down", "url", "psql", "sqlmesh", "ui", "dashboard", "doctor"),
     }
     assert "--data" in project.run("run", "--help").stdout
