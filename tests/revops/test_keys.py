@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import cursor as Cursor
 
-from loaders.errors import CheckFailed
+from foundation.errors import CheckFailed
 from meshkeys import schema
 from meshkeys.declarations import Declarations, ForeignKey, Index
 from revops import settings
