@@ -169,3 +169,24 @@ def test_every_path_that_code_or_a_page_names_is_there() -> None:
                 if not (ROOT / name).exists() and not (ROOT / f"{name}.py").exists():
                     lost.append(f"{path.relative_to(ROOT)}: {name}")
     assert lost == []
+
+
+@pytest.mark.parametrize(
+    ("package", "above"),
+    [
+        ("meshkeys", {"foundation", "loaders", "generator", "revops"}),
+        ("foundation", {"loaders", "generator", "revops"}),
+        ("generator", {"loaders", "revops"}),
+        ("loaders/formats", {"revops", "psycopg2"}),
+        ("loaders", {"revops", "generator"}),
+    ],
+)
+def test_imports_point_down(package: str, above: set[str]) -> None:
+    found = []
+    for path in sorted((ROOT / package).rglob("*.py")):
+        if path.name != "__main__.py":  # `python -m loaders` is the command line
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+                found += [f"{path.relative_to(ROOT)}: {name}" for name in names if name.partition(".")[0] in above]
+    assert found == []
