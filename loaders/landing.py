@@ -94,6 +94,8 @@ def land(
         postgres.create_tables(conn)
         if not partial and not refusals:
             _check_complete(conn, data, chosen, {source.relation for _, source in files}, whole, prune)
+        if not prune:
+            _check_numbering(conn, files, chosen)
         tokenizer = _tokenizer(conn, pan_key or KeyStore(), files)
     landing = _Landing(dsn, report, refusals=refusals)
     batches = []
@@ -148,6 +150,35 @@ def _check_complete(
             f"there is no file of {', '.join(missing)} (published as {files})",
             "Put it there, or say --partial if it is meant to be missing. Nothing has landed.",
         )
+
+
+def _check_numbering(conn: connection, files: list[tuple[InputFile, Source]], chosen: set[str]) -> None:
+    """Refuse transactions of TabFormer beside published ones that have landed, and the other way round.
+
+    Raises:
+        InputRefused: it names one of each.
+    """
+    if not {"transactions", "fraud_labels"} <= chosen:
+        return  # what tells them apart was not asked for
+    with conn, conn.cursor() as cur:
+        landed = {(file.relation, file.name) for file in manifest.landed_files(cur)}
+    coming = {(source.relation, file.name) for file, source in files}
+    mapped, published = _of_both_kinds(coming)
+    mapped_before, published_before = (names - mapped - published for names in _of_both_kinds(landed))
+    for names, others in ((mapped, published_before), (published, mapped_before)):
+        if names and others:
+            raise InputRefused(
+                min(names),
+                f"one of it and {printable_name(min(others))}, which has landed, is one of IBM's TabFormer files,"
+                " whose users have other numbers",
+                "Land the two sets into a warehouse each, or replace what has landed with --prune.",
+            )
+
+
+def _of_both_kinds(files: set[tuple[str, str]]) -> tuple[set[str], set[str]]:
+    """The names of TabFormer's transactions, which are labels too as no published file is, and of the published ones."""
+    transactions, labels = ({name for each, name in files if each == of} for of in ("transactions", "fraud_labels"))
+    return transactions & labels, transactions - labels
 
 
 @dataclass

@@ -279,6 +279,21 @@ def test_published_files_beside_it_are_refused_for_they_number_people_in_another
         in_order(discover(tmp_path), SOURCES)
 
 
+def test_they_are_refused_where_published_files_have_landed_and_the_other_way_round(
+    load: Load, query: Query, tmp_path: Path
+) -> None:
+    published = csv_file(tmp_path / "published", "transactions_data.csv", [transaction()], HEADER)
+    sample(tmp_path / "in")
+    load(published.parent)
+    with pytest.raises(InputRefused, match=r"transactions_data\.csv, which has landed, is one of"):
+        load(tmp_path / "in")
+    load(tmp_path / "in", prune=True, partial=True, replace=True)
+    assert query("SELECT count(*) FROM raw.transactions WHERE id = '1'") == [(0,)]
+    with pytest.raises(InputRefused, match="whose users have other numbers"):
+        load(published.parent)
+    load(tmp_path / "in")
+
+
 def test_the_three_files_land_in_parts_as_at_once(load: Load, query: Query, size: str, tmp_path: Path) -> None:
     rows = sample(tmp_path / "all")
     outcomes = load(tmp_path / "all", whole=True)
