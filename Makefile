@@ -41,7 +41,7 @@ lint: .venv/stamp ## Lint, types and format only
 bench: .venv/stamp ## Measure speed and memory on this machine
 	$(BIN)/python -m bench $(ARGS)
 
-lock: .venv/stamp ## Make requirements.lock anew from pyproject.toml
+lock: .venv/stamp ## Regenerate requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header --extra dev pyproject.toml -o requirements.lock
 

@@ -110,7 +110,7 @@ def block_of(name: str, lock: str) -> str:
             if not line.endswith("\\"):
                 break
     if not lines:
-        raise SystemExit(f"{LOCK.name} does not hold {name}: make it anew with `make lock`")
+        raise SystemExit(f"{LOCK.name} does not hold {name}: run `make lock`")
     return "\n".join(lines) + "\n"
 
 

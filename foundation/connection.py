@@ -59,7 +59,7 @@ _HINTS = {
     "invalid connection option": ": a key is none of libpq's",
     "percent-encoded": ": a % in it is not followed by two hexadecimal digits (% itself is written %25)",
     "unexpected character": ": percent-encode special characters of user and password (@ is %40, / is %2F)",
-    "IPv6": ": an IPv6 address stands in brackets, [::1]",
+    "IPv6": ": an IPv6 address is written in brackets, [::1]",
 }
 # Each program names its own sessions.
 _IGNORED = {"application_name", "fallback_application_name"}

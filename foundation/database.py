@@ -71,7 +71,7 @@ def unavailable(error: Exception, dsn: str | None = None) -> DatabaseUnavailable
 
 
 def without_password(dsn: str) -> str:
-    """The URL with its password cut out, wherever it stands: to show to people and write to logs."""
+    """The URL without its password, to show to people and write to logs."""
     import psycopg2
     from psycopg2.extensions import parse_dsn
 

@@ -90,7 +90,7 @@ def make_users(seed: int) -> Users:
     weights = _weights(draws, silent)
     begins, ends = _windows(draws, weights, ages)
     ids = draws.shuffled(count)
-    # The top client is known by id: it changes places with whoever drew that id.
+    # The top client is known by id: it swaps ids with the client that drew that id.
     top = int(np.argmax(weights))
     weights[top] = fig.TOP_CLIENT_WEIGHT
     holder = int(np.flatnonzero(ids == fig.TOP_CLIENT)[0])

@@ -53,7 +53,7 @@ class GrainIsDeclared(Rule):
 class KeysInOrder(Rule):
     """MODEL blocks read alike: name, kind, description, columns, grain, depends_on, references, tags, audits, grants.
 
-    Put them in this order; any other key stands where it reads best.
+    Put them in this order; any other key goes where it reads best.
     """
 
     def check_model(self, model: Model) -> RuleViolation | None:

@@ -43,7 +43,7 @@ class NamedLikeItsFile(Rule):
 class ReadsOnlyLayersAbove(Rule):
     """A layer reads the layers above it: raw, staging, dimensions and facts and quality, features, serving; seeds are for all.
 
-    Read the model of the layer in between, or move this one. What only an audit reads, and so stands in `depends_on` alone,
+    Read the model of the layer in between, or move this one. What only an audit reads, and so is in `depends_on` alone,
     may come from any layer above.
     """
 

@@ -193,7 +193,7 @@ def is_card_shaped(digits: str) -> bool:
 
 
 def holds_card_number(text: str) -> bool:
-    """Tell whether a card number stands in the text: 13 to 19 digits that pass Luhn, in one run or in groups.
+    """Tell whether the text contains a card number: 13 to 19 digits that pass Luhn, in one run or in groups.
 
     Groups are separated by single spaces or dashes; several numbers may stand side by side. Part of a longer run of up
     to 19 digits is no card number but an account of another kind.

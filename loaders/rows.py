@@ -355,7 +355,7 @@ class RowEncoder:
             lines: rows in COPY's form, without line ends.
             fields: the values; there may be too few or too many.
             line_number: where the row begins.
-            raw: the row as it stands in the file, for a reject.
+            raw: the row as it is in the file, for a reject.
             delivered: the token and the last four digits of a card, where the file has columns of them.
         """
         landed = self.landed(chunk, fields, line_number, raw, delivered)

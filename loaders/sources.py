@@ -36,7 +36,7 @@ does not match counts as no dollars on both sides, and its row is quarantined.
 """
 
 CHANNELS = ("Swipe Transaction", "Chip Transaction", "Online Transaction")
-"""What stands in use_chip."""
+"""The values of use_chip."""
 
 ERRORS = (
     "Bad CVV",

@@ -1,10 +1,9 @@
-"""Casts that never fail: text that is not written as it should be becomes NULL, and whoever asks can say why.
+"""Casts that never fail: text that is not written as it should be becomes NULL, and the quarantine says why.
 
-On PostgreSQL the server's own input functions judge, at the price of one more cast; a regular expression costs thirty times
-that. (They can be asked from PostgreSQL 16 on; for 15 the loaders define the function.) Elsewhere TRY_CAST does.
+On PostgreSQL pg_input_is_valid decides, at the price of one more cast; a regular expression costs thirty times that. (PostgreSQL
+16 has it; revops/bootstrap.py defines it on 15.) Elsewhere TRY_CAST does.
 
-Of nearly every row the loader has proven that each value is written as published (loaders/sources.py, SHAPES): of such a
-row, of which the column that `is_regular` names is true, nothing is asked again.
+Rows with `_is_regular` TRUE were validated by the loader (loaders/sources.py, SHAPES); their casts skip the check.
 """
 
 from __future__ import annotations

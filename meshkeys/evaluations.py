@@ -60,7 +60,7 @@ def prune(cursor: Cursor) -> None:
 def take_fingerprints(cursor: Cursor, tables: Iterable[Relation]) -> None:
     """Notes what the tables hold that were rewritten whole, with the last evaluation of each.
 
-    For whoever is about to show them, and will ask `whole_changes` whether they hold something else. Tables that nobody
+    For a materialized view that is about to show them, and later asks `whole_changes` whether they changed. Tables that nobody
     shows are not read for it.
     """
     cursor.execute(

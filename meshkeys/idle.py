@@ -54,5 +54,5 @@ def _put_back(connection: Any) -> None:
             lock.acquire(cursor)
             change.put_back(cursor)
             lock.release(cursor)
-    except (LockHeld, psycopg2.Error) as error:  # whoever holds the lock puts it back
+    except (LockHeld, psycopg2.Error) as error:  # the holder of the lock puts it back
         _log.info("nothing was put back: %s", str(error).strip().splitlines()[0])

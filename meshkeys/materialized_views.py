@@ -334,7 +334,7 @@ def _build(
     latest: int,
     cursor: Cursor,
 ) -> tuple[Part, float]:
-    """Builds a part beside the one that stands, if any; returns it and the seconds that it took."""
+    """Builds a part beside the current one, if any; returns it and the seconds that it took."""
     began = time.monotonic()
     wanted = declared.materialized_view
     assert wanted is not None

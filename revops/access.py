@@ -54,7 +54,7 @@ class Access:
 
 
 def of_analyst(cursor: Cursor) -> Access:
-    """Looks up every relation of the database, whoever made it."""
+    """Looks up every relation of the database, including those that others made."""
     cursor.execute("SELECT to_regrole(%s) IS NOT NULL", (ANALYST,))
     if cursor.fetchone() != (True,):
         return Access(False, 0, 0, ())

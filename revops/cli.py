@@ -337,7 +337,7 @@ def ui(host: str, port: int) -> None:
 def dashboard(host: str, port: int) -> None:
     """Open the analysts' dashboard in a browser: revenue, declines, fraud, alerts; reads serving only.
 
-    It has no login of its own: whoever reaches the port reads what an analyst reads.
+    It has no login: anyone who reaches the port can read what an analyst reads.
     """
     from revops.dashboard import serve
     from revops.embedded import ports
@@ -345,7 +345,9 @@ def dashboard(host: str, port: int) -> None:
     ports.check(host, port)
     settings, dsn = _start()
     if host not in serve.LOOPBACK:
-        logging.getLogger(__name__).warning("There is no login: whoever reaches %s reads what an analyst reads.", host)
+        logging.getLogger(__name__).warning(
+            "There is no login: anyone who reaches %s can read what an analyst reads.", host
+        )
     click.echo(f"Dashboard: http://{host}:{port}  (Ctrl-C ends it)")
     _execute(serve.command(host, port), serve.environment(settings.child_environment(dsn)))
 

@@ -22,7 +22,7 @@ ROLES = Roles(
     names=(LOADER, TRANSFORMER, ANALYST),
     owner=TRANSFORMER,
     # What each may do with the tables of a schema. The schema serving of an environment is opened by USAGE on it: on prod's
-    # here, on another's by whoever wants it read. What is read in it is in the models.
+    # here, on another's by hand. What may be read in it is declared in the models.
     rights=(
         (LOADER, "raw", WRITE),
         (LOADER, "ops", WRITE),

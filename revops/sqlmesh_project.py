@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from revops.settings import Settings
 
-# SQLMesh makes millions of small objects that nearly all stay: to look through them for garbage as often as Python does
-# unless told is a third of the time that a plan takes to start. Now and then is enough, and no more memory.
+# SQLMesh creates millions of long-lived objects: at Python's default thresholds, garbage collection takes a third of a plan's
+# start-up. Rarer collections need no more memory.
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 MOST_TOLD = 3
 
@@ -43,7 +43,7 @@ def context(settings: Settings, with_tests: bool = False) -> Context:
         CheckFailed: a file of the project cannot be read; names it.
     """
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    # Told to SQLMesh's developers by the libraries it uses; whoever builds can do nothing about it.
+    # Warnings of its libraries to SQLMesh's developers, about which its users can do nothing.
     warnings.filterwarnings("ignore", category=FutureWarning, module="sqlmesh")
     warnings.filterwarnings("ignore", category=UserWarning, module="sqlmesh")
 

@@ -91,7 +91,7 @@ def check_names(source: Source, names: Sequence[str], file: str, line: int = 1) 
     """Find a relation's columns by name.
 
     Raises:
-        InputRefused: one is missing, or a name stands for two columns.
+        InputRefused: one is missing, or a name is given to two columns.
     """
     cure = f"Its first line must name the columns: {','.join(source.columns)}"
     found = find_columns(source, names)

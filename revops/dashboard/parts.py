@@ -33,7 +33,7 @@ def nothing() -> None:
 
 
 def card(label: str, value: str, month: Any, name: str, unit: str, more_is: str = "better") -> None:
-    """A figure, and how it stands against the month and the year before.
+    """A figure, with its change from the month and the year before.
 
     Args:
         label: what it is called.

@@ -10,7 +10,7 @@ PAGE = Path(__file__).with_name("page.py")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # None of these is for the dashboard to know.
 SECRETS = ("REVOPS_PAN_KEY",)
-# Streamlit's own configuration files may say otherwise; what stands on its command line wins.
+# Streamlit's own configuration files may say otherwise; its command line takes precedence.
 OPTIONS = {
     "server.headless": "true",  # asks for no e-mail address and opens no browser
     "browser.gatherUsageStats": "false",
@@ -33,7 +33,7 @@ def command(host: str, port: int) -> list[str]:
 
 
 def environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """What the server gets of an environment, in which the database's URL stands."""
+    """The part of an environment that the server gets: the database's URL is in it."""
     return {name: value for name, value in inherited.items() if name not in SECRETS}
 
 

@@ -38,7 +38,7 @@ FIXED: Mapping[str, str] = {
     # A statement whose client was killed ends too: else it works on, and the next run meets its locks and its rows.
     "client_connection_check_interval": "2s",
     "lc_messages": "C",
-    # The log: one file per weekday, begun anew each week. No statement and no row of data stands in it (terse: no
+    # The log: one file per weekday, overwritten each week. It holds no statement and no row of data (terse: no
     # DETAIL, no CONTEXT), because either may hold a password or card data.
     "logging_collector": "on",
     "log_filename": "postgres-%a.log",
@@ -131,7 +131,7 @@ class Cluster:
         return original if is_there and not original.samefile(self.home) else None
 
     def configure(self, account: Account, port: int) -> None:
-        """Writes the settings anew, for this machine as it is now."""
+        """Rewrites the settings for this machine as it is now."""
         settings = tuning.server_settings(tuning.Machine.measure(self.home), self.version) | {
             **FIXED,
             "port": str(port),

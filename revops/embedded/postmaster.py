@@ -26,7 +26,7 @@ class Postmaster:
 
 
 def read(data: Path) -> Postmaster | None:
-    """What stands in `postmaster.pid`; None where there is none, or where it is cut short."""
+    """The contents of `postmaster.pid`; None where there is none, or where it is cut short."""
     try:
         lines = (data / "postmaster.pid").read_text(encoding="utf-8", errors="replace").splitlines()
         return Postmaster(int(lines[0]), lines[1], int(lines[3]), len(lines) > 7 and lines[7].strip() == "ready")

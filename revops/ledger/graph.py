@@ -74,7 +74,7 @@ def look_back(model: Model) -> int:
 
 
 def definition_of(model: str) -> str:
-    """What stands for a model's own query among what it reads: it changes where a table is kept for another query."""
+    """The name under which a model's own query counts as one of its inputs: it changes when a table is kept for another query."""
     return f"definition.{model}"
 
 

@@ -31,7 +31,7 @@ class Built:
 
 
 def recreate(server: RunningServer, name: str, template: str) -> None:
-    """Makes a database anew as a copy of another."""
+    """Recreates a database as a copy of another."""
     connection = psycopg2.connect(server.url)
     connection.autocommit = True
     try:

@@ -236,7 +236,7 @@ def copy_of_project(folder: Path, whole: bool = os.environ.get("REVOPS_TEST_WHOL
 
 
 class Reader:
-    """Polls the served relation, unless told what, at over 40 times a second from processes of its own, as dashboards do.
+    """Polls the served relation, or another query, over 40 times a second from processes of its own, as dashboards do.
 
     With `reconnects` it goes on when its connection is lost, as it must be when the server crashes.
     """

@@ -26,7 +26,7 @@ Mark = Callable[..., set[str]]
 
 @pytest.fixture
 def mark(database_url: str, load: Load, tmp_path: Path) -> Mark:
-    """A function that marks a relation, transactions unless told, and commits."""
+    """A function that marks a relation, transactions by default, and commits."""
     import psycopg2
 
     def call(relation: str = "transactions") -> set[str]:
