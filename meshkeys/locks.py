@@ -56,8 +56,9 @@ def patiently(cursor: Cursor, statement: sql.Composable, attempts: int | None = 
 def attempting(cursor: Cursor, action: Callable[[], object], attempts: int | None = None) -> float:
     """Tries an action that needs short exclusive locks: for `lock_timeout_ms` a lock, then lets readers pass and tries again.
 
-    A deadlock is treated like a timeout: the session that holds the lock we want may be waiting for one of ours. In a transaction, an attempt that
-    fails is rolled back to a savepoint, which releases the locks that it took; outside of one, the action is one statement.
+    A deadlock is treated like a timeout: the session that holds the lock we want may be waiting for one of ours. In a
+    transaction, an attempt that fails is rolled back to a savepoint, which releases the locks that it took; outside of one, the
+    action is one statement.
 
     Args:
         cursor: in a transaction or committing by itself.
