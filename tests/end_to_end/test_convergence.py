@@ -50,8 +50,8 @@ class Whole:
         """What a new warehouse of the same files and models holds."""
         recreate(self.server, NAME, "template0")
         # In which SQLMesh keeps, by the hash of a model, which table it has: another one after a forward-only change.
-        for snapshot in (self.warehouse.root / ".cache").rglob("snapshot*"):
-            snapshot.unlink()
+        for snapshots in [*(self.warehouse.root / ".cache").rglob("snapshot")]:
+            shutil.rmtree(snapshots)
         run(self.warehouse)
         return contents(self.warehouse)
 
