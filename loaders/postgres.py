@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,10 +10,12 @@ import psycopg2
 from psycopg2 import errors as pg_errors
 from psycopg2 import sql
 
-from foundation.errors import DatabaseUnavailable, LockHeld
+from foundation.errors import DatabaseUnavailable
 from loaders import manifest
 from loaders.manifest import FIRST_LARGE_FILE_ID
 from loaders.sources import REGULAR_COLUMN, SOURCES, Source
+from meshkeys import locks
+from meshkeys.errors import MeshkeysError
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection, cursor
@@ -25,8 +26,7 @@ _WITHOUT_AN_INDEX = """
 SELECT relname FROM pg_partition_tree(to_regclass(%s)) JOIN pg_class ON oid = relid
 WHERE isleaf AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = relid)
 """
-_LOCK_ATTEMPT_MS = 300
-_LOCK_PATIENCE_SECONDS = 60.0
+_LOCK_ATTEMPTS = 200  # about a minute
 _SCHEMA_LOCK = 7_305_301  # any constant: keeps two first landings from creating the same tables
 
 
@@ -198,26 +198,17 @@ def lock_patiently(cur: cursor, source: Source) -> None:
     """Take the exclusive lock on a raw table in short attempts: readers never queue long behind a waiting loader.
 
     Raises:
-        LockHeld: somebody kept reading the table for a minute.
+        DatabaseUnavailable: a query kept reading the table for all attempts.
     """
-    end = time.monotonic() + _LOCK_PATIENCE_SECONDS
-    cur.execute("SELECT set_config('lock_timeout', %s, true)", (f"{_LOCK_ATTEMPT_MS}ms",))
-    while True:
-        cur.execute("SAVEPOINT lock_attempt")
-        try:
-            cur.execute(
-                sql.SQL("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier("raw", source.relation))
-            )
-            break
-        except pg_errors.LockNotAvailable as error:
-            cur.execute("ROLLBACK TO SAVEPOINT lock_attempt")
-            if time.monotonic() > end:
-                raise LockHeld(
-                    f"somebody has been reading raw.{source.relation} for over {_LOCK_PATIENCE_SECONDS:.0f} s\n"
-                    "  Load again when that query is done."
-                ) from error
-            time.sleep(0.1)
-    cur.execute("SELECT set_config('lock_timeout', '0', true)")
+    statement = sql.SQL("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier("raw", source.relation))
+    try:
+        locks.patiently(cur, statement, _LOCK_ATTEMPTS)
+    except MeshkeysError as error:
+        raise DatabaseUnavailable(
+            f"a query kept reading raw.{source.relation}, so its earlier rows are still there\n"
+            "  Load again when that query is done (pg_stat_activity shows it)."
+        ) from error
+    cur.execute("SELECT set_config('lock_timeout', '0', true)")  # what follows needs no other lock that readers hold
 
 
 def copy_rows(
