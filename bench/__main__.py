@@ -6,5 +6,8 @@ from pathlib import Path
 
 if __name__ == "__main__":
     for path in sorted(Path(__file__).parent.glob("[a-z]*.py")):
-        first = path.read_text(encoding="utf-8").lstrip('"').splitlines()[0].rstrip('"')
+        text = path.read_text(encoding="utf-8")
+        if '__name__ == "__main__"' not in text:
+            continue
+        first = text.lstrip('"').splitlines()[0].rstrip('"')
         print(f"python -m bench.{path.stem:<10} {first}")

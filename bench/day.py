@@ -35,10 +35,10 @@ from psycopg2.extensions import parse_dsn
 
 from bench import machine
 from bench.load import fresh_database, generated
+from bench.project import ROOT
 from revops import settings
 from revops.embedded import server
 
-ROOT = Path(__file__).resolve().parents[1]
 ROWS_OF_A_DAY = 3600
 SCATTERED = 50
 TRANSACTIONS = "transactions_data.csv"

@@ -35,9 +35,9 @@ import psycopg2
 from psycopg2.extensions import parse_dsn
 
 from bench.load import fresh_database, generated
+from bench.project import ROOT, copied
 from revops import settings
 from revops.embedded import server
-from tests.end_to_end.warehouse import ROOT, copy_of_project
 
 SCRIPT = Path(__file__).with_name("by_hand.sql")
 CHUNK = 4 << 20
@@ -237,7 +237,7 @@ def main() -> None:
     for scale in chosen.scale:
         with tempfile.TemporaryDirectory() as temporary:
             projects = Path(temporary)
-            roots = {SAME: copy_of_project(projects / "same"), WHOLE: copy_of_project(projects / "whole", whole=True)}
+            roots = {SAME: copied(projects / "same", whole=False), WHOLE: copied(projects / "whole", whole=True)}
             compare(dsn, scale, chosen.rounds, chosen.folder, roots)
 
 

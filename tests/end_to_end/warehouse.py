@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,16 +14,12 @@ from typing import Any
 
 import psycopg2
 
+from bench.project import copied
 from revops import lock
 from revops import settings as revops_settings
 from revops.verify import Result
 
 ROOT = Path(__file__).resolve().parents[2]
-CORE = (
-    "dim_cards", "dim_dates", "dim_mcc", "dim_users", "fct_transactions", "fct_fraud_labels", "fct_outcomes",
-    "enriched_transactions",
-)  # fmt: skip
-PROJECT = ("config.yaml", "models", "macros", "audits", "seeds", "external_models", "linter")
 
 
 @dataclass
@@ -216,23 +211,7 @@ def copy_of_project(folder: Path, whole: bool = os.environ.get("REVOPS_TEST_WHOL
 
     `REVOPS_TEST_WHOLE=1` has every test use the whole project.
     """
-    folder.mkdir(parents=True)
-    for name in PROJECT:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.exists():
-            shutil.copy2(source, folder / name)
-    if whole:
-        return folder
-    for layer in ("dimensions", "facts", "features", "serving"):
-        for path in (folder / "models" / layer).iterdir():
-            if path.stem not in CORE:
-                path.unlink()
-    config = folder / "config.yaml"  # the tests break models on purpose, and their style with them
-    config.write_text(config.read_text().replace("linter:\n  enabled: true", "linter:\n  enabled: false"))
-    shutil.copystat(ROOT / "config.yaml", config)  # SQLMesh's cache goes by the time of change
-    return folder
+    return copied(folder, whole)
 
 
 class Reader:
