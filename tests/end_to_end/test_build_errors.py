@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from foundation.errors import RevopsError
-from tests.end_to_end.test_transitions import DIM_CARDS
+from tests.end_to_end.changes import DIM_CARDS
 from tests.end_to_end.warehouse import Warehouse
 
 SHOWN = "card_brand::TEXT, /*"

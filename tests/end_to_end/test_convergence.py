@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunningServer
+from tests.end_to_end.changes import purchase, write_purchases
 from tests.end_to_end.conftest import NAME, recreate
-from tests.end_to_end.test_late_days import purchase, write_purchases
 from tests.end_to_end.warehouse import Warehouse, copy_of_project
 from tests.end_to_end.whole import assert_same, command, contents, run
 

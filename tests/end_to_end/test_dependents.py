@@ -12,6 +12,7 @@ import pytest
 from foundation.errors import LockHeld
 from revops import lock
 from revops.status import status
+from tests.end_to_end.changes import change_a_dimension
 from tests.end_to_end.warehouse import ROOT, Warehouse
 
 DIM_CARDS = "models/dimensions/dim_cards.sql"
@@ -29,10 +30,6 @@ SELECT c.relkind::text, c.reloptions, pg_get_viewdef(c.oid), pg_get_userbyid(c.r
        array(SELECT indexdef FROM pg_indexes WHERE schemaname = 'reports' AND tablename = c.relname ORDER BY 1)
 FROM pg_class AS c WHERE c.oid = to_regclass(%s)
 """
-
-
-def change_a_dimension(warehouse: Warehouse) -> None:
-    warehouse.edit(DIM_CARDS, "card_brand::TEXT, /*", "UPPER(card_brand)::TEXT AS card_brand, /*")
 
 
 @pytest.fixture

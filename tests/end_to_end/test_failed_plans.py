@@ -12,8 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from revops import lock
-from tests.end_to_end.test_refresh import wait_for_its_backends
-from tests.end_to_end.test_transitions import DIM_USERS
+from tests.end_to_end.changes import DIM_USERS, wait_for_its_backends
 from tests.end_to_end.warehouse import ROOT, Warehouse
 
 ADDED = "  (num_credit_cards > 3)::BOOLEAN AS has_many_cards, /* Over three */\n"

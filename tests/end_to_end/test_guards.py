@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.end_to_end.test_patience import a_long_transaction
-from tests.end_to_end.test_transitions import DIM_CARDS, ENRICHED, FACTS, behind
+from tests.end_to_end.changes import DIM_CARDS, ENRICHED, FACTS, a_long_transaction, behind
 from tests.end_to_end.warehouse import Reader, Warehouse
 
 QUARANTINED = "models/quality/quarantined_transactions.sql"

@@ -25,7 +25,7 @@ import pytest
 
 from revops.embedded.server import Server
 from tests.conftest import ROOT, new_server
-from tests.end_to_end.test_late_days import purchase, write_purchases
+from tests.end_to_end.changes import purchase, write_purchases
 from tests.end_to_end.warehouse import Reader, Warehouse, copy_of_project
 from tests.revops.processes import kill_server
 

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from revops import build
+from tests.end_to_end.changes import HEADER, purchase, write_purchases
 from tests.end_to_end.warehouse import Reader, Warehouse
 
-HEADER = "id,date,client_id,card_id,amount,use_chip,merchant_id,merchant_city,merchant_state,zip,mcc,errors"
 TOTALS = "SELECT count(*), sum(amount) FROM serving.enriched_transactions"
 REASONS = "SELECT reason, count(*) FROM quality.quarantined_transactions GROUP BY 1 ORDER BY 1"
-
-
-def write_purchases(warehouse: Warehouse, name: str, *purchases: str) -> Path:
-    path = warehouse.data / name
-    path.write_text("\n".join([HEADER, *purchases]) + "\n")
-    return path
-
-
-def purchase(warehouse: Warehouse, number: int, day: str, amount: str = "$10.00", **fields: str) -> str:
-    """A line like one that has landed, with another id, day and amount."""
-    like = (warehouse.data / "transactions_data.csv").read_text().splitlines()[1].split(",")
-    values = dict(zip(HEADER.split(","), like, strict=False))
-    values |= {"id": str(number), "date": f"{day} 12:00:00", "amount": amount, "errors": "", **fields}
-    return ",".join(values[column] for column in HEADER.split(","))
 
 
 def restated(warehouse: Warehouse, since: int) -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROGRAMS_15, RunningServer, fresh_database
-from tests.end_to_end.test_transitions import DIM_CARDS, DIM_USERS, FACTS, land_a_new_user
+from tests.end_to_end.changes import DIM_CARDS, DIM_USERS, FACTS, land_a_new_user
 from tests.end_to_end.warehouse import Reader, Warehouse, copy_of_project
 
 INSTALLED = pytest.mark.skipif(not PROGRAMS_15.is_dir(), reason="PostgreSQL 15 is in no wheel, and not installed here")

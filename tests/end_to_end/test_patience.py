@@ -5,53 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import psycopg2
 import pytest
 
-from tests.end_to_end.test_transitions import DIM_CARDS, ENRICHED, FACTS, behind, land_a_new_user
+from tests.end_to_end.changes import DIM_CARDS, ENRICHED, FACTS, a_long_transaction, behind, land_a_new_user
 from tests.end_to_end.warehouse import Reader, Warehouse
 
 SERVED = "serving.enriched_transactions"
-WAITING = """
-SELECT query FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
-WHERE NOT l.granted AND l.mode = 'AccessExclusiveLock' AND l.relation = %s::regclass
-"""
-
-
-@contextmanager
-def a_long_transaction(warehouse: Warehouse, *read: str, awaited: str) -> Iterator[list[float]]:
-    """Reads relations, and lets go three seconds after somebody first wanted the awaited one for itself, a minute at most."""
-    waited: list[float] = []
-    is_over = threading.Event()
-    has_read = threading.Event()
-
-    def hold() -> None:
-        with (
-            closing(psycopg2.connect(warehouse.url, application_name="slow")) as connection,
-            connection.cursor() as cursor,
-        ):
-            for relation in read:
-                cursor.execute(f"SELECT count(*) FROM {relation}")
-            has_read.set()
-            end = time.monotonic() + 60
-            while not is_over.is_set() and time.monotonic() < end:
-                if not waited and warehouse.query(WAITING, (awaited,)):
-                    waited.append(time.monotonic())
-                    end = waited[0] + 3
-                time.sleep(0.02)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    try:
-        assert has_read.wait(60)
-        yield waited
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def test_a_version_is_promoted_around_a_long_transaction(warehouse: Warehouse) -> None:

@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 
 from revops import lock
+from tests.end_to_end.changes import wait_for_its_backends
 from tests.end_to_end.warehouse import ROOT, Reader, Warehouse
 
 PARTS = "SELECT count(*) FROM pg_matviews"
@@ -101,16 +102,6 @@ def test_a_killed_refresh_leaves_what_was_served_and_the_next_one_cleans_up(ware
     reader.assert_undisturbed(before)
     assert warehouse.query(PARTS) == [parts]
     warehouse.assert_sound()
-
-
-def wait_for_its_backends(warehouse: Warehouse) -> None:
-    deadline = time.monotonic() + 60
-    alive = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND application_name ~ '^(revops|sqlmesh)'"
-    )
-    while warehouse.query(alive) != [(0,)] and time.monotonic() < deadline:
-        time.sleep(0.05)
 
 
 def test_a_period_that_was_declared_otherwise_is_what_the_next_refresh_builds(warehouse: Warehouse) -> None:

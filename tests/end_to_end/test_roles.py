@@ -18,8 +18,8 @@ from meshkeys import roles
 from meshkeys.settings import Roles
 from revops import access, bootstrap, declared
 from revops.roles import ANALYST, LOADER, READ, ROLES, TRANSFORMER
+from tests.end_to_end.changes import change_a_dimension
 from tests.end_to_end.conftest import NAME, Built
-from tests.end_to_end.test_dependents import change_a_dimension
 from tests.end_to_end.warehouse import Reader, Warehouse
 
 SERVED = "SELECT count(*) FROM serving.enriched_transactions"

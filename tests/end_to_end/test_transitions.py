@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date
 
 import pytest
 
+from tests.end_to_end.changes import DIM_CARDS, DIM_USERS, ENRICHED, FACTS, behind, land_a_new_user
 from tests.end_to_end.warehouse import ROOT, Reader, Warehouse
 
-DIM_USERS = "models/dimensions/dim_users.sql"
-DIM_CARDS = "models/dimensions/dim_cards.sql"
-FACTS = "models/facts/fct_transactions.sql"
 STAGED = "models/staging/stg_transactions.sql"
 FRESHNESS = "models/serving/data_freshness.sql"
-ENRICHED = "models/serving/enriched_transactions.sql"
 
 
 def test_the_first_build_declares_keys_and_serves(warehouse: Warehouse) -> None:
@@ -325,31 +321,3 @@ def test_a_view_is_read_while_a_table_that_it_reads_changes(warehouse: Warehouse
 def is_built(warehouse: Warehouse) -> bool:
     """Whether `revops verify` finds nothing that is out of date."""
     return {result.name: result.passed for result in warehouse.verify()}["all that landed is built"]
-
-
-def land_a_new_user(warehouse: Warehouse) -> None:
-    """A user, a card and a purchase that nobody has seen before, in files of their own."""
-    users = (warehouse.data / "users_data.csv").read_text().splitlines()
-    cards = (warehouse.data / "cards_data.csv").read_text().splitlines()
-    purchases = (warehouse.data / "transactions_data.csv").read_text().splitlines()
-    fields = users[1].split(",")
-    (warehouse.data / "users_data_new.csv").write_text("\n".join([users[0], ",".join(["99999", *fields[1:]])]) + "\n")
-    fields = cards[1].split(",")
-    (warehouse.data / "cards_data_new.csv").write_text(
-        "\n".join([cards[0], ",".join(["88888", "99999", *fields[2:]])]) + "\n"
-    )
-    fields = purchases[-1].split(",")
-    assert date.fromisoformat(fields[1][:10])
-    fields[0], fields[2], fields[3] = "99000001", "99999", "88888"
-    (warehouse.data / "transactions_data_new.csv").write_text("\n".join([purchases[0], ",".join(fields)]) + "\n")
-    warehouse.load()
-
-
-def behind(warehouse: Warehouse, schema: str, view: str) -> str:
-    """The name of the table behind a view of prod."""
-    return str(
-        warehouse.query(
-            "SELECT DISTINCT table_name FROM information_schema.view_table_usage WHERE view_schema = %s AND view_name = %s",
-            (schema, view),
-        )[0][0]
-    )

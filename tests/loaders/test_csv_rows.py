@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loaders.errors import InputRefused
 from loaders.formats import csv_rows
-from loaders.formats.csv_rows import LONGEST_LINE, CsvReader
+from loaders.formats.csv_rows import LONGEST_LINE
 from loaders.protect import Tokenizer
-from loaders.rows import LONGEST_FIELD, RowEncoder, Tally
+from loaders.rows import LONGEST_FIELD, Tally
 from tests.loaders.made import (
     CARDS,
     CARDS_HEADER,
     HEADER,
     TRANSACTIONS,
-    Bytes,
     card,
     card_number,
-    gathered,
+    file_of,
+    read,
     transaction,
 )
 
 pytestmark = pytest.mark.unit
-
-
-def read(data: bytes, block: int = 1 << 20, quick: bool = True, source: Any = TRANSACTIONS) -> Any:
-    tokenizer = Tokenizer(b"k" * 32) if source.pan_column else None
-    reader = CsvReader(Bytes(data, block), "made.csv", RowEncoder(source, 9, tokenizer))  # type: ignore[arg-type]
-    if not quick:
-        reader._checker = None
-    return gathered(reader.chunks())
-
-
-def file_of(*lines: str | bytes, end: bytes = b"\n", header: str = HEADER) -> bytes:
-    return end.join([header.encode(), *(x if isinstance(x, bytes) else x.encode() for x in lines)]) + end
 
 
 def key(line: str) -> list[str]:

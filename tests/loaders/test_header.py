@@ -9,8 +9,7 @@ import pytest
 from loaders.errors import InputRefused
 from loaders.protect import Tokenizer, in_letters
 from loaders.sources import SOURCES
-from tests.loaders.made import CARDS, CARDS_HEADER, HEADER, TRANSACTIONS, card, card_number, transaction
-from tests.loaders.test_csv_rows import file_of, read
+from tests.loaders.made import CARDS, CARDS_HEADER, HEADER, TRANSACTIONS, card, card_number, file_of, read, transaction
 
 pytestmark = pytest.mark.unit
 

@@ -190,3 +190,11 @@ def test_imports_point_down(package: str, above: set[str]) -> None:
                 names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
                 found += [f"{path.relative_to(ROOT)}: {name}" for name in names if name.partition(".")[0] in above]
     assert found == []
+
+
+def test_no_test_module_imports_another() -> None:
+    importing = re.compile(r"^\s*(?:from|import) tests[\w.]*\.test_\w+", re.MULTILINE)
+    assert [path.name for path in (ROOT / "tests").rglob("*.py") if importing.search(path.read_text())] == []
+    assert [
+        path.name for path in (ROOT / "bench").glob("*.py") if re.search(r"(from|import) tests", path.read_text())
+    ] == []
