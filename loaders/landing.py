@@ -14,7 +14,7 @@ from foundation.errors import UsageError
 from loaders import duplicates, manifest, postgres
 from loaders.errors import InputRefused
 from loaders.file_landing import Job, Stopped, land_file, retire_file
-from loaders.inputs import InputFile, look, printable_name
+from loaders.inputs import Found, InputFile, look, printable_name
 from loaders.protect import KeyStore, Tokenizer
 from loaders.recognise import PUBLISHED, in_order
 from loaders.reporting import FileOutcome, LogReporter, Reporter
@@ -43,6 +43,7 @@ def land(
     max_rejects: float = MAX_REJECTS,
     report: Reporter | None = None,
     pan_key: KeyStore | None = None,
+    found: Found | None = None,
 ) -> list[FileOutcome]:
     """Land files into the schema raw, each in one transaction with its manifest row.
 
@@ -59,6 +60,7 @@ def land(
         max_rejects: the share of a file's rows that may be rejected; beyond it nothing of the file lands.
         report: who is told about progress; plain log lines by default.
         pan_key: where the key for card tokens is; the environment, then .warehouse/pan.key by default.
+        found: what `inputs.look` found in `data`, where that has been done already.
 
     Returns:
         One outcome per file, in the order in which they were landed.
@@ -73,7 +75,7 @@ def land(
     chosen = _chosen(only)
     if prune and not replace and any(path.is_file() for path in _paths(data)):
         raise UsageError("pruning removes what is not in the data: name a folder, not a file\n  Or leave --prune out.")
-    found = look(data, prefix)
+    found = found or look(data, prefix)
     refusals = list(found.refused)
     files, unknown = in_order(found.files, chosen, refusals, report.note)
     for name, why in found.passed_over:

@@ -15,6 +15,7 @@ from revops import demo_set
 from revops.terminal import progress
 
 if TYPE_CHECKING:
+    from loaders import inputs
     from revops.settings import Settings
 
 RAW = Path("data/raw")
@@ -80,9 +81,15 @@ def land_files(settings: Settings, dsn: str, wanted: Wanted, quiet: bool) -> Non
     folder = wanted.data if wanted.data is not None else settings.root / RAW
     demo = settings.root / demo_set.FOLDER
     synthetic, landed = demo_set.is_synthetic(dsn), _has_landed(dsn)
-    has_own = wanted.data is not None or _has_files(folder)
+    found = _look(folder)
+    has_own = wanted.data is not None or found is not None
     _check_usage(
-        wanted, folder, has_own, holds_own=landed and not synthetic, is_demo=folder.resolve() == demo.resolve()
+        wanted,
+        folder,
+        has_own,
+        found is not None,
+        holds_own=landed and not synthetic,
+        is_demo=folder.resolve() == demo.resolve(),
     )
     if wanted.demo or not has_own:
         if landed and not synthetic and not wanted.demo:
@@ -105,6 +112,7 @@ def land_files(settings: Settings, dsn: str, wanted: Wanted, quiet: bool) -> Non
         "partial": wanted.partial,
         "max_rejects": wanted.max_rejects,
         "quiet": quiet,
+        "found": found if folder.is_dir() else None,
     }
     if not synthetic:
         land(settings, dsn, folder, replace=wanted.replace, **options)
@@ -120,10 +128,10 @@ def land_files(settings: Settings, dsn: str, wanted: Wanted, quiet: bool) -> Non
     demo_set.mark(dsn, False)
 
 
-def _check_usage(wanted: Wanted, folder: Path, has_own: bool, holds_own: bool, is_demo: bool) -> None:
+def _check_usage(wanted: Wanted, folder: Path, has_own: bool, has_files: bool, holds_own: bool, is_demo: bool) -> None:
     if wanted.demo and wanted.data is not None:
         raise UsageError("--demo and --data exclude each other\n  Leave one of them out.")
-    if wanted.data is not None and not _has_files(folder):
+    if wanted.data is not None and not has_files:
         raise UsageError(f"There are no files in {str(folder)!r}.\n  Name the folder with the published files.")
     if is_demo and holds_own and not wanted.demo:
         raise UsageError("The warehouse holds files of yours.\n  To put a demo set in their place: revops run --demo.")
@@ -147,6 +155,7 @@ def land(
     replace: bool = False,
     prefix: str = "",
     quiet: bool = False,
+    found: inputs.Found | None = None,
 ) -> None:
     """Lands files, with progress. The options are those of `loaders.landing.land`."""
     from loaders import landing
@@ -157,7 +166,7 @@ def land(
     with progress.reporting(quiet) as report:
         landing.land(
             dsn, data, only=only or None, prune=prune, whole=whole, partial=partial, replace=replace, prefix=prefix,
-            max_rejects=share, report=report, pan_key=key,
+            max_rejects=share, report=report, pan_key=key, found=found,
         )  # fmt: skip
 
 
@@ -208,10 +217,11 @@ def _take_back(dsn: str, before: set[tuple[str, str]]) -> None:
                 file_landing.retire_file(connection, SOURCES[file.relation], file)
 
 
-def _has_files(folder: Path) -> bool:
-    if folder.is_dir():
-        from loaders import inputs
+def _look(folder: Path) -> inputs.Found | None:
+    """What there is to land, None where there is nothing; an empty one for a file or a glob, which the loaders look for."""
+    from loaders import inputs
 
+    if folder.is_dir():
         found = inputs.look(folder)
-        return bool(found.files or found.refused)
-    return folder.name != RAW.name or folder.exists()  # a file or a glob: the loaders say what is wrong with it
+        return found if found.files or found.refused else None
+    return inputs.Found() if folder.name != RAW.name or folder.exists() else None
