@@ -118,8 +118,9 @@ class Disturbed:
         labels = {str(90000000 + n): ("Yes", "No")[(n + place) % 2] for n in range(1, 5)}
         (data / "train_fraud_labels_late.json").write_text(json.dumps({"target": labels}))
         header, first, *_ = (data / "users_data.csv").read_text().splitlines()
-        known = [f"99999,{first.partition(',')[2]}"] * (version != "third")
-        (data / "users_data_late.csv").write_text("\n".join([header, *known]) + "\n")
+        known = ["77777"] if version == "third" else ["77777", "99999"]
+        users = [f"{number},{first.partition(',')[2]}" for number in known]
+        (data / "users_data_late.csv").write_text("\n".join([header, *users]) + "\n")
         return version
 
     def state(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from revops import build
-from tests.end_to_end.changes import HEADER, purchase, write_purchases
+from tests.end_to_end.changes import purchase, write_purchases
 from tests.end_to_end.warehouse import Reader, Warehouse
 
 TOTALS = "SELECT count(*), sum(amount) FROM serving.enriched_transactions"
@@ -169,7 +169,7 @@ def test_labels_before_and_after_their_transactions(warehouse: Warehouse) -> Non
 def test_a_warehouse_without_a_transaction_is_served_empty_and_filled_later(empty_warehouse: Warehouse) -> None:
     purchases = empty_warehouse.data / "transactions_data.csv"
     lines = purchases.read_text()
-    purchases.write_text(HEADER + "\n")
+    purchases.unlink()
     empty_warehouse.load()
     empty_warehouse.build()
     assert empty_warehouse.query(TOTALS) == [(0, None)]
