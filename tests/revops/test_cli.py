@@ -297,7 +297,7 @@ def test_ctrl_c_exits_with_130(project: Project) -> None:
 def test_ctrl_c_ends_a_command_that_waits_for_a_long_statement(project: Project) -> None:
     url = project.run("url").stdout.strip()
     program = (
-        "import sys, psycopg2; from revops import interrupts; interrupts.watch(0.5); "
+        "import sys, psycopg2; from revops.terminal import interrupts; interrupts.watch(0.5); "
         "cursor = psycopg2.connect(sys.argv[1]).cursor(); print('begun', flush=True); cursor.execute('SELECT pg_sleep(60)')"
     )
     waiting = subprocess.Popen([sys.executable, "-c", program, url], cwd=ROOT, stdout=subprocess.PIPE, text=True)

@@ -18,7 +18,7 @@ from psycopg2 import errors
 from sqlglot import exp
 from streamlit.testing.v1 import AppTest
 
-from revops import run as whole
+from revops import demo_set
 from revops.dashboard import parts, queries, reader, serve
 from tests.conftest import ROOT, RunningServer
 from tests.oracle import built
@@ -119,11 +119,11 @@ def test_an_account_that_may_not_take_the_role_reads_as_itself(built_url: str, d
 
 def test_synthetic_rows_are_announced(built_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not _page(built_url, monkeypatch).warning
-    whole.mark_synthetic(built_url, True)
+    demo_set.mark(built_url, True)
     try:
         page = _page(built_url, monkeypatch)
     finally:
-        whole.mark_synthetic(built_url, False)
+        demo_set.mark(built_url, False)
     assert "Synthetic" in page.warning[0].value
     assert [metric.label for metric in page.metric] == ["Net volume", "Refunds", "Decline rate", "Active clients"]
     assert not page.error
