@@ -179,8 +179,8 @@ def _verify(dsn: str, since_last: bool) -> _Found:
                 seen = landed.as_sealed(cursor, noted)
                 results += landed.check_sealed(cursor, noted, seen)
             else:
-                seen = landed.read(cursor, with_rows=FULL in scopes and not is_large)
-                results += landed.check(cursor, seen)
+                seen = landed.read(cursor, with_rows=FULL in scopes and not is_large, with_keys=not is_large)
+                results += landed.check(cursor, seen, with_keys=not is_large)
         except (
             psycopg2.ProgrammingError
         ) as error:  # a view that is gone, or may not be read: the rest is named all the same

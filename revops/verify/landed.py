@@ -47,6 +47,7 @@ _NOTED = {
     ),
 }
 # One hash over the values of a row, on both sides; their sum is equal for equal rows in any order.
+_TRANSACTIONS = "sum(hashtextextended({}, 0))"
 _ROWS = "sum(hashint8extended(hash_record_extended(ROW({}), 0), 0))"
 _RAW_ROW = (
     "id::bigint, date::timestamp, client_id::int, card_id::int, merchant_id::int, mcc::int, substr(amount, 2)::numeric,"
@@ -67,14 +68,12 @@ _QUARANTINE = (
 # Of labels, by value: how many, and a sum over their transactions, which is another where one has the label of another.
 _SERVED = """
 SELECT count(*), coalesce(sum(amount), 0), {rows}, count(*) FILTER (WHERE is_fraud), count(*) FILTER (WHERE NOT is_fraud),
-       sum(hashtextextended(transaction_id::text, 0)) FILTER (WHERE is_fraud),
-       sum(hashtextextended(transaction_id::text, 0)) FILTER (WHERE NOT is_fraud)
+       {transactions} FILTER (WHERE is_fraud), {transactions} FILTER (WHERE NOT is_fraud)
 FROM serving.enriched_transactions
 """
 _LABELS_LANDED = """
 SELECT count(*) FILTER (WHERE l.is_fraud = 'Yes'), count(*) FILTER (WHERE l.is_fraud = 'No'),
-       sum(hashtextextended(l.transaction_id, 0)) FILTER (WHERE l.is_fraud = 'Yes'),
-       sum(hashtextextended(l.transaction_id, 0)) FILTER (WHERE l.is_fraud = 'No')
+       {transactions} FILTER (WHERE l.is_fraud = 'Yes'), {transactions} FILTER (WHERE l.is_fraud = 'No')
 FROM raw.fraud_labels AS l
 LEFT JOIN raw.superseded_rows AS s
   ON s.relation = 'fraud_labels' AND s._file_id = l._file_id AND s._line_number = l._line_number
@@ -158,15 +157,22 @@ class Landed:
         return sum(file.rows for file in files), sum((file.dollars for file in files), Decimal(0))
 
 
-def read(cursor: Cursor, with_rows: bool = True) -> Landed:
-    """Reads raw and the facts once; `with_rows` hashes each row, beside the counts and sums."""
+def read(cursor: Cursor, with_rows: bool = True, with_keys: bool = True) -> Landed:
+    """Reads raw and the facts once, for counts and sums.
+
+    Args:
+        cursor: a transaction.
+        with_rows: hash each row as well.
+        with_keys: look for the first and last day and the lowest and highest key of each file as well. Where it is known who
+            wrote each row, no row has another key or day than when it landed.
+    """
     cursor.execute("SELECT file_id, relation FROM ops.load_files")
     relations = dict(cursor.fetchall())
     quarantined = _rows_and_dollars(cursor, "quality.quarantined_transactions")
     files: dict[int, File] = {}
     in_raw: list[Any] = []
     for relation in SOURCES:
-        _first_that_runs(cursor, _queries(relation, bool(quarantined[0]), with_rows))
+        _first_that_runs(cursor, _queries(relation, bool(quarantined[0]), with_rows, with_keys))
         for file_id, writer, rows, dollars, noted, alike in cursor.fetchall():
             files[file_id] = files.get(file_id, File()).with_rows_of(writer, rows, dollars, noted)
             in_raw += [alike] if relation == "transactions" else []
@@ -176,8 +182,8 @@ def read(cursor: Cursor, with_rows: bool = True) -> Landed:
     return Landed(files, relations, (rows, dollars), quarantined, facts, is_alike)
 
 
-def check(cursor: Cursor, landed: Landed) -> Iterator[Result]:
-    """Files, facts, what is served, and labels, by what landed."""
+def check(cursor: Cursor, landed: Landed, with_keys: bool = True) -> Iterator[Result]:
+    """Files, facts, what is served, and labels, by what landed; `with_keys` compares of which transactions labels are."""
     files = _files(cursor, landed)
     counted = {f"raw.{relation}": landed.of(relation)[0] for relation in landed.relations.values()}
     yield Result(files.name, files.passed, files.detail, counted if files.passed else {})
@@ -189,7 +195,11 @@ def check(cursor: Cursor, landed: Landed) -> Iterator[Result]:
         {"facts.fct_transactions": facts[0], "quality.quarantined_transactions": quarantined[0]},
     )
     is_hashed = landed.facts_sum is not None
-    cursor.execute(sql.SQL(_SERVED).format(rows=sql.SQL(_hash_of(_FACT_ROW, is_hashed))))
+    cursor.execute(
+        sql.SQL(_SERVED).format(
+            rows=sql.SQL(_hash_of(_FACT_ROW, is_hashed)), transactions=_transactions("transaction_id::text", with_keys)
+        )
+    )
     rows, dollars, served, *labels = cursor.fetchone() or (0, Decimal(0), None, 0, 0, None, None)
     yield Result(
         "facts = served",
@@ -200,7 +210,7 @@ def check(cursor: Cursor, landed: Landed) -> Iterator[Result]:
         {"serving.enriched_transactions": rows},
     )
     for query in (_LABELS_LANDED, _WITH_TRANSACTION):
-        cursor.execute(query)
+        cursor.execute(sql.SQL(query).format(transactions=_transactions("l.transaction_id", with_keys)))
         expected = list(cursor.fetchone() or ())
         if labels == expected:
             break
@@ -225,7 +235,7 @@ def as_sealed(cursor: Cursor, models: Mapping[str, Model]) -> Landed:
     for relation in SOURCES if landed else ():
         which = [file_id for file_id in landed if relations.get(file_id) == relation]
         if which:
-            _first_that_runs(cursor, _queries(relation, False, False, which))
+            _first_that_runs(cursor, _queries(relation, False, False, True, which))
             for file_id in which:
                 files[file_id] = File()
             for file_id, writer, rows, dollars, noted, _ in cursor.fetchall():
@@ -278,12 +288,17 @@ def _bytes_twice(cursor: Cursor) -> Result:
     return Result("no bytes landed twice", twice == 0, f"{twice} files with the bytes of another")
 
 
+def _transactions(key: str, is_wanted: bool) -> sql.SQL:
+    """A sum over transactions, for labels; their number where that is not wanted."""
+    return sql.SQL(_TRANSACTIONS.format(key) if is_wanted else "count(*)")
+
+
 def _hash_of(row: str, is_wanted: bool) -> str:
     return _ROWS.format(row) if is_wanted else "NULL::numeric"
 
 
 def _queries(
-    relation: str, has_quarantine: bool, with_rows: bool, files: Sequence[int] | None = None
+    relation: str, has_quarantine: bool, with_rows: bool, with_keys: bool, files: Sequence[int] | None = None
 ) -> Sequence[sql.Composed]:
     """A query for what is in raw of each file of a relation, then what to ask where its data makes that fail."""
 
@@ -300,7 +315,7 @@ def _queries(
         )
 
     nothing = sql.SQL("0::numeric")
-    noted = _NOTED.get(relation, "NULL")
+    noted = _NOTED.get(relation, "NULL") if with_keys else "NULL"
     if relation != "transactions":
         return [query(nothing, noted), query(nothing)]
     rows, apart = _hash_of(_RAW_ROW, with_rows), ""
