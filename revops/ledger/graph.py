@@ -14,6 +14,8 @@ from meshkeys.catalog import Relation, in_letters
 if TYPE_CHECKING:
     from sqlmesh.core.model import Model
 
+_KNOWN: dict[tuple[str, Any], tuple[str, Mapping[str, tuple[str, ...]]]] = {}
+
 
 @dataclass(frozen=True)
 class Node:
@@ -46,16 +48,28 @@ def nodes_of(snapshots: Iterable[Any]) -> list[Node]:
         if snapshot.version and not snapshot.is_symbolic:
             model = snapshot.model
             parents = sorted(_name(parent) for parent in model.depends_on)
+            data_hash, columns = _read(snapshot)
             nodes[_name(model.fqn)] = Node(
                 model=_name(model.fqn),
                 relation=None if model.kind.is_view else str(Relation.of(snapshot.table_name())),
                 by_days=model.kind.is_incremental_by_time_range,
                 look_back=look_back(model) if model.is_sql else 0,
                 parents=(*parents, definition_of(_name(model.fqn))),
-                data_hash=_hash(model.render_query_or_raise()) if model.is_sql else in_letters(model.data_hash),
-                columns=_columns(model) if model.is_sql else {},
+                data_hash=data_hash,
+                columns=columns,
             )
     return in_order(nodes)
+
+
+def _read(snapshot: Any) -> tuple[str, Mapping[str, tuple[str, ...]]]:
+    """The hash of a model's query and the columns that it reads: told once of each version, for a build asks several times."""
+    model = snapshot.model
+    if not model.is_sql:
+        return in_letters(model.data_hash), {}
+    key = (snapshot.name, snapshot.fingerprint)
+    if key not in _KNOWN:
+        _KNOWN[key] = _hash(model.render_query_or_raise()), _columns(model)
+    return _KNOWN[key]
 
 
 def look_back(model: Model) -> int:

@@ -200,31 +200,23 @@ def test_changed_attributes_are_felt_on_every_day_of_theirs(whole: Whole) -> Non
     assert_same(found, whole.fresh())
 
 
-def test_an_earlier_version_that_returns_has_what_landed_meanwhile(whole: Whole) -> None:
+def test_what_goes_and_returns_has_what_landed_meanwhile(whole: Whole) -> None:
+    """An earlier version of the facts, and two models that were deleted."""
     warehouse = whole.again()
-    warehouse.edit(
-        "models/facts/fct_transactions.sql", "staged.channel::TEXT", "UPPER(staged.channel)::TEXT AS channel"
+    facts, channel, changed = (
+        "models/facts/fct_transactions.sql",
+        "staged.channel::TEXT",
+        "UPPER(staged.channel)::TEXT AS channel",
     )
-    warehouse.plan()
-    everything_at_once(warehouse)
-    run(warehouse)
-    warehouse.edit(
-        "models/facts/fct_transactions.sql", "UPPER(staged.channel)::TEXT AS channel", "staged.channel::TEXT"
-    )
-    warehouse.plan()
-    run(warehouse)
-    assert_same(contents(warehouse), whole.with_all_changes())
-
-
-def test_a_model_that_was_deleted_and_is_added_again_has_what_landed_meanwhile(whole: Whole) -> None:
-    warehouse = whole.again()
     models = [warehouse.root / f"models/serving/{name}.sql" for name in ("fraud_by_hour", "client_activity")]
     texts = [model.read_text() for model in models]
+    warehouse.edit(facts, channel, changed)
     for model in models:
         model.unlink()
     warehouse.plan()
     everything_at_once(warehouse)
     run(warehouse)
+    warehouse.edit(facts, changed, channel)
     for model, text in zip(models, texts, strict=True):
         model.write_text(text)
     warehouse.plan()
