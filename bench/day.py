@@ -36,6 +36,7 @@ from psycopg2.extensions import parse_dsn
 from bench import machine
 from bench.load import fresh_database, generated
 from bench.project import ROOT
+from foundation.queries import one_row, scalar
 from revops import settings
 from revops.embedded import server
 
@@ -80,9 +81,7 @@ class Warehouse:
     def answer(self, query: str) -> object:
         """The first value of a query's result."""
         with closing(psycopg2.connect(self.url)) as connection, connection.cursor() as cursor:
-            cursor.execute(query)
-            row = cursor.fetchone()
-        return row[0] if row else None
+            return scalar(cursor, query)
 
     def run(self) -> Cost:
         """`revops run` on the files."""
@@ -113,10 +112,8 @@ class Warehouse:
     def tuples(self) -> tuple[int, int]:
         """Rows read and written in this database since it was created."""
         with closing(psycopg2.connect(self.url)) as connection, connection.cursor() as cursor:
-            cursor.execute(_TUPLES)
-            row = cursor.fetchone()
-        assert row is not None
-        return int(row[0]), int(row[1])
+            read, written = one_row(cursor, _TUPLES)
+        return int(read), int(written)
 
     def write(self, name: str, days: Callable[[int], date], count: int) -> None:
         """A file of purchases, the one of place `n` on the day `days(n)`."""

@@ -29,6 +29,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from foundation.queries import scalar
 from loaders.inputs import discover
 from loaders.recognise import in_order
 from loaders.sources import SOURCES, Source
@@ -134,8 +135,7 @@ def with_psql(dsn: str, files: list[tuple[Path, Source]], psql: str) -> Run:
         connection = psycopg2.connect(database)
         with connection.cursor() as cursor:
             for _, source in files:
-                cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(source.relation)))
-                rows += (cursor.fetchone() or (0,))[0]
+                rows += scalar(cursor, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(source.relation)))
         connection.close()
     at_client = client.children_user + client.children_system
     at_client -= before_client.children_user + before_client.children_system

@@ -21,6 +21,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from foundation import database
+from foundation.queries import one_row
 from revops import settings
 from revops.embedded import server
 
@@ -63,19 +64,20 @@ def main() -> None:
 
 def drawn(cursor: Cursor, times: int, chance: random.Random) -> list[dict[str, Any]]:
     """Rows that are there, by which to ask: any of the first ones with a drawn id or after it."""
-    cursor.execute("SELECT min(transaction_id), max(transaction_id) FROM serving.enriched_transactions")
-    lowest, highest = cursor.fetchone() or (0, 0)
+    ends = "SELECT min(transaction_id), max(transaction_id) FROM serving.enriched_transactions"
+    lowest, highest = one_row(cursor, ends)
     found = []
     for _ in range(times):
-        cursor.execute(
+        row = one_row(
+            cursor,
             "SELECT transaction_id, client_id, card_id, transacted_on, mcc, date_trunc('month', transacted_on)::date AS month"
             " FROM facts.fct_transactions WHERE transaction_id >= %s ORDER BY transaction_id LIMIT 1",
             (chance.randint(lowest, highest),),
         )
         names = [column.name for column in cursor.description or ()]
-        row = dict(zip(names, cursor.fetchone() or (), strict=True))
-        month: date = row["month"]
-        found.append({**row, "month_after": date(month.year + month.month // 12, month.month % 12 + 1, 1)})
+        values = dict(zip(names, row, strict=True))
+        month: date = values["month"]
+        found.append({**values, "month_after": date(month.year + month.month // 12, month.month % 12 + 1, 1)})
     return found
 
 

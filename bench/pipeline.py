@@ -36,6 +36,7 @@ from psycopg2.extensions import parse_dsn
 
 from bench.load import fresh_database, generated
 from bench.project import ROOT, copied
+from foundation.queries import one_row
 from revops import settings
 from revops.embedded import server
 
@@ -220,10 +221,7 @@ def compare(dsn: str, scale: float, rounds: int, folder: Path, roots: Mapping[st
 def answer(url: str, query: str) -> tuple[object, ...]:
     """The first row of a query's result."""
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-        cursor.execute(query)
-        row: tuple[object, ...] | None = cursor.fetchone()
-    assert row is not None
-    return row
+        return one_row(cursor, query)
 
 
 def main() -> None:

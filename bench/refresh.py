@@ -17,13 +17,13 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from foundation import database
+from foundation.queries import one_row
 from meshkeys import catalog, declarations, execution, materialized_views
 from meshkeys.catalog import Relation
 from revops import settings
@@ -82,7 +82,7 @@ def main() -> None:
         view, declared = _model(cursor)
         query = (catalog.view_definition(cursor, view) or "").rstrip(" ;")
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {0} CASCADE; CREATE SCHEMA {0}").format(sql.Identifier(SCHEMA)))
-        rows, last_day, key = _one(
+        rows, last_day, key = one_row(
             cursor, "SELECT count(*), max(transacted_on), max(transaction_id) FROM serving.enriched_transactions"
         )
         print(f"{rows:,} rows; the last day is {last_day}; medians of {rounds}")
@@ -157,19 +157,12 @@ def _ways(cursor: Cursor, view: Relation, query: str, declared: declarations.Dec
 
 
 def _model(cursor: Cursor) -> tuple[Relation, declarations.Declarations]:
-    relation, declared = _one(cursor, "SELECT relation, declared FROM ops.declarations WHERE model = %s", (MODEL,))
+    relation, declared = one_row(cursor, "SELECT relation, declared FROM ops.declarations WHERE model = %s", (MODEL,))
     return Relation.parse(relation), declarations.from_json(declared)
 
 
 def _size(cursor: Cursor, relation: Relation) -> int:
-    return int(_one(cursor, "SELECT pg_total_relation_size(%s::regclass)", (catalog.quoted(relation),))[0])
-
-
-def _one(cursor: Cursor, query: str, values: tuple[object, ...] = ()) -> tuple[Any, ...]:
-    cursor.execute(query, values)
-    row: tuple[Any, ...] | None = cursor.fetchone()
-    assert row is not None
-    return row
+    return int(one_row(cursor, "SELECT pg_total_relation_size(%s::regclass)", (catalog.quoted(relation),))[0])
 
 
 if __name__ == "__main__":

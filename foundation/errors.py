@@ -42,6 +42,11 @@ _OURS: dict[type[errors.MeshkeysError], type[RevopsError]] = {
 }
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, the kind of error where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def ours(error: errors.MeshkeysError) -> RevopsError:
     """The same as an error of this project, with its exit code."""
     return _OURS.get(type(error), RevopsError)(str(error))

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import psycopg2
 from psycopg2 import sql
 
+from foundation.errors import first_line
+from foundation.queries import scalar
 from loaders import manifest, postgres
 from loaders.duplicates import KEYS
 from loaders.errors import InputRefused
@@ -92,7 +94,7 @@ def land_file(conn: connection, job: Job) -> FileOutcome:
         conn.commit()
     except psycopg2.DataError as error:
         conn.rollback()
-        reason = mask_card_numbers(str(error).splitlines()[0])
+        reason = mask_card_numbers(first_line(error))
         raise InputRefused(
             job.file.name, f"the database refuses a row: {reason}", "Report this as a defect."
         ) from error
@@ -109,8 +111,7 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
     cur.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"revops load {source.relation} {file.name}",)
     )
-    cur.execute("SELECT now()")
-    (started_at,) = cur.fetchone() or (None,)
+    started_at = scalar(cur, "SELECT now()")
     assert isinstance(started_at, datetime.datetime)
     earlier = manifest.landed_file(cur, source.relation, file.name)
     same = None if job.again else _same_bytes(cur, job, earlier)
@@ -179,8 +180,8 @@ def _same_bytes(cur: cursor, job: Job, earlier: LandedFile | None) -> LandedFile
         return earlier if earlier.bytes == file.size and earlier.sha256 == _sha256(file) else None
     if file.packing != "plain":
         return None
-    cur.execute("SELECT EXISTS (SELECT FROM ops.load_files WHERE relation = %s AND bytes = %s)", (relation, file.size))
-    if cur.fetchone() == (True,):
+    of_that_size = "SELECT EXISTS (SELECT FROM ops.load_files WHERE relation = %s AND bytes = %s)"
+    if scalar(cur, of_that_size, (relation, file.size)):
         return manifest.landed_bytes(cur, relation, _sha256(file))
     return None
 
@@ -277,11 +278,8 @@ def _share_a_key(cur: cursor, source: Source, earlier: LandedFile, file_id: int)
         "after": sql.Identifier("raw", postgres.partition_of(source, file_id)),
     }
     values = {"earlier": earlier.file_id, "now": file_id, "some": _SOME_KEYS}
-    for statement in (_SOME_SHARED, _ANY_SHARED):  # of a correction, the first keys are found at once
-        cur.execute(sql.SQL(statement).format(**names), values)
-        if cur.fetchone() == (True,):
-            return True
-    return False
+    # Of a correction, the first keys are found at once.
+    return any(scalar(cur, sql.SQL(statement).format(**names), values) for statement in (_SOME_SHARED, _ANY_SHARED))
 
 
 def days_of(texts: Iterable[str | None]) -> list[datetime.date]:

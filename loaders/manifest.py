@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from psycopg2.extras import execute_values
 
+from foundation.queries import first_row, scalar
 from loaders.keys_seen import KeysSeen
 from loaders.ranking import Rank, rank
 from loaders.rows import Reject, Tally
@@ -166,15 +167,14 @@ def landed_files(cur: cursor) -> list[LandedFile]:
 
 def landed_file(cur: cursor, relation: str, name: str) -> LandedFile | None:
     """Return the file of that name, None if it has not landed."""
-    cur.execute(_LANDED + " WHERE relation = %s AND name = %s", (relation, name))
-    row = cur.fetchone()
+    row = first_row(cur, _LANDED + " WHERE relation = %s AND name = %s", (relation, name))
     return LandedFile(*row) if row else None
 
 
 def landed_bytes(cur: cursor, relation: str, sha256: str) -> LandedFile | None:
     """Return a landed file of the relation with these bytes, None if there is none."""
-    cur.execute(_LANDED + " WHERE relation = %s AND sha256 = %s ORDER BY is_alias, file_id LIMIT 1", (relation, sha256))
-    row = cur.fetchone()
+    query = _LANDED + " WHERE relation = %s AND sha256 = %s ORDER BY is_alias, file_id LIMIT 1"
+    row = first_row(cur, query, (relation, sha256))
     return LandedFile(*row) if row else None
 
 
@@ -204,10 +204,7 @@ def names_of(cur: cursor, file_id: int) -> list[str]:
 
 def next_file_id(cur: cursor, large: bool) -> int:
     """Return a new file id of the small or the large kind."""
-    cur.execute("SELECT nextval(%s)", ("ops.large_file_ids" if large else "ops.file_ids",))
-    row = cur.fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(scalar(cur, "SELECT nextval(%s)", ("ops.large_file_ids" if large else "ops.file_ids",)))
 
 
 def record(
@@ -318,12 +315,11 @@ def _note_rank(cur: cursor, file_id: int, before: Rank) -> None:
     """Tell the next build where a name came or went by which another file's rows may count, or no longer."""
     if _rank(cur, file_id) == before:
         return
-    cur.execute(
+    has_others = (
         "SELECT EXISTS (SELECT FROM ops.load_files AS other JOIN ops.load_files AS mine USING (relation)"
-        " WHERE mine.file_id = %s AND other.file_id <> mine.file_id)",
-        (file_id,),
+        " WHERE mine.file_id = %s AND other.file_id <> mine.file_id)"
     )
-    if cur.fetchone() == (True,):
+    if scalar(cur, has_others, (file_id,)):
         _note_renamed(cur, file_id)
 
 
@@ -409,9 +405,8 @@ def make_durable(cur: cursor) -> None:
 
 def known_fingerprint(cur: cursor) -> str | None:
     """Return the fingerprint of the key that made the card tokens, None before there are any."""
-    cur.execute("SELECT fingerprint FROM ops.pan_key")
-    row = cur.fetchone()
-    return str(row[0]) if row else None
+    fingerprint: str | None = scalar(cur, "SELECT fingerprint FROM ops.pan_key")
+    return fingerprint
 
 
 def remembered_fingerprint(cur: cursor, fingerprint: str) -> str:

@@ -17,7 +17,7 @@ from psycopg2 import sql
 
 from meshkeys import catalog, keys, locks, sessions
 from meshkeys.catalog import Relation
-from meshkeys.errors import DatabaseUnavailable
+from meshkeys.errors import DatabaseUnavailable, first_line
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -79,7 +79,7 @@ def clear(cursor: Cursor) -> None:
         try:
             locks.patiently(cursor, sql.SQL("DROP TABLE IF EXISTS {}").format(Relation(*place).identifier), attempts=10)
         except DatabaseUnavailable as error:
-            _log.info("keeping %s for now: %s", ".".join(place), str(error).splitlines()[0])
+            _log.info("keeping %s for now: %s", ".".join(place), first_line(error))
 
 
 def _make(cursor: Cursor, table: Relation, types: dict[str, str], query: str) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
+from meshkeys.queries import first_row, one_row, scalar
+
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
@@ -150,8 +152,7 @@ def has_rows(cursor: Cursor, relation: Relation) -> bool:
     """Whether there is such a relation, and a row in it."""
     if not exists(cursor, relation):
         return False
-    cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(relation.identifier))
-    return bool(cursor.fetchone() == (True,))
+    return bool(scalar(cursor, sql.SQL("SELECT EXISTS (SELECT FROM {})").format(relation.identifier)))
 
 
 def columns(cursor: Cursor, relation: Relation) -> list[str]:
@@ -180,7 +181,8 @@ def keys(cursor: Cursor, relation: Relation) -> Keys:
 
 def primary_key(cursor: Cursor, relation: Relation) -> PrimaryKey | None:
     """The table's primary key; None where it has none."""
-    cursor.execute(
+    row = first_row(
+        cursor,
         """
         SELECT c.conname, array(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
                                 JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.place),
@@ -190,7 +192,6 @@ def primary_key(cursor: Cursor, relation: Relation) -> PrimaryKey | None:
         """,
         (quoted(relation),),
     )
-    row = cursor.fetchone()
     return PrimaryKey(row[0], tuple(row[1]), row[2]) if row else None
 
 
@@ -246,16 +247,14 @@ def view_definition(cursor: Cursor, relation: Relation) -> str | None:
     The text depends on nothing but the query and the relations it binds to: names are written out in full.
     """
     with names_in_full(cursor):
-        cursor.execute("SELECT pg_get_viewdef(to_regclass(%s))", (quoted(relation),))
-        row = cursor.fetchone()
-    return row[0] if row else None
+        definition: str | None = scalar(cursor, "SELECT pg_get_viewdef(to_regclass(%s))", (quoted(relation),))
+    return definition
 
 
 @contextmanager
 def names_in_full(cursor: Cursor) -> Iterator[None]:
     """PostgreSQL writes the names of relations with their schemas in definitions that are read inside."""
-    cursor.execute("SELECT current_setting('search_path')")
-    path = cursor.fetchone()
+    path = one_row(cursor, "SELECT current_setting('search_path')")
     cursor.execute("SELECT set_config('search_path', 'pg_catalog', false)")
     yield
     cursor.execute("SELECT set_config('search_path', %s, false)", path)
@@ -295,9 +294,9 @@ def readers_of(cursor: Cursor, relation: Relation) -> list[Relation]:
 
 
 def _kind(cursor: Cursor, relation: Relation) -> str | None:
-    cursor.execute("SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)", (quoted(relation),))
-    row = cursor.fetchone()
-    return row[0] if row else None
+    query = "SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)"
+    kind: str | None = scalar(cursor, query, (quoted(relation),))
+    return kind
 
 
 def quoted(relation: Relation) -> str:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 import psycopg2
 from psycopg2.extensions import make_dsn
 
+from meshkeys.errors import first_line
+from meshkeys.queries import scalar
 from meshkeys.settings import current
 
 if TYPE_CHECKING:
@@ -118,7 +120,7 @@ def _opened(connection: Connection, count: int, opened: ExitStack) -> Iterator[C
         try:
             yield opened.enter_context(closing(beside(connection, autocommit=False)))
         except psycopg2.OperationalError as error:
-            _log.info("one connection fewer: %s", str(error).strip().splitlines()[0])
+            _log.info("one connection fewer: %s", first_line(error))
             return
 
 
@@ -130,8 +132,5 @@ def _share_workers(session: Connection, share: int) -> None:
 
 
 def _workers(cursor: Cursor) -> int:
-    cursor.execute(
-        "SELECT least(%s, current_setting('max_parallel_workers_per_gather')::int)", (current().most_sessions,)
-    )
-    row = cursor.fetchone()
-    return int(row[0]) if row else 1
+    query = "SELECT least(%s, current_setting('max_parallel_workers_per_gather')::int)"
+    return int(scalar(cursor, query, (current().most_sessions,)))

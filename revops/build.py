@@ -20,6 +20,7 @@ from psycopg2 import sql
 
 from foundation import database
 from foundation.errors import CheckFailed
+from foundation.queries import scalar
 from meshkeys import change, evaluations
 from meshkeys.catalog import Relation
 from revops import bootstrap, refresh
@@ -141,8 +142,7 @@ def _settle(context: Context, connection: Connection) -> None:
 def _joined_days(connection: Connection) -> int:
     """How many untouched days are as quickly evaluated as one more range begun."""
     with connection.cursor() as cursor:
-        cursor.execute(_ROWS_A_DAY)
-        (rows,) = cursor.fetchone() or (0,)
+        rows = scalar(cursor, _ROWS_A_DAY)
     connection.commit()
     return max(JOINED_DAYS, int(JOINED_ROWS / max(rows or 0, 1)))
 

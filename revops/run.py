@@ -190,7 +190,7 @@ def rotate_key(settings: Settings, dsn: str, data: Path, max_rejects: float, qui
 
 
 def _has_landed(dsn: str) -> bool:
-    if database.ask(dsn, "SELECT to_regclass('ops.load_files') IS NOT NULL") is not True:
+    if database.ask(dsn, "SELECT to_regclass('ops.load_files')") is None:
         return False
     return database.ask(dsn, "SELECT EXISTS (SELECT 1 FROM ops.load_files)") is True
 

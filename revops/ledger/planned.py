@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import meshkeys
+from foundation.queries import relations_exist, scalar
 from meshkeys.catalog import in_letters
 
 if TYPE_CHECKING:
@@ -56,11 +57,9 @@ def project_digest(root: Path) -> str:
 
 def is_current(cursor: Cursor, project: str, day: date) -> bool:
     """Whether prod was planned from this project on this day, and nobody has planned it since."""
-    cursor.execute("SELECT to_regclass('ops.planned') IS NOT NULL AND to_regclass('sqlmesh._environments') IS NOT NULL")
-    if cursor.fetchone() != (True,):
+    if not relations_exist(cursor, "ops.planned", "sqlmesh._environments"):
         return False
-    cursor.execute(_IS_CURRENT, (project, day))
-    return cursor.fetchone() == (True,)
+    return bool(scalar(cursor, _IS_CURRENT, (project, day)))
 
 
 def forget(cursor: Cursor) -> None:

@@ -18,6 +18,8 @@ import psycopg2
 import psycopg2.errors
 
 from foundation import database
+from foundation.errors import first_line
+from foundation.queries import one_row, relations_exist, scalar
 from meshkeys import catalog
 from meshkeys.catalog import Relation
 from revops import access
@@ -85,13 +87,11 @@ class _Turn:
     @classmethod
     def of(cls, cursor: Cursor) -> _Turn:
         """That of the next verification since the last one."""
-        cursor.execute("SELECT to_regclass('ops.verifications') IS NOT NULL")
         number = 0
-        if cursor.fetchone() == (True,):
-            cursor.execute("SELECT count(*) FROM ops.verifications WHERE mode = %s AND failed = '{}'", (SINCE_LAST,))
-            number = (cursor.fetchone() or (0,))[0]
-        cursor.execute(_TOUCHED_WHOLE)
-        relations, is_known = cursor.fetchone() or ([], False)
+        if relations_exist(cursor, "ops.verifications"):
+            query = "SELECT count(*) FROM ops.verifications WHERE mode = %s AND failed = '{}'"
+            number = scalar(cursor, query, (SINCE_LAST,))
+        relations, is_known = one_row(cursor, _TOUCHED_WHOLE)
         days = written.share(number, ledger.FIRST_DAY, landings.today())
         return cls(number, days, frozenset(relations), is_known)
 
@@ -137,7 +137,7 @@ def verify_and_note(settings: Settings, since_last: bool = False) -> list[Result
     try:
         _note(dsn, found, SINCE_LAST if since_last else WHOLE, time.monotonic() - began)
     except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction) as error:
-        _log.warning("What was found cannot be noted: %s", str(error).splitlines()[0])
+        _log.warning("What was found cannot be noted: %s", first_line(error))
     return found.results
 
 
@@ -185,9 +185,7 @@ def _verify(dsn: str, since_last: bool) -> _Found:
             psycopg2.ProgrammingError
         ) as error:  # a view that is gone, or may not be read: the rest is named all the same
             cursor.execute("ROLLBACK TO SAVEPOINT reading")
-            return _Found(
-                [Result("facts = served", False, f"cannot be read: {str(error).splitlines()[0]}"), *structural]
-            )
+            return _Found([Result("facts = served", False, f"cannot be read: {first_line(error)}"), *structural])
         results.append(_pending(cursor))
         results += structural
         broken: dict[str, Written] = {}
@@ -216,14 +214,13 @@ def _touched(cursor: Cursor) -> list[Scope]:
 
     All days where that is not known, or where there are too many to tell apart; of a large warehouse the latest of them.
     """
-    cursor.execute("SELECT EXISTS (SELECT FROM ops.compared WHERE relation = 'verified')")
-    if cursor.fetchone() == (True,):
+    if scalar(cursor, "SELECT EXISTS (SELECT FROM ops.compared WHERE relation = 'verified')"):
         cursor.execute(_TOUCHED)
         ranges = ranges_of(day for first, last in cursor.fetchall() for day in days_in([Days(first, last)]))
         if len(ranges) <= MOST_SCOPES and sum((span.last - span.first).days for span in ranges) <= MOST_DAYS:
             return [Scope(span.first, span.last) for span in ranges]
-    cursor.execute("SELECT sum(rows_loaded), max(max_date) FROM ops.load_files WHERE relation = 'transactions'")
-    count, latest = cursor.fetchone() or (0, None)
+    query = "SELECT sum(rows_loaded), max(max_date) FROM ops.load_files WHERE relation = 'transactions'"
+    count, latest = one_row(cursor, query)
     if latest is None or (count or 0) <= rows.ROWS_AT_ONCE:
         return [FULL]
     return [Scope(latest - timedelta(days=LATEST_DAYS - 1), latest)]
@@ -270,15 +267,11 @@ def _side_by_side(sessions: list[Connection], tasks: list[Callable[[Cursor], T]]
 
 def _is_large(cursor: Cursor) -> bool:
     """Whether there are more transactions than are computed at once, and it is noted who wrote them."""
-    cursor.execute("SELECT to_regclass('ops.sealed') IS NOT NULL")
-    if cursor.fetchone() != (True,):
-        return False
-    cursor.execute(
+    query = (
         "SELECT coalesce(sum(rows_loaded), 0) > %s AND EXISTS (SELECT FROM ops.sealed)"
-        " FROM ops.load_files WHERE relation = 'transactions'",
-        (rows.ROWS_AT_ONCE,),
+        " FROM ops.load_files WHERE relation = 'transactions'"
     )
-    return cursor.fetchone() == (True,)
+    return relations_exist(cursor, "ops.sealed") and scalar(cursor, query, (rows.ROWS_AT_ONCE,)) is True
 
 
 def _pending(cursor: Cursor) -> Result:
@@ -299,10 +292,4 @@ def _access(cursor: Cursor) -> Result:
 
 
 def _is_built(cursor: Cursor) -> bool:
-    cursor.execute(
-        "SELECT to_regclass('ops.declarations') IS NOT NULL AND to_regclass('ops.models') IS NOT NULL"
-        " AND to_regclass('ops.changes') IS NOT NULL"
-        " AND to_regclass('serving.enriched_transactions') IS NOT NULL"
-    )
-    row = cursor.fetchone()
-    return bool(row and row[0])
+    return relations_exist(cursor, "ops.declarations", "ops.models", "ops.changes", "serving.enriched_transactions")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 from psycopg2 import sql
 
+from foundation.errors import first_line
+from foundation.queries import one_row, scalar
 from loaders.sources import SOURCES
 from meshkeys import catalog
 from meshkeys.catalog import Relation
@@ -170,8 +172,7 @@ def read(cursor: Cursor, with_rows: bool = True) -> Landed:
         for file_id, writer, rows, dollars, noted, alike in cursor.fetchall():
             files[file_id] = files.get(file_id, File()).with_rows_of(writer, rows, dollars, noted)
             in_raw += [alike] if relation == "transactions" else []
-    cursor.execute(_FACTS.format(sql.SQL(_hash_of(_FACT_ROW, with_rows))))
-    rows, dollars, facts = cursor.fetchone() or (0, Decimal(0), None)
+    rows, dollars, facts = one_row(cursor, _FACTS.format(sql.SQL(_hash_of(_FACT_ROW, with_rows))))
     is_alike = None not in in_raw and facts is not None and sum(in_raw) == facts
     return Landed(files, relations, (rows, dollars), quarantined, facts, is_alike)
 
@@ -189,8 +190,8 @@ def check(cursor: Cursor, landed: Landed) -> Iterator[Result]:
         {"facts.fct_transactions": facts[0], "quality.quarantined_transactions": quarantined[0]},
     )
     is_hashed = landed.facts_sum is not None
-    cursor.execute(sql.SQL(_SERVED).format(rows=sql.SQL(_hash_of(_FACT_ROW, is_hashed))))
-    rows, dollars, served, *labels = cursor.fetchone() or (0, Decimal(0), None, 0, 0, None, None)
+    in_serving = sql.SQL(_SERVED).format(rows=sql.SQL(_hash_of(_FACT_ROW, is_hashed)))
+    rows, dollars, served, *labels = one_row(cursor, in_serving)
     yield Result(
         "facts = served",
         facts == (rows, dollars) and rows > 0 and served == landed.facts_sum,
@@ -200,8 +201,7 @@ def check(cursor: Cursor, landed: Landed) -> Iterator[Result]:
         {"serving.enriched_transactions": rows},
     )
     for query in (_LABELS_LANDED, _WITH_TRANSACTION):
-        cursor.execute(query)
-        expected = list(cursor.fetchone() or ())
+        expected = list(one_row(cursor, query))
         if labels == expected:
             break
     shown = "Yes {:,} / No {:,}"
@@ -266,15 +266,12 @@ def _joined(one: list[str | None], other: list[str | None]) -> list[str | None]:
 
 
 def _sealed_rows(cursor: Cursor, relations: Sequence[Relation]) -> int:
-    cursor.execute(
-        "SELECT coalesce(sum(row_count), 0) FROM ops.seals WHERE relation = ANY (%s)", ([*map(str, relations)],)
-    )
-    return int((cursor.fetchone() or (0,))[0])
+    query = "SELECT coalesce(sum(row_count), 0) FROM ops.seals WHERE relation = ANY (%s)"
+    return int(scalar(cursor, query, ([*map(str, relations)],)))
 
 
 def _bytes_twice(cursor: Cursor) -> Result:
-    cursor.execute("SELECT count(*) - count(DISTINCT (relation, sha256)) FROM ops.load_files")
-    twice = (cursor.fetchone() or (0,))[0]
+    twice = scalar(cursor, "SELECT count(*) - count(DISTINCT (relation, sha256)) FROM ops.load_files")
     return Result("no bytes landed twice", twice == 0, f"{twice} files with the bytes of another")
 
 
@@ -317,7 +314,7 @@ def _first_that_runs(cursor: Cursor, queries: Sequence[sql.Composed]) -> None:
         try:
             cursor.execute(query, ())
         except psycopg2.DataError as error:
-            _log.info("once more, and slower: %s", str(error).splitlines()[0])
+            _log.info("once more, and slower: %s", first_line(error))
             cursor.execute("ROLLBACK TO SAVEPOINT quick")
         else:
             return
@@ -351,8 +348,6 @@ def _files(cursor: Cursor, landed: Landed) -> Result:
 
 
 def _rows_and_dollars(cursor: Cursor, relation: str) -> tuple[int, Decimal]:
-    cursor.execute(
-        sql.SQL("SELECT count(*), coalesce(sum(amount), 0) FROM {}").format(Relation.parse(relation).identifier)
-    )
-    row = cursor.fetchone() or (0, Decimal(0))
-    return row[0], row[1]
+    query = sql.SQL("SELECT count(*), coalesce(sum(amount), 0) FROM {}").format(Relation.parse(relation).identifier)
+    rows, dollars = one_row(cursor, query)
+    return rows, dollars
