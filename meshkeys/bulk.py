@@ -18,6 +18,7 @@ from psycopg2 import sql
 from meshkeys import catalog, keys, locks, sessions
 from meshkeys.catalog import Relation
 from meshkeys.errors import DatabaseUnavailable, first_line
+from meshkeys.names import bounded_name
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -42,7 +43,7 @@ def fill(cursor: Cursor, table: Relation, query: Callable[[], str], declared: De
     """
     if not catalog.is_table(cursor, table) or catalog.readers_of(cursor, table) or catalog.has_rows(cursor, table):
         return False
-    new = table.sibling(catalog.bounded_name(f"new_{secrets.token_hex(4)}", table.name))
+    new = table.sibling(bounded_name(f"new_{secrets.token_hex(4)}", table.name))
     types = catalog.types(cursor, table)
     with sessions.aside(cursor) as own:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +13,6 @@ from meshkeys.queries import first_row, one_row, scalar
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
-
-LONGEST_NAME = 63
-_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 @dataclass(frozen=True, order=True)
@@ -117,20 +113,6 @@ class Keys:
     primary_key: PrimaryKey | None = None
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
-
-
-def bounded_name(*parts: str) -> str:
-    """The parts joined to an identifier of at most 63 bytes; a longer one is cut and told apart by a hash."""
-    name = "__".join(parts)
-    if len(name.encode()) <= LONGEST_NAME:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return name.encode()[: LONGEST_NAME - 9].decode(errors="ignore") + "_" + digest
-
-
-def in_letters(digest: str) -> str:
-    """A digest without digits: a long run of them might be taken for a card number."""
-    return digest.translate(_LETTERS)
 
 
 def exists(cursor: Cursor, relation: Relation) -> bool:

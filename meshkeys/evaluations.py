@@ -9,6 +9,7 @@ from psycopg2 import sql
 
 from meshkeys import catalog
 from meshkeys.catalog import Relation
+from meshkeys.names import in_letters
 from meshkeys.queries import one_row, scalar
 from meshkeys.settings import in_notes
 
@@ -116,4 +117,4 @@ def _fingerprint(cursor: Cursor, table: Relation) -> str:
     """Equal for equal contents, whatever the order of the rows."""
     contents = sql.SQL("SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {} AS t")
     row = one_row(cursor, contents.format(table.identifier))
-    return catalog.in_letters(hashlib.sha256(repr(row).encode()).hexdigest()[:32])
+    return in_letters(hashlib.sha256(repr(row).encode()).hexdigest()[:32])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import meshkeys
 from foundation.queries import relations_exist, scalar
-from meshkeys.catalog import in_letters
+from meshkeys.names import in_letters
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
