@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from meshkeys import errors
+from meshkeys.errors import first_line
+
+__all__ = ["CheckFailed", "DatabaseUnavailable", "LockHeld", "RevopsError", "UsageError", "first_line", "ours"]
 
 
 class RevopsError(Exception):
@@ -40,11 +43,6 @@ _OURS: dict[type[errors.MeshkeysError], type[RevopsError]] = {
     errors.LockHeld: LockHeld,
     errors.Refused: CheckFailed,
 }
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what an error says, the kind of error where it says nothing."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def ours(error: errors.MeshkeysError) -> RevopsError:

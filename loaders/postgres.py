@@ -10,9 +10,9 @@ import psycopg2
 from psycopg2 import errors as pg_errors
 from psycopg2 import sql
 
+from foundation import ops
 from foundation.errors import DatabaseUnavailable, first_line
 from foundation.queries import relations_exist, scalar
-from loaders import manifest
 from loaders.manifest import FIRST_LARGE_FILE_ID
 from loaders.sources import REGULAR_COLUMN, SOURCES, Source
 from meshkeys import locks
@@ -78,7 +78,7 @@ def create_tables(conn: connection) -> None:
     with conn, conn.cursor() as cur:
         cur.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
         if not relations_exist(cur, "ops.load_aliases"):
-            cur.execute(manifest.DDL)
+            ops.create_for_landings(cur)
         if scalar(cur, "SELECT to_regnamespace('raw') IS NULL"):
             cur.execute("CREATE SCHEMA raw")
         for source in SOURCES.values():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from foundation import ops
 from foundation.queries import scalar
 from loaders import duplicates, postgres
 from meshkeys import roles
-from revops.ledger import schema
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -27,7 +27,7 @@ def prepare(connection: Connection) -> None:
     postgres.create_tables(connection)
     with connection.cursor() as cursor:
         cursor.execute(duplicates.DDL)
-        schema.create(cursor)
+        ops.create_for_builds(cursor)
         complete(cursor)
     connection.commit()
     connection.autocommit = True  # a role that another warehouse makes at the same moment is no error

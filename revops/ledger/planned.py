@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 _HOOKS = (Path(meshkeys.__file__).parent, Path(__file__).parent)
 PARTS = ("config.yaml", "models", "macros", "audits", "seeds", "external_models", "linter")
 
-_DDL = """
-CREATE TABLE IF NOT EXISTS ops.planned (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    project text NOT NULL,
-    plan_id text NOT NULL,
-    planned_on date NOT NULL
-);
-COMMENT ON TABLE ops.planned IS 'One row: what prod was last planned from, with SQLMesh''s id of the plan and the day';
-"""
 _IS_CURRENT = """
 SELECT EXISTS (
     SELECT FROM ops.planned JOIN sqlmesh._environments AS environment USING (plan_id)
@@ -64,7 +55,6 @@ def is_current(cursor: Cursor, project: str, day: date) -> bool:
 
 def forget(cursor: Cursor) -> None:
     """Before a plan: what it does is known when it has ended."""
-    cursor.execute(_DDL)
     cursor.execute("DELETE FROM ops.planned")
 
 

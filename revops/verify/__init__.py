@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, TypeVar
 import psycopg2
 import psycopg2.errors
 
-from foundation import database
+from foundation import database, ops
 from foundation.errors import first_line
 from foundation.queries import one_row, relations_exist, scalar
 from meshkeys import catalog
 from meshkeys.catalog import Relation
 from revops import access
 from revops.embedded import server
-from revops.ledger import landings, ledger, schema
+from revops.ledger import landings, ledger
 from revops.ledger.days import Days, days_in, ranges_of
 from revops.ledger.models import noted_nodes
 from revops.result import Result
@@ -147,7 +147,7 @@ def _note(dsn: str, found: _Found, mode: str, seconds: float) -> None:
         if not found.models:
             return  # nothing is built
         if not catalog.is_table(cursor, Relation("ops", "verifications")):  # built by an earlier version
-            schema.create(cursor)
+            ops.create_for_builds(cursor)
         cursor.execute(
             "INSERT INTO ops.verifications (mode, checks, failed, seconds) VALUES (%s, %s, %s, %s)",
             (mode, len(found.results), failed, seconds),

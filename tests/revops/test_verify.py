@@ -9,9 +9,10 @@ import psycopg2
 import pytest
 
 import revops.verify as verification
+from foundation import ops
 from loaders import postgres
 from meshkeys.catalog import Relation
-from revops.ledger import landings, schema
+from revops.ledger import landings
 from revops.verify import FULL, Scope, card_data, rows, written
 from revops.verify.card_data import shows_card_number
 from tests.loaders.made import card_number
@@ -101,7 +102,7 @@ def test_a_run_compares_the_days_evaluated_since_it_found_all_right(
 ) -> None:
     with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
         postgres.create_tables(connection)
-        schema.create(cursor)
+        ops.create_for_builds(cursor)
         cursor.execute(
             "INSERT INTO ops.load_files (file_id, relation, name, sha256, bytes, rows_read, rows_loaded, rows_rejected,"
             " max_date, started_at, ended_at, status)"
