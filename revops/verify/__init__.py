@@ -7,11 +7,9 @@ import random
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 import psycopg2
@@ -20,7 +18,7 @@ import psycopg2.errors
 from foundation import database, ops
 from foundation.errors import first_line
 from foundation.queries import one_row, relations_exist, scalar
-from meshkeys import catalog
+from meshkeys import catalog, sessions
 from meshkeys.catalog import Relation
 from revops import access
 from revops.embedded import server
@@ -165,7 +163,7 @@ def _verify(dsn: str, since_last: bool) -> _Found:
         cursor = opened.enter_context(connection.cursor())
         if not _is_built(cursor):
             return _Found([Result("built", False, "nothing is built yet, or by an earlier version: revops run")])
-        sessions = [connection, *_beside(cursor, dsn, opened)]
+        connections = [connection, *_beside(cursor, dsn, opened)]
         noted = models.noted(cursor)
         structural = list(structure.check(cursor, noted))
         cursor.execute("SAVEPOINT reading")
@@ -194,10 +192,12 @@ def _verify(dsn: str, since_last: bool) -> _Found:
             if turn.days is not None:
                 days = [*turn.days, *((scope.first, scope.last) for scope in scopes if scope.first and scope.last)]
             broken = written.joined(
-                _side_by_side(sessions, written.plan(cursor, noted, days, turn.looks_at, None if since_last else seen))
+                _side_by_side(
+                    connections, written.plan(cursor, noted, days, turn.looks_at, None if since_last else seen)
+                )
             )
         suspected = written.felt(cursor, noted, broken) if is_large else None
-        compared = _side_by_side(sessions, rows.plan(cursor, noted, scopes, seen, suspected, turn.has_come))
+        compared = _side_by_side(connections, rows.plan(cursor, noted, scopes, seen, suspected, turn.has_come))
         results.append(rows.summed_up(noted, compared))
         proven = rows.proven(cursor, noted, compared, seen) if scopes == [FULL] else set()
         # What it is not the turn of is searched in part too: it is looked at whole when it is.
@@ -228,8 +228,7 @@ def _touched(cursor: Cursor) -> list[Scope]:
 
 def _beside(cursor: Cursor, dsn: str, opened: ExitStack) -> Iterator[Connection]:
     """Further connections that see the same snapshot; none where the server has none to spare."""
-    cursor.execute("SELECT pg_export_snapshot()")
-    snapshot = cursor.fetchone()
+    snapshot = one_row(cursor, "SELECT pg_export_snapshot()")
     for _ in range(SESSIONS - 1):
         try:
             other = opened.enter_context(closing(psycopg2.connect(dsn, application_name="revops verify")))
@@ -241,28 +240,18 @@ def _beside(cursor: Cursor, dsn: str, opened: ExitStack) -> Iterator[Connection]
         yield other
 
 
-def _side_by_side(sessions: list[Connection], tasks: list[Callable[[Cursor], T]]) -> list[T]:
+def _side_by_side(connections: list[Connection], tasks: list[Callable[[Cursor], T]]) -> list[T]:
     """Runs tasks on several connections, which share the server's workers: many tasks use one core only."""
-    free: SimpleQueue[Connection] = SimpleQueue()
-    for session in sessions:
-        with session.cursor() as cursor:
-            cursor.execute(_SHARE_WORKERS, (len(sessions),))
-        free.put(session)
-
-    def run(task: Callable[[Cursor], T]) -> T:
-        session = free.get()
-        try:
-            with session.cursor() as cursor:
-                return task(cursor)
-        finally:
-            free.put(session)
-
-    with ThreadPoolExecutor(len(sessions)) as pool:
-        found = list(pool.map(run, tasks))
-    for session in sessions:
-        with session.cursor() as cursor:
-            cursor.execute("SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
+    _on_each(connections, _SHARE_WORKERS, (len(connections),))
+    found = sessions.share_out(connections, tasks)
+    _on_each(connections, "SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
     return found
+
+
+def _on_each(connections: list[Connection], statement: str, values: tuple[int, ...] | None = None) -> None:
+    for connection in connections:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
 
 
 def _is_large(cursor: Cursor) -> bool:
