@@ -22,6 +22,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from bench import machine
 from foundation import database
 from foundation.queries import one_row
 from meshkeys import catalog, declarations, execution, materialized_views
@@ -78,6 +79,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     rounds = arguments.parse_args().rounds
     dsn = server.up(settings.load())
+    print(machine.described(dsn), end="")
     with closing(database.connect(dsn, "bench refresh", autocommit=True)) as connection, connection.cursor() as cursor:
         view, declared = _model(cursor)
         query = (catalog.view_definition(cursor, view) or "").rstrip(" ;")
@@ -98,9 +100,8 @@ def main() -> None:
                         way.bring(first, last)
                         seconds.append(time.monotonic() - began)
                 figures = (statistics.median(seconds), reader.longest, before / 1e6, way.size() / 1e6)
-                print(
-                    f"{way.name:<34}{change:<8}{figures[0]:>9.2f}{figures[1]:>16.3f}{figures[2]:>10.0f}{figures[3]:>10.0f}"
-                )
+                shown = f"{figures[0]:>9.2f}{figures[1]:>16.3f}{figures[2]:>10.0f}{figures[3]:>10.0f}"
+                print(f"{way.name:<34}{change:<8}{shown}{machine.verdict(seconds)}")
         cursor.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(SCHEMA)))
         materialized_views.reap(cursor)
 
