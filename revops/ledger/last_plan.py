@@ -1,4 +1,4 @@
-"""Knows whether prod shows the project as its files are now, so that a build need not ask SQLMesh, which takes seconds.
+"""Owns ops.planned: whether prod shows the project as its files are now, so that a build need not ask SQLMesh for seconds.
 
 What was planned is noted when a build ends, with the files' digest, SQLMesh's id of prod's plan and the day: a changed file, a
 plan by anybody else and a day that has ended each make SQLMesh look again. A build that fails leaves no note.

@@ -1,4 +1,4 @@
-"""Finds rows of dimensions and labels that differ from what the tables of days were told, and notes the days that must follow.
+"""Owns the comparison of dimensions and labels with what the tables of days were told, and notes the days that must follow.
 
 Reports and features show the attributes of today's dimensions, as `enriched_transactions` does. A changed card is felt on every
 day on which it was used. What a dimension held when it was last looked at is kept in ops.attributes, so that a change is found
