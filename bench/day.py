@@ -10,17 +10,13 @@ wrote (pg_stat_database) show growth where the machine is too busy for seconds t
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
-import os
 import random
 import re
 import resource
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -31,13 +27,11 @@ from itertools import islice
 from pathlib import Path
 
 import psycopg2
-from psycopg2.extensions import parse_dsn
 
 from bench import machine
-from bench.load import fresh_database, generated
-from bench.project import ROOT
-from revops import settings
-from revops.embedded import server
+from bench.load import generated
+from bench.runs import fresh_url, revops_run, started
+from foundation.queries import one_row, scalar
 
 ROWS_OF_A_DAY = 3600
 SCATTERED = 50
@@ -80,43 +74,24 @@ class Warehouse:
     def answer(self, query: str) -> object:
         """The first value of a query's result."""
         with closing(psycopg2.connect(self.url)) as connection, connection.cursor() as cursor:
-            cursor.execute(query)
-            row = cursor.fetchone()
-        return row[0] if row else None
+            return scalar(cursor, query)
 
     def run(self) -> Cost:
         """`revops run` on the files."""
-        environ = {
-            **os.environ,
-            "DB_CONNECTION_STRING": self.url,
-            "REVOPS_HOME": str(self.home),
-            "REVOPS_ENV_FILE": str(self.home / "no.env"),
-        }
-        tuples, python, began = self.tuples(), children(), time.perf_counter()
-        command = [sys.executable, "-m", "loaders", "run", "--data", str(self.data)]
-        built = after_build = 0.0
-        lines = []
-        with subprocess.Popen(
-            command, env=environ, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stderr is not None
-            for line in process.stderr:
-                lines.append(line)
-                if found := _BUILT.match(line):
-                    built, after_build = float(found[1]), time.perf_counter() - began
-        total = time.perf_counter() - began
-        assert process.returncode == 0, "".join(lines)
+        tuples, python = self.tuples(), children()
+        run = revops_run(self.url, self.data, self.home)
+        found = [(moment, float(found[1])) for moment, line in run.lines if (found := _BUILT.match(line))]
+        after_build, build = found[-1] if found else (run.seconds, 0.0)
         time.sleep(1)  # backends report their statistics when they end
         read, written = (now - before for now, before in zip(self.tuples(), tuples, strict=True))
-        return Cost(after_build - built, built, total - after_build, total, children() - python, read, written)
+        verify = run.seconds - after_build
+        return Cost(after_build - build, build, verify, run.seconds, children() - python, read, written)
 
     def tuples(self) -> tuple[int, int]:
         """Rows read and written in this database since it was created."""
         with closing(psycopg2.connect(self.url)) as connection, connection.cursor() as cursor:
-            cursor.execute(_TUPLES)
-            row = cursor.fetchone()
-        assert row is not None
-        return int(row[0]), int(row[1])
+            read, written = one_row(cursor, _TUPLES)
+        return int(read), int(written)
 
     def write(self, name: str, days: Callable[[int], date], count: int) -> None:
         """A file of purchases, the one of place `n` on the day `days(n)`."""
@@ -184,10 +159,9 @@ CASES: dict[str, Callable[[Warehouse, int], None]] = {
 def measure(dsn: str, scale: float, rounds: int, folder: Path) -> dict[str, list[Cost]]:
     """The costs of each case at a scale, one per round."""
     costs: dict[str, list[Cost]] = {name: [] for name in CASES}
-    with fresh_database(dsn) as database, tempfile.TemporaryDirectory() as temporary:
+    with fresh_url(dsn) as url, tempfile.TemporaryDirectory() as temporary:
         data = Path(temporary) / "data"
         shutil.copytree(generated(folder, scale), data)
-        url = dsn.rpartition("/")[0] + "/" + parse_dsn(database)["dbname"]
         home = Path(temporary) / "home"
         first = Warehouse(url, data, home).run()
         print(f"\nscale {scale:g}: first run {first.total:.0f} s; medians of {rounds}")
@@ -207,13 +181,7 @@ def measure(dsn: str, scale: float, rounds: int, folder: Path) -> dict[str, list
 
 def main() -> None:
     """Measures at the scales given."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scale", type=float, nargs="+", default=[0.1])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=Path(".cache/bench"), help="where generated data is kept")
-    chosen = parser.parse_args()
-    dsn = server.up(settings.load())
-    print(machine.described(dsn), end="")
+    dsn, chosen = started(__doc__)
     found = {scale: measure(dsn, scale, chosen.rounds, chosen.folder) for scale in sorted(chosen.scale)}
     if len(found) > 1:
         smallest, largest = min(found), max(found)

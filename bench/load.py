@@ -29,6 +29,8 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from bench import machine
+from foundation.queries import scalar
 from loaders.inputs import discover
 from loaders.recognise import in_order
 from loaders.sources import SOURCES, Source
@@ -134,8 +136,7 @@ def with_psql(dsn: str, files: list[tuple[Path, Source]], psql: str) -> Run:
         connection = psycopg2.connect(database)
         with connection.cursor() as cursor:
             for _, source in files:
-                cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(source.relation)))
-                rows += (cursor.fetchone() or (0,))[0]
+                rows += scalar(cursor, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(source.relation)))
         connection.close()
     at_client = client.children_user + client.children_system
     at_client -= before_client.children_user + before_client.children_system
@@ -192,10 +193,12 @@ def compare(dsn: str, scale: float, repeat: int, folder: Path, psql: str) -> flo
         one = statistics.median(run.seconds[source.relation] for run in plain)
         other = statistics.median(run.seconds[source.relation] for run in ours)
         print(f"{source.relation:<14}{one:>9.2f}{other:>11.2f}{other / one:>8.2f}")
-    one, other = (statistics.median(run.total for run in runs) for runs in (plain, ours))
-    print(f"{'all files':<14}{one:>9.2f}{other:>11.2f}{other / one:>8.2f}   (the loaders load two relations at a time)")
+    rounds = [[run.total for run in runs] for runs in (plain, ours)]
+    one, other = map(statistics.median, rounds)
+    print(f"{'all files':<14}{one:>9.2f}{other:>11.2f}{other / one:>8.2f}{machine.verdict(*rounds)}")
     print(
-        f"peak memory of the loaders {max(run.rss for run in ours):.0f} MB; CPU seconds, which a busy machine blurs less:"
+        "The loaders load two relations at a time.\n"
+        f"Peak memory of the loaders {max(run.rss for run in ours):.0f} MB; CPU seconds, which a busy machine blurs less:"
     )
     for name, runs in (("psql", plain), ("loaders", ours)):
         client, server = (
@@ -216,6 +219,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".cache/bench"), help="where generated data is kept")
     parser.add_argument("--psql", default=_psql())
     chosen = parser.parse_args()
+    print(machine.described(chosen.dsn), end="")
     for scale in chosen.scale:
         compare(chosen.dsn, scale, chosen.repeat, chosen.folder, chosen.psql)
 

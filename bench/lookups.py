@@ -1,10 +1,10 @@
 """Owns the measurement of reading what is served: how long the questions take that people ask of serving.enriched_transactions.
 
-    python -m bench.lookups [--times 400] [--seed 1]
+    python -m bench.lookups [--times 400] [--seed 1] [--rounds 3]
 
 Works on the built warehouse that revops selects. Each question is asked of values drawn from what is there (of a category by
-how often it occurs), once to warm up and once measured; printed are the median and the 99th percentile, in milliseconds, as a
-client sees them. Then every report is read whole.
+how often it occurs), once to warm up and then once in each round; printed are the median, the 99th percentile and the longest of
+all rounds, in milliseconds, as a client sees them. Then every report is read whole.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from bench import machine
 from foundation import database
+from foundation.queries import one_row
 from revops import settings
 from revops.embedded import server
 
@@ -42,40 +44,46 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     dsn = server.up(settings.load())
+    print(machine.described(dsn), end="")
     with closing(database.connect(dsn, "bench lookups", autocommit=True)) as connection, connection.cursor() as cursor:
         asked = drawn(cursor, chosen.times, random.Random(chosen.seed))
         print(f"{'question':<28}{'median ms':>12}{'p99 ms':>10}{'longest ms':>12}")
         for name, question in QUESTIONS.items():
             for values in asked:
                 cursor.execute(question, values)
-            taken = sorted(milliseconds(cursor, question, values) for values in asked)
+            rounds = [[milliseconds(cursor, question, values) for values in asked] for _ in range(chosen.rounds)]
+            taken = sorted(value for each in rounds for value in each)
             p99 = statistics.quantiles(taken, n=100)[98]
-            print(f"{name:<28}{statistics.median(taken):>12.2f}{p99:>10.2f}{taken[-1]:>12.2f}")
+            verdict = machine.verdict([statistics.median(each) for each in rounds])
+            print(f"{name:<28}{statistics.median(taken):>12.2f}{p99:>10.2f}{taken[-1]:>12.2f}{verdict}")
         print(f"\n{'report, all rows':<40}{'rows':>12}{'ms':>10}")
         cursor.execute("SELECT viewname FROM pg_views WHERE schemaname = 'serving' ORDER BY viewname")
         for report in [name for (name,) in cursor.fetchall() if name != "enriched_transactions"]:
             question = sql.SQL("SELECT * FROM serving.{}").format(sql.Identifier(report)).as_string(cursor)
             milliseconds(cursor, question, {})
-            print(f"{report:<40}{cursor.rowcount:>12,}{milliseconds(cursor, question, {}):>10.1f}")
+            taken = [milliseconds(cursor, question, {}) for _ in range(chosen.rounds)]
+            print(f"{report:<40}{cursor.rowcount:>12,}{statistics.median(taken):>10.1f}{machine.verdict(taken)}")
 
 
 def drawn(cursor: Cursor, times: int, chance: random.Random) -> list[dict[str, Any]]:
     """Rows that are there, by which to ask: any of the first ones with a drawn id or after it."""
-    cursor.execute("SELECT min(transaction_id), max(transaction_id) FROM serving.enriched_transactions")
-    lowest, highest = cursor.fetchone() or (0, 0)
+    ends = "SELECT min(transaction_id), max(transaction_id) FROM serving.enriched_transactions"
+    lowest, highest = one_row(cursor, ends)
     found = []
     for _ in range(times):
-        cursor.execute(
+        row = one_row(
+            cursor,
             "SELECT transaction_id, client_id, card_id, transacted_on, mcc, date_trunc('month', transacted_on)::date AS month"
             " FROM facts.fct_transactions WHERE transaction_id >= %s ORDER BY transaction_id LIMIT 1",
             (chance.randint(lowest, highest),),
         )
         names = [column.name for column in cursor.description or ()]
-        row = dict(zip(names, cursor.fetchone() or (), strict=True))
-        month: date = row["month"]
-        found.append({**row, "month_after": date(month.year + month.month // 12, month.month % 12 + 1, 1)})
+        values = dict(zip(names, row, strict=True))
+        month: date = values["month"]
+        found.append({**values, "month_after": date(month.year + month.month // 12, month.month % 12 + 1, 1)})
     return found
 
 

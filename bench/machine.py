@@ -34,8 +34,9 @@ def spread(values: Sequence[float]) -> float:
     return (max(values) - min(values)) / middle if len(values) > 1 and middle else 0.0
 
 
-def verdict(values: Sequence[float]) -> str:
-    """What to think of a median of these values, empty where it is stable."""
-    if len(values) < 3:
+def verdict(*series: Sequence[float]) -> str:
+    """What to think of the medians of these series of rounds, empty where all are stable."""
+    if min(map(len, series)) < 3:
         return " (too few rounds to call it stable)"
-    return "" if spread(values) <= MOST_SPREAD else f" (not stable: spread {spread(values):.0%})"
+    widest = max(map(spread, series))
+    return "" if widest <= MOST_SPREAD else f" (not stable: spread {widest:.0%})"

@@ -15,13 +15,9 @@ In the first round the rows that the sides serve are compared, all columns.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import re
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -32,12 +28,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import psycopg2
-from psycopg2.extensions import parse_dsn
 
-from bench.load import fresh_database, generated
+from bench import machine
+from bench.load import generated
 from bench.project import ROOT, copied
-from revops import settings
-from revops.embedded import server
+from bench.runs import fresh_url, revops_run, started
+from foundation.queries import one_row
 
 SCRIPT = Path(__file__).with_name("by_hand.sql")
 CHUNK = 4 << 20
@@ -151,30 +147,12 @@ def copy(url: str, table: str, chunks: Chunks) -> None:
 
 def by_revops(url: str, data: Path, root: Path, home: Path) -> tuple[dict[str, float], dict[str, float]]:
     """`revops run`; returns the seconds of its steps, by its log lines, and those of the models that took a second or more."""
-    environ = {
-        **os.environ,
-        "DB_CONNECTION_STRING": url,
-        "REVOPS_HOME": str(home),
-        "REVOPS_ENV_FILE": str(home / "no.env"),
-        "REVOPS_ROOT": str(root),
-    }
-    command = [sys.executable, "-m", "loaders", "run", "--data", str(data)]
-    passed: list[float] = []
+    run = revops_run(url, data, home, root)
     models: dict[str, float] = {}
-    began = time.perf_counter()
-    with subprocess.Popen(
-        command, env=environ, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        lines = []
-        for line in process.stderr:
-            lines.append(line)
-            if line.startswith(("planning prod", "built prod")):
-                passed.append(time.perf_counter() - began)
-            if found := re.match(r"(\w+\.\w+) in ([0-9.]+) s", line):
-                models[found[1]] = models.get(found[1], 0) + float(found[2])
-    passed.append(time.perf_counter() - began)
-    assert process.returncode == 0, "".join(lines)
+    for _, line in run.lines:
+        if found := re.match(r"(\w+\.\w+) in ([0-9.]+) s", line):
+            models[found[1]] = models.get(found[1], 0) + float(found[2])
+    passed = [run.passed("planning prod"), run.passed("built prod"), run.seconds]
     ends = zip(STEPS, passed, [0.0, *passed], strict=False)
     return {step: end - start for step, end, start in ends}, {m: s for m, s in models.items() if s >= 1}
 
@@ -187,8 +165,7 @@ def compare(dsn: str, scale: float, rounds: int, folder: Path, roots: Mapping[st
     served = set()
     for number in range(rounds):
         for side in runs:
-            with fresh_database(dsn) as database, tempfile.TemporaryDirectory() as home:
-                url = dsn.rpartition("/")[0] + "/" + parse_dsn(database)["dbname"]
+            with fresh_url(dsn) as url, tempfile.TemporaryDirectory() as home:
                 if side == HAND:
                     details[side] = by_hand(url, data)
                     raw = details[side]["prepare"] + details[side]["copy"]
@@ -204,15 +181,16 @@ def compare(dsn: str, scale: float, rounds: int, folder: Path, roots: Mapping[st
     print(f"\nscale {scale:g}: {next(iter(served))[0]:,} rows served; medians of {rounds}, seconds")
     print(f"{'':<30}{HAND:>10}" + "".join(f"{'revops, ' + side:>24}{'ratio':>8}" for side in roots))
     for step in (*STEPS, "all"):
-        medians = {
-            side: statistics.median(sum(run.values()) if step == "all" else run.get(step, 0.0) for run in each)
-            for side, each in runs.items()
+        taken = {
+            side: [sum(run.values()) if step == "all" else run[step] for run in each] for side, each in runs.items()
         }
+        medians = {side: statistics.median(seconds) for side, seconds in taken.items()}
         hand = medians[HAND]
         shown = [
             f"{medians[side]:>24.2f}" + (f"{medians[side] / hand:>8.2f}" if hand else f"{'-':>8}") for side in roots
         ]
-        print(f"{step:<30}" + (f"{hand:>10.2f}" if hand else f"{'-':>10}") + "".join(shown))
+        of_hand = f"{hand:>10.2f}" if hand else f"{'-':>10}"
+        print(f"{step:<30}{of_hand}{''.join(shown)}{machine.verdict(*taken.values())}")
     for side, seconds in details.items():
         print(f"  {side}, the last time: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
 
@@ -220,20 +198,12 @@ def compare(dsn: str, scale: float, rounds: int, folder: Path, roots: Mapping[st
 def answer(url: str, query: str) -> tuple[object, ...]:
     """The first row of a query's result."""
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-        cursor.execute(query)
-        row: tuple[object, ...] | None = cursor.fetchone()
-    assert row is not None
-    return row
+        return one_row(cursor, query)
 
 
 def main() -> None:
     """Measures at the scales given."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scale", type=float, nargs="+", default=[0.1])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=Path(".cache/bench"), help="where generated data is kept")
-    chosen = parser.parse_args()
-    dsn = server.up(settings.load())
+    dsn, chosen = started(__doc__)
     for scale in chosen.scale:
         with tempfile.TemporaryDirectory() as temporary:
             projects = Path(temporary)

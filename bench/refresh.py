@@ -17,13 +17,14 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from bench import machine
 from foundation import database
+from foundation.queries import one_row
 from meshkeys import catalog, declarations, execution, materialized_views
 from meshkeys.catalog import Relation
 from revops import settings
@@ -78,11 +79,12 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     rounds = arguments.parse_args().rounds
     dsn = server.up(settings.load())
+    print(machine.described(dsn), end="")
     with closing(database.connect(dsn, "bench refresh", autocommit=True)) as connection, connection.cursor() as cursor:
         view, declared = _model(cursor)
         query = (catalog.view_definition(cursor, view) or "").rstrip(" ;")
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {0} CASCADE; CREATE SCHEMA {0}").format(sql.Identifier(SCHEMA)))
-        rows, last_day, key = _one(
+        rows, last_day, key = one_row(
             cursor, "SELECT count(*), max(transacted_on), max(transaction_id) FROM serving.enriched_transactions"
         )
         print(f"{rows:,} rows; the last day is {last_day}; medians of {rounds}")
@@ -98,9 +100,8 @@ def main() -> None:
                         way.bring(first, last)
                         seconds.append(time.monotonic() - began)
                 figures = (statistics.median(seconds), reader.longest, before / 1e6, way.size() / 1e6)
-                print(
-                    f"{way.name:<34}{change:<8}{figures[0]:>9.2f}{figures[1]:>16.3f}{figures[2]:>10.0f}{figures[3]:>10.0f}"
-                )
+                shown = f"{figures[0]:>9.2f}{figures[1]:>16.3f}{figures[2]:>10.0f}{figures[3]:>10.0f}"
+                print(f"{way.name:<34}{change:<8}{shown}{machine.verdict(seconds)}")
         cursor.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(SCHEMA)))
         materialized_views.reap(cursor)
 
@@ -157,19 +158,12 @@ def _ways(cursor: Cursor, view: Relation, query: str, declared: declarations.Dec
 
 
 def _model(cursor: Cursor) -> tuple[Relation, declarations.Declarations]:
-    relation, declared = _one(cursor, "SELECT relation, declared FROM ops.declarations WHERE model = %s", (MODEL,))
+    relation, declared = one_row(cursor, "SELECT relation, declared FROM ops.declarations WHERE model = %s", (MODEL,))
     return Relation.parse(relation), declarations.from_json(declared)
 
 
 def _size(cursor: Cursor, relation: Relation) -> int:
-    return int(_one(cursor, "SELECT pg_total_relation_size(%s::regclass)", (catalog.quoted(relation),))[0])
-
-
-def _one(cursor: Cursor, query: str, values: tuple[object, ...] = ()) -> tuple[Any, ...]:
-    cursor.execute(query, values)
-    row: tuple[Any, ...] | None = cursor.fetchone()
-    assert row is not None
-    return row
+    return int(one_row(cursor, "SELECT pg_total_relation_size(%s::regclass)", (catalog.quoted(relation),))[0])
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What the loaders and revops both stand on: errors, connection strings, connections. Knows no file, no model."""
+"""What the loaders and revops are both built on: errors, connections, queries, the tables of ops. Knows no file, no model."""

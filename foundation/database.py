@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from foundation import unreachable
 from foundation.connection import CONNECTION, VARIABLES, as_url
 from foundation.errors import DatabaseUnavailable
+from foundation.queries import scalar
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
@@ -55,9 +56,7 @@ def ask(dsn: str, query: str) -> object:
     opened = connect(dsn, autocommit=True)
     try:
         with opened.cursor() as cursor:
-            cursor.execute(query)
-            row = cursor.fetchone()
-            return row[0] if row is not None else None
+            return scalar(cursor, query)
     finally:
         opened.close()
 

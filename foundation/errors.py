@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from meshkeys import errors
+from meshkeys.errors import first_line
+
+__all__ = ["CheckFailed", "DatabaseUnavailable", "LockHeld", "RevopsError", "UsageError", "first_line", "ours"]
 
 
 class RevopsError(Exception):

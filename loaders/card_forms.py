@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from loaders.protect import Tokenizer, holds_card_number, in_letters, is_card_shaped, plain_digits
+from loaders.protect import Tokenizer, holds_card_number, is_card_shaped, plain_digits
 from loaders.sources import NONE_WORDS
+from meshkeys.names import in_letters
 
 Kind = Literal["number", "none", "masked", "last four", "hash", "token"]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
+from foundation.queries import scalar
 from loaders import manifest
 from loaders.ranking import rank
 
@@ -138,11 +139,8 @@ def versions(cursor: Cursor, relation: str, file_id: int) -> list[tuple[str, str
     query = sql.SQL(_HAS_OTHER_KEYS).format(**names)
 
     def within(one: int, other: int) -> bool:
-        for some in (100, None):  # of files that are no versions, the first keys tell
-            cursor.execute(query, {"one": one, "other": other, "some": some})
-            if cursor.fetchone() == (True,):
-                return False
-        return True
+        # Of files that are no versions, the first keys tell.
+        return not any(scalar(cursor, query, {"one": one, "other": other, "some": some}) for some in (100, None))
 
     return [
         (other_name, max(name, other_name, key=rank))

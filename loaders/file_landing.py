@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg2
 from psycopg2 import sql
 
-from loaders import manifest, postgres
+from foundation.errors import first_line
+from foundation.queries import scalar
+from loaders import identity, manifest, postgres, removal
 from loaders.duplicates import KEYS
 from loaders.errors import InputRefused
 from loaders.formats import archives
 from loaders.formats.ahead import read_ahead
 from loaders.formats.readers import reader_of
-from loaders.inputs import BLOCK, ByteStream, InputFile, opened
+from loaders.inputs import ByteStream, InputFile, opened
 from loaders.keys_seen import KeysSeen
 from loaders.manifest import LandedFile
 from loaders.protect import Tokenizer, mask_card_numbers
-from loaders.reporting import Action, FileOutcome, Progress, Reporter
-from loaders.rows import Chunk, Reject, RowEncoder, Tally, day_of
+from loaders.reporting import FileOutcome, Progress, Reporter
+from loaders.rows import Chunk, Reject, RowEncoder, Tally
 from loaders.sources import UNDATED_DAY, Source
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def land_file(conn: connection, job: Job) -> FileOutcome:
         conn.commit()
     except psycopg2.DataError as error:
         conn.rollback()
-        reason = mask_card_numbers(str(error).splitlines()[0])
+        reason = mask_card_numbers(first_line(error))
         raise InputRefused(
             job.file.name, f"the database refuses a row: {reason}", "Report this as a defect."
         ) from error
@@ -109,13 +108,12 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
     cur.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"revops load {source.relation} {file.name}",)
     )
-    cur.execute("SELECT now()")
-    (started_at,) = cur.fetchone() or (None,)
+    started_at = scalar(cur, "SELECT now()")
     assert isinstance(started_at, datetime.datetime)
     earlier = manifest.landed_file(cur, source.relation, file.name)
-    same = None if job.again else _same_bytes(cur, job, earlier)
+    same = None if job.again else identity.same_bytes(cur, file, source.relation, earlier)
     if same is not None:
-        return _known(cur, job, same, earlier)
+        return identity.take_as_known(cur, file, source, same, earlier)
     file_id = manifest.next_file_id(cur, _is_large(file))
     with _opened(file) as stream:
         tally, keys = _copy(cur, job, stream, file_id)
@@ -125,7 +123,7 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
     same = None if job.again else manifest.landed_bytes(cur, source.relation, sha256)
     if same is not None:
         cur.connection.rollback()
-        return _known(cur, job, same, earlier)
+        return identity.take_as_known(cur, file, source, same, earlier)
     left_to = None if earlier is None else manifest.take_name(cur, earlier.file_id, file.name)
     replaced = earlier if left_to is None else None
     note = "" if left_to is None else f"the rows that it brought before stay: {left_to} has them too"
@@ -141,7 +139,7 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
         postgres.remove_rows(cur, source, replaced.file_id)
         manifest.forget(cur, "replaced", replaced.file_id)
     landed = LandedFile(
-        file_id, source.relation, file.name, sha256, _packed_sha256(file), file.size,
+        file_id, source.relation, file.name, sha256, identity.packed_sha256(file), file.size,
         tally.rows_read, tally.rows_loaded, tally.rows_rejected,
     )  # fmt: skip
     if landed.is_large:
@@ -170,46 +168,6 @@ def _is_large(file: InputFile) -> bool:
     return size >= LARGE_FILE_BYTES
 
 
-def _same_bytes(cur: cursor, job: Job, earlier: LandedFile | None) -> LandedFile | None:
-    """Return the landed file with the same bytes, None if there is none or only reading the file through can tell."""
-    file, relation = job.file, job.source.relation
-    if earlier is not None:
-        if file.packing != "plain":
-            return earlier if earlier.packed_sha256 == _packed_sha256(file) else None
-        return earlier if earlier.bytes == file.size and earlier.sha256 == _sha256(file) else None
-    if file.packing != "plain":
-        return None
-    cur.execute("SELECT EXISTS (SELECT FROM ops.load_files WHERE relation = %s AND bytes = %s)", (relation, file.size))
-    if cur.fetchone() == (True,):
-        return manifest.landed_bytes(cur, relation, _sha256(file))
-    return None
-
-
-def _sha256(file: InputFile) -> str:
-    """Return the SHA-256 of the bytes as they lie there, packed or not."""
-    try:
-        status = file.path.stat()
-        return _sha256_of(file.path, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise InputRefused(
-            file.name, f"it cannot be read ({error.strerror})", "Check that it is still there."
-        ) from error
-
-
-@lru_cache(maxsize=64)  # the members of an archive share its bytes
-def _sha256_of(path: Path, size: int, changed_ns: int) -> str:
-    del size, changed_ns
-    digest = hashlib.sha256()
-    with open(path, "rb") as raw:
-        while block := raw.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _packed_sha256(file: InputFile) -> str | None:
-    return None if file.packing == "plain" else _sha256(file)
-
-
 @contextmanager
 def _opened(file: InputFile) -> Iterator[ByteStream]:
     if file.is_parquet:
@@ -220,28 +178,6 @@ def _opened(file: InputFile) -> Iterator[ByteStream]:
     else:
         with opened(file) as stream:
             yield stream
-
-
-def _known(cur: cursor, job: Job, same: LandedFile, earlier: LandedFile | None) -> FileOutcome:
-    """Note a file whose bytes have landed; what stood under its name before gives way."""
-    file, relation = job.file, job.source.relation
-    is_same = earlier is not None and earlier.file_id == same.file_id
-    action: Action = "unchanged" if is_same else "duplicate"
-    if not is_same:
-        if earlier is not None and manifest.take_name(cur, earlier.file_id, file.name) is None:
-            action = "replaced"
-            _remove(cur, job.source, earlier.file_id, action)
-        manifest.add_name(cur, same.file_id, relation, file.name, _packed_sha256(file), file.size)
-    return FileOutcome(
-        name=file.name,
-        relation=relation,
-        action=action,
-        file_id=same.file_id,
-        rows_read=same.rows_read,
-        rows_loaded=same.rows_loaded,
-        rows_rejected=same.rows_rejected,
-        note="" if is_same else f"the same bytes have landed as {same.name}",
-    )
 
 
 def _touched_days(
@@ -258,13 +194,13 @@ def _touched_days(
     after = postgres.day_profiles(cur, source, file_id)
     touched = {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}
     going, coming = (_rows_of(profiles, touched) for profiles in (before, after))
-    return sorted({*days_of(touched), *undated}), f"{going} go, {coming} come"
+    return sorted({*removal.days_of(touched), *undated}), f"{going} go, {coming} come"
 
 
 def _rows_of(profiles: dict[str | None, tuple[int, int]], days: set[str | None]) -> str:
     """Say how many rows of which days: `1,000 rows of 2010-01-01 to 2010-01-31`."""
     rows = {day: profiles[day][0] for day in days if day in profiles}
-    dated = [str(day) for day in days_of(rows) if day != UNDATED_DAY]
+    dated = [str(day) for day in removal.days_of(rows) if day != UNDATED_DAY]
     span = " to ".join(dict.fromkeys([dated[0], dated[-1]])) if dated else ""
     return f"{sum(rows.values()):,} rows{f' of {span}' if span else ''}"
 
@@ -277,43 +213,8 @@ def _share_a_key(cur: cursor, source: Source, earlier: LandedFile, file_id: int)
         "after": sql.Identifier("raw", postgres.partition_of(source, file_id)),
     }
     values = {"earlier": earlier.file_id, "now": file_id, "some": _SOME_KEYS}
-    for statement in (_SOME_SHARED, _ANY_SHARED):  # of a correction, the first keys are found at once
-        cur.execute(sql.SQL(statement).format(**names), values)
-        if cur.fetchone() == (True,):
-            return True
-    return False
-
-
-def days_of(texts: Iterable[str | None]) -> list[datetime.date]:
-    """Return the days of the texts of dates, in order; UNDATED_DAY for those without one."""
-    days = (day_of(text or "") for text in texts)
-    return sorted({UNDATED_DAY if day is None else datetime.date.fromisoformat(day) for day in days})
-
-
-def retire_file(conn: connection, source: Source, landed: LandedFile) -> FileOutcome:
-    """Take a name away in one transaction, and its rows with it unless their bytes lie under another name too."""
-    with conn, conn.cursor() as cur:
-        left_to = manifest.take_name(cur, landed.file_id, landed.name)
-        if left_to is None:
-            _remove(cur, source, landed.file_id, "retired")
-    return FileOutcome(
-        name=landed.name,
-        relation=source.relation,
-        action="retired" if left_to is None else "renamed",
-        file_id=landed.file_id,
-        rows_read=landed.rows_read,
-        rows_loaded=landed.rows_loaded,
-        rows_rejected=landed.rows_rejected,
-        note="its file is gone" if left_to is None else f"its file is gone, its rows stay: {left_to} has them too",
-    )
-
-
-def _remove(cur: cursor, source: Source, file_id: int, action: str) -> None:
-    """Remove a landed file's rows and note their days."""
-    days = postgres.day_profiles(cur, source, file_id) if source.date_column else {}
-    manifest.touch_days(cur, source.relation, file_id, days_of(days))
-    postgres.remove_rows(cur, source, file_id)
-    manifest.forget(cur, action, file_id)
+    # Of a correction, the first keys are found at once.
+    return any(scalar(cur, sql.SQL(statement).format(**names), values) for statement in (_SOME_SHARED, _ANY_SHARED))
 
 
 def _copy(cur: cursor, job: Job, stream: ByteStream, file_id: int) -> tuple[Tally, KeysSeen]:

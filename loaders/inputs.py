@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from foundation.errors import UsageError
+from foundation.errors import UsageError, first_line
 from loaders.errors import InputRefused
 from loaders.formats import archives
 from loaders.formats.archives import ARCHIVE_ERRORS, ENDINGS, Compression, Hostile, Kind, Packing, Readable
@@ -371,4 +371,4 @@ def _damages() -> tuple[type[Exception], ...]:
 
 
 def _short(error: Exception) -> str:
-    return mask_card_numbers(str(error).splitlines()[0]) if str(error) else type(error).__name__
+    return mask_card_numbers(first_line(error))

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from foundation.errors import UsageError
 from loaders import duplicates, manifest, postgres
 from loaders.errors import InputRefused
-from loaders.file_landing import Job, Stopped, land_file, retire_file
+from loaders.file_landing import Job, Stopped, land_file
 from loaders.inputs import Found, InputFile, look, printable_name
 from loaders.protect import KeyStore, Tokenizer
 from loaders.recognise import PUBLISHED, in_order
+from loaders.removal import retire_file
 from loaders.reporting import FileOutcome, LogReporter, Reporter
 from loaders.sources import SOURCES, Source
 

@@ -1,4 +1,4 @@
-"""Owns the tables in the schema ops that tell what has landed, and the statements on them. Opens no connection."""
+"""Owns the statements on the tables of ops that tell what has landed. Opens no connection."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from psycopg2.extras import execute_values
 
+from foundation.queries import first_row, scalar
 from loaders.keys_seen import KeysSeen
 from loaders.ranking import Rank, rank
 from loaders.rows import Reject, Tally
@@ -18,111 +19,6 @@ if TYPE_CHECKING:
 
 # Small files share one partition per relation, large ones have their own; the id tells which: see docs/loading.md.
 FIRST_LARGE_FILE_ID = 1_000_000_000
-
-DDL = """
-CREATE SCHEMA IF NOT EXISTS ops;
-
-CREATE SEQUENCE IF NOT EXISTS ops.file_ids MAXVALUE 999999999;
-CREATE SEQUENCE IF NOT EXISTS ops.large_file_ids START 1000000000 MINVALUE 1000000000;
-
-CREATE TABLE IF NOT EXISTS ops.load_files (
-    file_id bigint PRIMARY KEY,
-    relation text NOT NULL,
-    name text NOT NULL,
-    sha256 text NOT NULL,
-    packed_sha256 text,
-    bytes bigint NOT NULL,
-    rows_read bigint NOT NULL,
-    rows_loaded bigint NOT NULL,
-    rows_rejected bigint NOT NULL,
-    amount_sum numeric,
-    uncounted_amounts bigint NOT NULL DEFAULT 0,
-    min_date date,
-    max_date date,
-    undated_rows bigint NOT NULL DEFAULT 0,
-    lowest_key bigint,
-    highest_key bigint,
-    has_repeated_keys boolean,
-    started_at timestamptz NOT NULL,
-    ended_at timestamptz NOT NULL,
-    status text NOT NULL CHECK (status IN ('landed')),
-    UNIQUE (relation, name),
-    CHECK (rows_read = rows_loaded + rows_rejected)
-);
-COMMENT ON TABLE ops.load_files IS
-    'One row per file whose rows stand in raw now; what was replaced or retired: ops.load_history';
-
-CREATE TABLE IF NOT EXISTS ops.load_aliases (
-    relation text NOT NULL,
-    name text NOT NULL,
-    file_id bigint NOT NULL REFERENCES ops.load_files ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    packed_sha256 text,
-    bytes bigint NOT NULL,
-    PRIMARY KEY (relation, name)
-);
-CREATE INDEX IF NOT EXISTS load_aliases_file_id ON ops.load_aliases (file_id);
-COMMENT ON TABLE ops.load_aliases IS
-    'One row per further name under which the bytes of a landed file lie; its rows are in raw once';
-
-CREATE TABLE IF NOT EXISTS ops.load_history (
-    happened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    action text NOT NULL,
-    file_id bigint NOT NULL,
-    relation text NOT NULL,
-    name text NOT NULL,
-    sha256 text NOT NULL,
-    rows_loaded bigint NOT NULL,
-    rows_rejected bigint NOT NULL,
-    amount_sum numeric
-);
-COMMENT ON COLUMN ops.load_files.has_repeated_keys IS 'Whether two rows of the file have the same key; NULL: not known';
-COMMENT ON TABLE ops.load_history IS 'One row per landing, replacement, renaming, replay and retirement of a file';
-
-CREATE TABLE IF NOT EXISTS ops.rejected_rows (
-    file_id bigint NOT NULL REFERENCES ops.load_files ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    file_name text NOT NULL,
-    line_number bigint NOT NULL,
-    reason text NOT NULL,
-    raw_line text NOT NULL,
-    rejected_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (file_id, line_number)
-);
-COMMENT ON TABLE ops.rejected_rows IS
-    'One row per row of a landed file that could not be landed; card data in raw_line is masked';
-
-CREATE SEQUENCE IF NOT EXISTS ops.ledger_ids;
-
-CREATE TABLE IF NOT EXISTS ops.changes (
-    change_id bigint PRIMARY KEY DEFAULT nextval('ops.ledger_ids'),
-    relation text NOT NULL,
-    starts_on date,
-    ends_before date,
-    columns text[],
-    cause text NOT NULL,
-    file_id bigint,
-    happened_at timestamptz NOT NULL DEFAULT now(),
-    CHECK ((starts_on IS NULL) = (ends_before IS NULL))
-);
-CREATE INDEX IF NOT EXISTS changes_by_relation ON ops.changes (relation, change_id);
-COMMENT ON TABLE ops.changes IS
-    'One row per change of a relation that tables below it have to follow: the days, half open, NULL where it has none';
-COMMENT ON COLUMN ops.changes.change_id IS
-    'In one order with ops.evaluations.evaluation_id: a table evaluated later has seen the change';
-COMMENT ON COLUMN ops.changes.columns IS 'The columns whose values changed; NULL: rows came, went or changed as a whole';
-
-CREATE TABLE IF NOT EXISTS ops.load_state (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    last_change_at timestamptz NOT NULL
-);
-COMMENT ON TABLE ops.load_state IS 'When a landing last changed something, written at its end';
-
-CREATE TABLE IF NOT EXISTS ops.pan_key (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    fingerprint text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now()
-);
-COMMENT ON TABLE ops.pan_key IS 'Recognises the key that made the card tokens in raw.cards, without revealing it';
-"""
 
 
 @dataclass(frozen=True)
@@ -166,15 +62,14 @@ def landed_files(cur: cursor) -> list[LandedFile]:
 
 def landed_file(cur: cursor, relation: str, name: str) -> LandedFile | None:
     """Return the file of that name, None if it has not landed."""
-    cur.execute(_LANDED + " WHERE relation = %s AND name = %s", (relation, name))
-    row = cur.fetchone()
+    row = first_row(cur, _LANDED + " WHERE relation = %s AND name = %s", (relation, name))
     return LandedFile(*row) if row else None
 
 
 def landed_bytes(cur: cursor, relation: str, sha256: str) -> LandedFile | None:
     """Return a landed file of the relation with these bytes, None if there is none."""
-    cur.execute(_LANDED + " WHERE relation = %s AND sha256 = %s ORDER BY is_alias, file_id LIMIT 1", (relation, sha256))
-    row = cur.fetchone()
+    query = _LANDED + " WHERE relation = %s AND sha256 = %s ORDER BY is_alias, file_id LIMIT 1"
+    row = first_row(cur, query, (relation, sha256))
     return LandedFile(*row) if row else None
 
 
@@ -204,10 +99,7 @@ def names_of(cur: cursor, file_id: int) -> list[str]:
 
 def next_file_id(cur: cursor, large: bool) -> int:
     """Return a new file id of the small or the large kind."""
-    cur.execute("SELECT nextval(%s)", ("ops.large_file_ids" if large else "ops.file_ids",))
-    row = cur.fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(scalar(cur, "SELECT nextval(%s)", ("ops.large_file_ids" if large else "ops.file_ids",)))
 
 
 def record(
@@ -318,12 +210,11 @@ def _note_rank(cur: cursor, file_id: int, before: Rank) -> None:
     """Tell the next build where a name came or went by which another file's rows may count, or no longer."""
     if _rank(cur, file_id) == before:
         return
-    cur.execute(
+    has_others = (
         "SELECT EXISTS (SELECT FROM ops.load_files AS other JOIN ops.load_files AS mine USING (relation)"
-        " WHERE mine.file_id = %s AND other.file_id <> mine.file_id)",
-        (file_id,),
+        " WHERE mine.file_id = %s AND other.file_id <> mine.file_id)"
     )
-    if cur.fetchone() == (True,):
+    if scalar(cur, has_others, (file_id,)):
         _note_renamed(cur, file_id)
 
 
@@ -409,9 +300,8 @@ def make_durable(cur: cursor) -> None:
 
 def known_fingerprint(cur: cursor) -> str | None:
     """Return the fingerprint of the key that made the card tokens, None before there are any."""
-    cur.execute("SELECT fingerprint FROM ops.pan_key")
-    row = cur.fetchone()
-    return str(row[0]) if row else None
+    fingerprint: str | None = scalar(cur, "SELECT fingerprint FROM ops.pan_key")
+    return fingerprint
 
 
 def remembered_fingerprint(cur: cursor, fingerprint: str) -> str:

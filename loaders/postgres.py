@@ -10,8 +10,9 @@ import psycopg2
 from psycopg2 import errors as pg_errors
 from psycopg2 import sql
 
-from foundation.errors import DatabaseUnavailable
-from loaders import manifest
+from foundation import ops
+from foundation.errors import DatabaseUnavailable, first_line
+from foundation.queries import relations_exist, scalar
 from loaders.manifest import FIRST_LARGE_FILE_ID
 from loaders.sources import REGULAR_COLUMN, SOURCES, Source
 from meshkeys import locks
@@ -41,7 +42,7 @@ def connected(dsn: str) -> Iterator[connection]:
         conn = psycopg2.connect(dsn, application_name="revops load", keepalives_idle=30)
     except psycopg2.OperationalError as error:
         raise DatabaseUnavailable(
-            f"the database cannot be reached: {_first_line(error)}\n"
+            f"the database cannot be reached: {first_line(error)}\n"
             "  Start it with `revops up`, or check DB_CONNECTION_STRING."
         ) from error
     try:
@@ -53,11 +54,11 @@ def connected(dsn: str) -> Iterator[connection]:
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         if conn.closed or isinstance(error, pg_errors.AdminShutdown | pg_errors.CrashShutdown):
             raise DatabaseUnavailable(
-                f"the database was lost: {_first_line(error)}\n"
+                f"the database was lost: {first_line(error)}\n"
                 "  Nothing of this file has landed; load again when it is back."
             ) from error
         raise DatabaseUnavailable(
-            f"the database gave up: {_first_line(error)}\n  Nothing of this file has landed; load again."
+            f"the database gave up: {first_line(error)}\n  Nothing of this file has landed; load again."
         ) from error
     finally:
         conn.close()
@@ -72,24 +73,16 @@ def commit_lazily(conn: connection) -> None:
         cur.execute("SET synchronous_commit TO off")
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
 def create_tables(conn: connection) -> None:
     """Create the schemas raw and ops and their tables where they are absent."""
     with conn, conn.cursor() as cur:
         cur.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
-        cur.execute("SELECT to_regclass('ops.load_aliases') IS NULL")
-        if cur.fetchone() == (True,):
-            cur.execute(manifest.DDL)
-        cur.execute("SELECT to_regnamespace('raw') IS NULL")
-        if cur.fetchone() == (True,):
+        if not relations_exist(cur, "ops.load_aliases"):
+            ops.create_for_landings(cur)
+        if scalar(cur, "SELECT to_regnamespace('raw') IS NULL"):
             cur.execute("CREATE SCHEMA raw")
         for source in SOURCES.values():
-            cur.execute("SELECT to_regclass(%s) IS NULL", (f"raw.{source.relation}",))
-            if cur.fetchone() == (True,):
+            if not relations_exist(cur, f"raw.{source.relation}"):
                 _create_raw(cur, source)
 
 

@@ -14,6 +14,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from foundation.errors import UsageError
+from meshkeys.names import in_letters
 
 KEY_VARIABLE = "REVOPS_PAN_KEY"
 KEY_FILE = Path(".warehouse/pan.key")
@@ -27,10 +28,6 @@ _CARD_NUMBER = re.compile(r"[0-9]{13,19}")
 # anything as short as a security code that is no part of a date, an amount or a longer number.
 _ANY_LONG_RUN = re.compile(r"[0-9](?:[ \-\u00a0]?[0-9]){9,}")
 _MAYBE_CODE = re.compile(r"(?<![0-9/$.\-*])[0-9]{1,4}(?![0-9/.\-])")
-
-
-# Hexadecimal with letters alone: a few in a thousand hexadecimal digests hold a run of digits that passes for a card number.
-_AS_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 @dataclass(frozen=True)
@@ -166,11 +163,6 @@ def _create(path: Path) -> str:
     finally:
         draft.unlink()
     return key
-
-
-def in_letters(digest: str) -> str:
-    """Return a hexadecimal digest in letters alone, as tokens are written: digits in it might pass for a card number."""
-    return digest.translate(_AS_LETTERS)
 
 
 def passes_luhn(digits: str) -> bool:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from foundation.errors import UsageError
 from loaders import manifest, postgres
 from loaders.errors import InputRefused
-from loaders.file_landing import days_of
 from loaders.inputs import printable_name
 from loaders.manifest import LandedFile
 from loaders.protect import KeyStore, Tokenizer
+from loaders.removal import days_of
 from loaders.reporting import FileOutcome, LogReporter, Reporter
 from loaders.rows import Chunk, RowEncoder, Tally
 from loaders.sources import SOURCES, Source

@@ -17,7 +17,8 @@ from psycopg2 import sql
 
 from meshkeys import catalog, keys, locks, sessions
 from meshkeys.catalog import Relation
-from meshkeys.errors import DatabaseUnavailable
+from meshkeys.errors import DatabaseUnavailable, first_line
+from meshkeys.names import bounded_name
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -42,7 +43,7 @@ def fill(cursor: Cursor, table: Relation, query: Callable[[], str], declared: De
     """
     if not catalog.is_table(cursor, table) or catalog.readers_of(cursor, table) or catalog.has_rows(cursor, table):
         return False
-    new = table.sibling(catalog.bounded_name(f"new_{secrets.token_hex(4)}", table.name))
+    new = table.sibling(bounded_name(f"new_{secrets.token_hex(4)}", table.name))
     types = catalog.types(cursor, table)
     with sessions.aside(cursor) as own:
         try:
@@ -79,7 +80,7 @@ def clear(cursor: Cursor) -> None:
         try:
             locks.patiently(cursor, sql.SQL("DROP TABLE IF EXISTS {}").format(Relation(*place).identifier), attempts=10)
         except DatabaseUnavailable as error:
-            _log.info("keeping %s for now: %s", ".".join(place), str(error).splitlines()[0])
+            _log.info("keeping %s for now: %s", ".".join(place), first_line(error))
 
 
 def _make(cursor: Cursor, table: Relation, types: dict[str, str], query: str) -> None:

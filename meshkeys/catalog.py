@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
+from meshkeys.queries import first_row, one_row, scalar
+
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
-
-LONGEST_NAME = 63
-_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 @dataclass(frozen=True, order=True)
@@ -117,20 +115,6 @@ class Keys:
     foreign_keys: tuple[ForeignKey, ...] = ()
 
 
-def bounded_name(*parts: str) -> str:
-    """The parts joined to an identifier of at most 63 bytes; a longer one is cut and told apart by a hash."""
-    name = "__".join(parts)
-    if len(name.encode()) <= LONGEST_NAME:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return name.encode()[: LONGEST_NAME - 9].decode(errors="ignore") + "_" + digest
-
-
-def in_letters(digest: str) -> str:
-    """A digest without digits: a long run of them might be taken for a card number."""
-    return digest.translate(_LETTERS)
-
-
 def exists(cursor: Cursor, relation: Relation) -> bool:
     """Whether there is such a relation, of any kind."""
     return _kind(cursor, relation) is not None
@@ -150,8 +134,7 @@ def has_rows(cursor: Cursor, relation: Relation) -> bool:
     """Whether there is such a relation, and a row in it."""
     if not exists(cursor, relation):
         return False
-    cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(relation.identifier))
-    return bool(cursor.fetchone() == (True,))
+    return bool(scalar(cursor, sql.SQL("SELECT EXISTS (SELECT FROM {})").format(relation.identifier)))
 
 
 def columns(cursor: Cursor, relation: Relation) -> list[str]:
@@ -180,7 +163,8 @@ def keys(cursor: Cursor, relation: Relation) -> Keys:
 
 def primary_key(cursor: Cursor, relation: Relation) -> PrimaryKey | None:
     """The table's primary key; None where it has none."""
-    cursor.execute(
+    row = first_row(
+        cursor,
         """
         SELECT c.conname, array(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
                                 JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.place),
@@ -190,7 +174,6 @@ def primary_key(cursor: Cursor, relation: Relation) -> PrimaryKey | None:
         """,
         (quoted(relation),),
     )
-    row = cursor.fetchone()
     return PrimaryKey(row[0], tuple(row[1]), row[2]) if row else None
 
 
@@ -246,16 +229,14 @@ def view_definition(cursor: Cursor, relation: Relation) -> str | None:
     The text depends on nothing but the query and the relations it binds to: names are written out in full.
     """
     with names_in_full(cursor):
-        cursor.execute("SELECT pg_get_viewdef(to_regclass(%s))", (quoted(relation),))
-        row = cursor.fetchone()
-    return row[0] if row else None
+        definition: str | None = scalar(cursor, "SELECT pg_get_viewdef(to_regclass(%s))", (quoted(relation),))
+    return definition
 
 
 @contextmanager
 def names_in_full(cursor: Cursor) -> Iterator[None]:
     """PostgreSQL writes the names of relations with their schemas in definitions that are read inside."""
-    cursor.execute("SELECT current_setting('search_path')")
-    path = cursor.fetchone()
+    path = one_row(cursor, "SELECT current_setting('search_path')")
     cursor.execute("SELECT set_config('search_path', 'pg_catalog', false)")
     yield
     cursor.execute("SELECT set_config('search_path', %s, false)", path)
@@ -295,9 +276,9 @@ def readers_of(cursor: Cursor, relation: Relation) -> list[Relation]:
 
 
 def _kind(cursor: Cursor, relation: Relation) -> str | None:
-    cursor.execute("SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)", (quoted(relation),))
-    row = cursor.fetchone()
-    return row[0] if row else None
+    query = "SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)"
+    kind: str | None = scalar(cursor, query, (quoted(relation),))
+    return kind
 
 
 def quoted(relation: Relation) -> str:

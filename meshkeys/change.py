@@ -28,7 +28,7 @@ from meshkeys import (
     sqlmesh_inside,
 )
 from meshkeys.catalog import Relation
-from meshkeys.errors import MeshkeysError
+from meshkeys.errors import MeshkeysError, first_line
 from meshkeys.operations import AddForeignKey, Operation, ValidateConstraint
 from meshkeys.settings import current, in_notes, note
 
@@ -189,8 +189,8 @@ def _after_failure(stop: Callable[[], None]) -> None:
                 put_back(cursor)
                 lock.release(cursor)
     except (psycopg2.Error, MeshkeysError) as error:
-        first = str(error).strip().splitlines()[0]
-        dependents.tell(f"The next command puts back what this plan set aside, such as foreign keys: {first}")
+        said = f"The next command puts back what this plan set aside, such as foreign keys: {first_line(error)}"
+        dependents.tell(said)
     finally:
         stop()
 
@@ -291,7 +291,7 @@ def _point(cursor: Cursor, table: Relation, tables: dict[str, Relation], declare
         keys.point_foreign_keys(cursor, table, tables, declared)
     except psycopg2.errors.ForeignKeyViolation as error:
         # A build that takes parents away restates the facts range by range; until the last, some have none.
-        _log.warning("%s: a foreign key could not be validated: %s", table, str(error).splitlines()[0])
+        _log.warning("%s: a foreign key could not be validated: %s", table, first_line(error))
 
 
 def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshkeys import declarations
 from meshkeys.declarations import Declarations, ForeignKey
-from meshkeys.errors import DeclarationError
+from meshkeys.errors import DeclarationError, first_line
 
 if TYPE_CHECKING:
     from sqlmesh.core.model import Model
@@ -44,7 +44,7 @@ def faults(model: Model, models: Mapping[str, Model]) -> Iterator[str]:
     try:
         declared = declarations.of(model)
     except DeclarationError as error:
-        yield str(error).splitlines()[0].partition(": ")[2] or str(error)
+        yield first_line(error).partition(": ")[2] or str(error)
         return
     kind = model.kind.model_kind_name.value if model.kind.model_kind_name else "unknown"
     if model.kind.is_symbolic:

@@ -19,7 +19,8 @@ from psycopg2.extras import execute_values
 
 from meshkeys import catalog, locks, roles
 from meshkeys.catalog import Relation
-from meshkeys.errors import DatabaseUnavailable
+from meshkeys.errors import DatabaseUnavailable, first_line
+from meshkeys.queries import one_row, scalar
 from meshkeys.settings import current, in_notes, note
 
 if TYPE_CHECKING:
@@ -225,8 +226,7 @@ def settle(cursor: Cursor) -> None:
 
     The cursor's connection commits by itself.
     """
-    cursor.execute(in_notes("SELECT EXISTS (SELECT FROM {notes}.dependents)"))
-    if cursor.fetchone() == (False,):
+    if not scalar(cursor, in_notes("SELECT EXISTS (SELECT FROM {notes}.dependents)")):
         return
     for each in _kept(cursor):
         if not catalog.exists(cursor, each.dependent):
@@ -238,7 +238,7 @@ def settle(cursor: Cursor) -> None:
             try:
                 failure = _attempt(cursor, [statement])
             except DatabaseUnavailable as error:
-                failure = str(error).splitlines()[0]
+                failure = first_line(error)
             if failure is not None:
                 empty.append(name)
                 tell(f"{name} is back without rows, and is filled by the next command: {failure}")
@@ -349,7 +349,7 @@ def _attempt(cursor: Cursor, statements: list[str]) -> str | None:
     except psycopg2.Error as error:
         if cursor.connection.closed:
             raise
-        return str(error).strip().splitlines()[0]
+        return first_line(error)
     return None
 
 
@@ -366,10 +366,7 @@ def _hanging(cursor: Cursor, views: Iterable[Relation]) -> dict[tuple[Relation, 
 def _definition(cursor: Cursor, view: Relation) -> list[str]:
     """The statements that make a view with its owner, options, comments, indexes, triggers and rules."""
     with catalog.names_in_full(cursor):
-        cursor.execute(_DEFINITION, (catalog.quoted(view),))
-        row = cursor.fetchone()
-        assert row is not None
-        relkind, options, query, owner = row
+        relkind, options, query, owner = one_row(cursor, _DEFINITION, (catalog.quoted(view),))
         kind, materialized = _KINDS[relkind], relkind == "m"
         name = view.identifier.as_string(cursor)
         statements = [
@@ -422,9 +419,8 @@ def _insert(cursor: Cursor, rows: list[tuple[object, ...]]) -> None:
 
 
 def _is_populated(cursor: Cursor, view: Relation) -> bool:
-    cursor.execute("SELECT relispopulated FROM pg_class WHERE oid = to_regclass(%s)", (catalog.quoted(view),))
-    row = cursor.fetchone()
-    return bool(row and row[0])
+    query = "SELECT relispopulated FROM pg_class WHERE oid = to_regclass(%s)"
+    return bool(scalar(cursor, query, (catalog.quoted(view),)))
 
 
 @contextmanager

@@ -9,6 +9,11 @@ class MeshkeysError(Exception):
     exit_code = 1
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, the kind of error where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 class Refused(MeshkeysError):
     """A plan would take something from its readers, or a row contradicts what is declared. Nothing was changed."""
 

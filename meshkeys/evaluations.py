@@ -9,6 +9,8 @@ from psycopg2 import sql
 
 from meshkeys import catalog
 from meshkeys.catalog import Relation
+from meshkeys.names import in_letters
+from meshkeys.queries import one_row, scalar
 from meshkeys.settings import in_notes
 
 if TYPE_CHECKING:
@@ -79,12 +81,8 @@ def take_fingerprints(cursor: Cursor, tables: Iterable[Relation]) -> None:
 
 def latest(cursor: Cursor, tables: Iterable[Relation]) -> int:
     """The last evaluation of any of the tables; 0 where none was noted."""
-    cursor.execute(
-        in_notes("SELECT coalesce(max(evaluation_id), 0) FROM {notes}.evaluations WHERE relation = ANY (%s)"),
-        ([str(t) for t in tables],),
-    )
-    row = cursor.fetchone()
-    return int(row[0]) if row else 0
+    query = in_notes("SELECT coalesce(max(evaluation_id), 0) FROM {notes}.evaluations WHERE relation = ANY (%s)")
+    return int(scalar(cursor, query, ([str(t) for t in tables],)))
 
 
 def whole_changes(cursor: Cursor, tables: Iterable[Relation], since: int) -> list[str]:
@@ -106,23 +104,17 @@ def whole_changes(cursor: Cursor, tables: Iterable[Relation], since: int) -> lis
 
 def days_changed(cursor: Cursor, tables: Iterable[Relation], since: int, starts_on: Any, ends_before: Any) -> bool:
     """Whether a table rewritten by days was rewritten, after evaluation `since`, on any day of the period."""
-    cursor.execute(
-        in_notes("""
+    query = in_notes("""
         SELECT EXISTS (
             SELECT FROM {notes}.evaluations
             WHERE relation = ANY (%s) AND evaluation_id > %s AND starts_on IS NOT NULL
               AND starts_on < coalesce(%s::date, 'infinity') AND ends_on >= coalesce(%s::date, '-infinity'))
-        """),
-        ([str(t) for t in tables], since, ends_before, starts_on),
-    )
-    row = cursor.fetchone()
-    return bool(row and row[0])
+        """)
+    return bool(scalar(cursor, query, ([str(t) for t in tables], since, ends_before, starts_on)))
 
 
 def _fingerprint(cursor: Cursor, table: Relation) -> str:
     """Equal for equal contents, whatever the order of the rows."""
-    cursor.execute(
-        sql.SQL("SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {} AS t").format(table.identifier)
-    )
-    row = cursor.fetchone()
-    return catalog.in_letters(hashlib.sha256(repr(row).encode()).hexdigest()[:32])
+    contents = sql.SQL("SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {} AS t")
+    row = one_row(cursor, contents.format(table.identifier))
+    return in_letters(hashlib.sha256(repr(row).encode()).hexdigest()[:32])

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from meshkeys import locks, names
-from meshkeys.catalog import Relation, bounded_name
+from meshkeys.catalog import Relation
 from meshkeys.declarations import Index
+from meshkeys.names import bounded_name
 from meshkeys.operations import (
     AddForeignKey,
     AddPrimaryKey,

@@ -15,6 +15,7 @@ from psycopg2 import sql
 from meshkeys import catalog, checks, declarations, locks, sqlmesh_inside
 from meshkeys.catalog import Relation
 from meshkeys.errors import Refused
+from meshkeys.queries import scalar
 from meshkeys.settings import in_notes
 
 if TYPE_CHECKING:
@@ -146,13 +147,11 @@ def _has_days_nobody_wrote(cursor: Cursor, snapshot: Any) -> bool:
     from sqlmesh.utils.date import to_date
 
     table = Relation.of(snapshot.table_name())
-    cursor.execute(in_notes("SELECT EXISTS (SELECT FROM {notes}.evaluations WHERE relation = %s)"), (str(table),))
-    if cursor.fetchone() != (True,):  # emptied, or filled before there were any notes
+    was_evaluated = in_notes("SELECT EXISTS (SELECT FROM {notes}.evaluations WHERE relation = %s)")
+    if not scalar(cursor, was_evaluated, (str(table),)):  # emptied, or filled before there were any notes
         return not catalog.has_rows(cursor, table)
     days = "{" + ",".join(f"[{to_date(start)},{to_date(end)})" for start, end in snapshot.intervals) + "}"
-    cursor.execute(in_notes(_DAYS_NOBODY_WROTE), {"days": days, "relation": str(table)})
-    row = cursor.fetchone()
-    return bool(row and row[0])
+    return bool(scalar(cursor, in_notes(_DAYS_NOBODY_WROTE), {"days": days, "relation": str(table)}))
 
 
 def _alterations(cursor: Cursor, adapter: Any, plan: EvaluatablePlan, snapshots: list[Any]) -> list[sql.Composable]:

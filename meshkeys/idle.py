@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 
 from meshkeys import change, lock, sessions, sqlmesh_inside
-from meshkeys.errors import LockHeld, MeshkeysError
+from meshkeys.errors import LockHeld, MeshkeysError, first_line
 
 _log = logging.getLogger(__name__)
 
@@ -55,4 +55,4 @@ def _put_back(connection: Any) -> None:
             change.put_back(cursor)
             lock.release(cursor)
     except (LockHeld, psycopg2.Error) as error:  # the holder of the lock puts it back
-        _log.info("nothing was put back: %s", str(error).strip().splitlines()[0])
+        _log.info("nothing was put back: %s", first_line(error))

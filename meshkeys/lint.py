@@ -9,7 +9,10 @@ from meshkeys import checks
 
 
 class DeclarationsCanBeApplied(Rule):  # type: ignore[misc]  # SQLMesh is not typed
-    """Keys, indexes and materialized views are declared where there is a table for them, on columns that exist."""
+    """Keys, indexes and materialized views are declared where there is a table for them, on columns that exist.
+
+    Correct the declaration or remove it.
+    """
 
     def check_model(self, model: Model) -> list[RuleViolation] | None:
         """A violation for each declaration that cannot be applied."""

@@ -11,10 +11,10 @@ import os
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
 
 from meshkeys import suitable
 from meshkeys.errors import LockHeld
+from meshkeys.queries import Cursor, first_row, scalar
 from meshkeys.settings import current
 
 _HOLDER = """
@@ -23,18 +23,6 @@ FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a USING (
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = %s AND l.objid = %s
   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
 """
-
-
-class Cursor(Protocol):
-    """What is used of a database cursor."""
-
-    connection: Any
-
-    def execute(self, query: str, vars: Any = None, /) -> object:
-        """Runs a statement."""
-
-    def fetchone(self) -> tuple[Any, ...] | None:
-        """The next row."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +42,7 @@ class Holder:
 def holder(cursor: Cursor) -> Holder | None:
     """Who holds the lock of the database that the cursor is connected to, or None."""
     key = current().lock_key
-    cursor.execute(_HOLDER, (key >> 32, key & 0xFFFFFFFF))
-    row = cursor.fetchone()
+    row = first_row(cursor, _HOLDER, (key >> 32, key & 0xFFFFFFFF))
     return Holder(row[0], row[1], row[2], f"{row[0]}@{row[3]}") if row is not None else None
 
 
@@ -77,9 +64,7 @@ def acquire(cursor: Cursor, environ: MutableMapping[str, str] | None = None) -> 
             return False
     suitable.check(cursor.connection)  # a pooler would leave the lock with a session that nobody has
     for _ in range(3):  # the holder may end between the two questions
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", (current().lock_key,))
-        row = cursor.fetchone()
-        if row is not None and row[0]:
+        if scalar(cursor, "SELECT pg_try_advisory_lock(%s)", (current().lock_key,)):
             return True
         found = holder(cursor)
         if found is not None:

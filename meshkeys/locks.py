@@ -12,6 +12,7 @@ import psycopg2.errors
 from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 
 from meshkeys.errors import DatabaseUnavailable
+from meshkeys.queries import one_row
 from meshkeys.settings import current
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ def briefly(cursor: Cursor) -> Iterator[None]:
 
     In a transaction this holds until its end, so that nothing is left to do between a lock and the commit.
     """
-    cursor.execute("SELECT current_setting('lock_timeout'), current_setting('deadlock_timeout')")
-    wait, deadlock = cursor.fetchone() or ("0", "1s")
+    wait, deadlock = one_row(cursor, "SELECT current_setting('lock_timeout'), current_setting('deadlock_timeout')")
     in_transaction = cursor.connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
     cursor.execute(
         _SET, {"wait": f"{current().lock_timeout_ms}ms", "deadlock": VACUUM_GIVES_WAY, "local": in_transaction}

@@ -26,8 +26,10 @@ from psycopg2.extras import execute_values
 from meshkeys import catalog, evaluations, execution, keys, locks, periods, roles, sessions
 from meshkeys.catalog import Relation
 from meshkeys.declarations import Declarations, Index
+from meshkeys.errors import first_line
 from meshkeys.operations import Operation
 from meshkeys.periods import Period
+from meshkeys.queries import scalar
 from meshkeys.settings import in_notes
 
 if TYPE_CHECKING:
@@ -239,10 +241,7 @@ def _bind(cursor: Cursor, query: str) -> tuple[str, list[Relation]]:
     """The query as PostgreSQL reads it, and the tables below it."""
     probe = "meshkeys_probe"
     cursor.execute(sql.SQL("CREATE OR REPLACE TEMPORARY VIEW {} AS ").format(sql.Identifier(probe)) + sql.SQL(query))
-    cursor.execute("SELECT nspname FROM pg_namespace WHERE oid = pg_my_temp_schema()")
-    row = cursor.fetchone()
-    assert row is not None
-    view = Relation(row[0], probe)
+    view = Relation(scalar(cursor, "SELECT nspname FROM pg_namespace WHERE oid = pg_my_temp_schema()"), probe)
     definition = catalog.view_definition(cursor, view)
     tables = _tables_below(cursor, view)
     cursor.execute(sql.SQL("DROP VIEW {}").format(view.identifier))
@@ -299,9 +298,8 @@ def _change(cursor: Cursor, inputs: list[Relation], by_days: list[Relation], par
 def _refresh_in_place(cursor: Cursor, served: Relation, part: Part, latest: int, reason: str) -> Part:
     began = time.monotonic()
     cursor.execute(sql.SQL("REFRESH MATERIALIZED VIEW CONCURRENTLY {}").format(part.relation.identifier))
-    cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(part.relation.identifier))
-    row = cursor.fetchone()
-    now = replace(part, row_count=int(row[0]) if row else 0, last_evaluation_id=latest)
+    row_count = scalar(cursor, sql.SQL("SELECT count(*) FROM {}").format(part.relation.identifier))
+    now = replace(part, row_count=row_count, last_evaluation_id=latest)
     _tell(cursor, served, now, "concurrently", reason, part, time.monotonic() - began)
     return now
 
@@ -461,7 +459,7 @@ def _drop(cursor: Cursor, relation: Relation, kind: str, dropped: list[Relation]
     try:
         cursor.execute(sql.SQL("DROP {} IF EXISTS {}").format(sql.SQL(kind), relation.identifier))
     except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DependentObjectsStillExist) as error:
-        _log.info("keeping %s for now: %s", relation, str(error).splitlines()[0])
+        _log.info("keeping %s for now: %s", relation, first_line(error))
         return False
     dropped.append(relation)
     return True

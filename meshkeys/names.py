@@ -1,18 +1,36 @@
-"""The names of keys and indexes: each has its table's in it, with the version, because names of indexes are those of a schema."""
+"""Names made of other names, at most as long as PostgreSQL's may be, and digests that names and tokens may hold.
+
+Keys and indexes have their table's name in theirs, with the version, because names of indexes are those of a schema.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
 
-from meshkeys.catalog import LONGEST_NAME, bounded_name
-
 if TYPE_CHECKING:
     from meshkeys.catalog import Relation
     from meshkeys.declarations import Index
 
+LONGEST_NAME = 63
+# A few in a thousand hexadecimal digests hold a run of digits that passes for a card number.
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 _DIGITS = 6
 _LONGEST_BEFORE_DIGEST = LONGEST_NAME - len("_ix_") - _DIGITS
+
+
+def bounded_name(*parts: str) -> str:
+    """The parts joined to an identifier of at most 63 bytes; a longer one is cut and told apart by a hash."""
+    name = "__".join(parts)
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return name.encode()[: LONGEST_NAME - 9].decode(errors="ignore") + "_" + digest
+
+
+def in_letters(digest: str) -> str:
+    """A hexadecimal digest in letters alone, g to p for the digits 0 to 9."""
+    return digest.translate(_LETTERS)
 
 
 def of_index(table: Relation, index: Index) -> str:

@@ -10,6 +10,7 @@ from psycopg2 import sql
 
 from meshkeys import catalog, keys, sessions
 from meshkeys.catalog import Relation
+from meshkeys.queries import scalar
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -47,11 +48,7 @@ def make_way(cursor: Cursor, table: Relation, query: Callable[[], str]) -> None:
             lost = sql.SQL("SELECT {key} FROM {table} EXCEPT SELECT {key} FROM ({query}) AS coming").format(
                 key=sql.Identifier(key), table=table.identifier, query=sql.SQL(query())
             )
-            own.execute(
-                sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} IN ({}))").format(
-                    child.identifier, sql.Identifier(column), lost
-                )
-            )
-            if own.fetchone() == (True,):
+            loses_parents = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {} IN ({}))")
+            if scalar(own, loses_parents.format(child.identifier, sql.Identifier(column), lost)):
                 _log.info("dropping foreign key %s of %s: %s loses rows that it points at", constraint, child, table)
                 keys.drop_constraint(own, child, constraint)

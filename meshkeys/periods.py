@@ -12,6 +12,7 @@ from psycopg2 import sql
 from sqlglot import exp
 
 from meshkeys.errors import DeclarationError
+from meshkeys.queries import first_row
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -41,15 +42,15 @@ def holding_rows(cursor: Cursor, query: str, wanted: MaterializedView) -> Iterat
         return
     column = sql.Identifier(wanted.period)
     contents = sql.SQL("SELECT {} FROM (").format(column) + sql.SQL(query) + sql.SQL(") AS contents")
-    cursor.execute(contents + sql.SQL(" WHERE {} IS NULL LIMIT 1").format(column))
-    if cursor.fetchone() is not None:
+    if first_row(cursor, contents + sql.SQL(" WHERE {} IS NULL LIMIT 1").format(column)) is not None:
         raise DeclarationError(
             f"@materialized_view: a row has no {wanted.period}, so it belongs to no period.\n"
             "  Declare a column that is never NULL, or no period."
         )
     after = None
     while True:
-        cursor.execute(
+        row = first_row(
+            cursor,
             sql.SQL(
                 "SELECT date_trunc(%(every)s, day)::date, (date_trunc(%(every)s, day) + %(step)s::interval)::date FROM ("
             )
@@ -63,7 +64,6 @@ def holding_rows(cursor: Cursor, query: str, wanted: MaterializedView) -> Iterat
                 "after": after,
             },
         )
-        row = cursor.fetchone()
         if row is None:
             if after is None:
                 yield Period("all")

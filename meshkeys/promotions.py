@@ -18,6 +18,7 @@ from sqlglot import exp
 
 from meshkeys import catalog, dependents, locks, materialized_views, roles, sessions, sqlmesh_inside
 from meshkeys.catalog import Relation
+from meshkeys.names import bounded_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -116,7 +117,7 @@ def _create_view(
         promotion.target = target
         promotion.comments = {name: text for name, text in comments.items() if text}
     else:
-        promotion.made = view.sibling(catalog.bounded_name("meshkeys_new", view.name))
+        promotion.made = view.sibling(bounded_name("meshkeys_new", view.name))
         create(exp.table_(promotion.made.name, promotion.made.schema, quoted=True), query, *args, **options)
 
 

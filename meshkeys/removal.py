@@ -8,6 +8,7 @@ from psycopg2 import sql
 
 from meshkeys import catalog, change, locks, materialized_views, schema
 from meshkeys.catalog import Relation
+from meshkeys.queries import scalar
 from meshkeys.settings import current, in_notes, note
 
 if TYPE_CHECKING:
@@ -51,6 +52,5 @@ def remove(cursor: Cursor) -> None:
     for table in schema.TABLES:
         cursor.execute(in_notes("DROP TABLE IF EXISTS {notes}.{table}", table=sql.Identifier(table)))
     cursor.execute(in_notes("DROP SEQUENCE IF EXISTS {notes}.ledger_ids"))
-    cursor.execute(_IS_EMPTY, (current().notes,))
-    if cursor.fetchone() == (True,):
+    if scalar(cursor, _IS_EMPTY, (current().notes,)):
         cursor.execute(in_notes("DROP SCHEMA {notes}"))

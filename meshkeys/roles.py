@@ -16,6 +16,8 @@ from psycopg2 import sql
 
 from meshkeys import catalog, declarations, locks
 from meshkeys.catalog import Relation
+from meshkeys.errors import first_line
+from meshkeys.queries import first_row, scalar
 from meshkeys.settings import Roles, current, in_notes
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ def create(cursor: Cursor) -> None:
     if roles is None:
         return
     missing = _missing(cursor, roles.names)
-    if missing and not _answer(cursor, "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"):
+    if missing and not scalar(cursor, "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"):
         _tell_once(_by_an_administrator(cursor, roles, missing))
         _grant(cursor, roles)
         return
@@ -189,8 +191,7 @@ def _missing(cursor: Cursor, names: Iterable[str]) -> list[str]:
 
 
 def _by_an_administrator(cursor: Cursor, roles: Roles, missing: Iterable[str]) -> str:
-    cursor.execute("SELECT current_user")
-    (account,) = cursor.fetchone() or ("",)
+    account = scalar(cursor, "SELECT current_user")
     statements = [sql.SQL("CREATE ROLE {} NOLOGIN;").format(sql.Identifier(name)) for name in missing]
     statements.append(sql.SQL("GRANT {} TO {};").format(sql.Identifier(roles.owner), sql.Identifier(account)))
     return (
@@ -201,7 +202,8 @@ def _by_an_administrator(cursor: Cursor, roles: Roles, missing: Iterable[str]) -
 
 def _owns_for_others(cursor: Cursor, roles: Roles) -> bool:
     """Whether this account may give what it built to the owner, and still use it."""
-    return _answer(cursor, "SELECT pg_has_role(%s, 'MEMBER') AND pg_has_role(%s, 'USAGE')", roles.owner, roles.owner)
+    query = "SELECT pg_has_role(%(owner)s, 'MEMBER') AND pg_has_role(%(owner)s, 'USAGE')"
+    return bool(scalar(cursor, query, {"owner": roles.owner}))
 
 
 def _close_to_public(cursor: Cursor, roles: Roles) -> None:
@@ -231,8 +233,7 @@ def _grant(cursor: Cursor, roles: Roles) -> None:
     for role, schema, privileges in roles.rights:
         if role in missing:
             continue
-        cursor.execute(_CLOSED_SCHEMA, {"role": role, "schema": schema})
-        if cursor.fetchone() is not None:
+        if first_row(cursor, _CLOSED_SCHEMA, {"role": role, "schema": schema}) is not None:
             cursor.execute(
                 sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), sql.Identifier(role))
             )
@@ -280,16 +281,10 @@ def _give_to_owner(cursor: Cursor, roles: Roles, schemas: list[str]) -> None:
                     cursor.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(relation.identifier, owner))
                     continue
             except locks.GAVE_WAY as error:
-                _log.info("%s: %s", relation, str(error).splitlines()[0])
+                _log.info("%s: %s", relation, first_line(error))
             kept.add(oid)
     if kept:
         _log.info("%d relations are given to %s by the next command", len(kept), roles.owner)
-
-
-def _answer(cursor: Cursor, question: str, *values: str) -> bool:
-    cursor.execute(question, values or None)
-    row = cursor.fetchone()
-    return bool(row and row[0])
 
 
 def _tell_once(message: str) -> None:

@@ -7,12 +7,15 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 import psycopg2
 from psycopg2.extensions import make_dsn
 
+from meshkeys.errors import first_line
+from meshkeys.queries import scalar
 from meshkeys.settings import current
 
 if TYPE_CHECKING:
@@ -70,41 +73,55 @@ def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list
         if len(sessions) < 2:
             return [task(cursor) for task in tasks]
         _bear_waiting(cursor)
-        free: SimpleQueue[Connection] = SimpleQueue()
         for session in sessions:
             _share_workers(session, workers // len(sessions))
+        return share_out(sessions, [partial(_in_a_transaction, task) for task in tasks])
+
+
+def share_out(sessions: Sequence[Connection], tasks: Sequence[Callable[[Cursor], T]]) -> list[T]:
+    """Does tasks on these connections, one at a time on each, in the transaction that it is in; returns what each returned.
+
+    When one fails, those that run are cancelled and the others are not begun.
+    """
+    free: SimpleQueue[Connection] = SimpleQueue()
+    for session in sessions:
+        free.put(session)
+    errors: list[BaseException] = []
+
+    def run(task: Callable[[Cursor], T]) -> T | None:
+        session = free.get()
+        try:
+            if errors:
+                return None
+            with session.cursor() as own:
+                return task(own)
+        except BaseException as error:
+            errors.append(error)
+            raise
+        finally:
             free.put(session)
-        errors: list[BaseException] = []
 
-        def run(task: Callable[[Cursor], T]) -> T | None:
-            session = free.get()
-            try:
-                if errors:
-                    return None
-                with session, session.cursor() as own:
-                    return task(own)
-            except BaseException as error:
-                errors.append(error)
-                raise
-            finally:
-                free.put(session)
+    with ThreadPoolExecutor(len(sessions)) as pool:
+        running = [pool.submit(run, task) for task in tasks]
+        try:
+            wait(running, return_when=FIRST_EXCEPTION)
+        except BaseException as interrupt:
+            errors.append(interrupt)
+            raise
+        finally:
+            while wait(running, timeout=0.1).not_done:
+                for session in sessions:
+                    if not session.closed:
+                        with suppress(psycopg2.Error):  # lost meanwhile: the first error says more
+                            session.cancel()  # the statement that runs; none where it is between two
+    if errors:
+        raise errors[0]
+    return [each.result() for each in running]  # type: ignore[misc]  # None only beside an error
 
-        with ThreadPoolExecutor(count) as pool:
-            running = [pool.submit(run, task) for task in tasks]
-            try:
-                wait(running, return_when=FIRST_EXCEPTION)
-            except BaseException as interrupt:
-                errors.append(interrupt)
-                raise
-            finally:
-                while wait(running, timeout=0.1).not_done:
-                    for session in sessions:
-                        if not session.closed:
-                            with suppress(psycopg2.Error):  # lost meanwhile: the first error says more
-                                session.cancel()  # the statement that runs; none where it is between two
-        if errors:
-            raise errors[0]
-        return [each.result() for each in running]  # type: ignore[misc]  # None only beside an error
+
+def _in_a_transaction(task: Callable[[Cursor], T], cursor: Cursor) -> T:
+    with cursor.connection:
+        return task(cursor)
 
 
 def _bear_waiting(cursor: Cursor) -> None:
@@ -118,7 +135,7 @@ def _opened(connection: Connection, count: int, opened: ExitStack) -> Iterator[C
         try:
             yield opened.enter_context(closing(beside(connection, autocommit=False)))
         except psycopg2.OperationalError as error:
-            _log.info("one connection fewer: %s", str(error).strip().splitlines()[0])
+            _log.info("one connection fewer: %s", first_line(error))
             return
 
 
@@ -130,8 +147,5 @@ def _share_workers(session: Connection, share: int) -> None:
 
 
 def _workers(cursor: Cursor) -> int:
-    cursor.execute(
-        "SELECT least(%s, current_setting('max_parallel_workers_per_gather')::int)", (current().most_sessions,)
-    )
-    row = cursor.fetchone()
-    return int(row[0]) if row else 1
+    query = "SELECT least(%s, current_setting('max_parallel_workers_per_gather')::int)"
+    return int(scalar(cursor, query, (current().most_sessions,)))

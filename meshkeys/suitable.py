@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from meshkeys.errors import DatabaseUnavailable
+from meshkeys.errors import DatabaseUnavailable, first_line
+from meshkeys.queries import scalar
 from meshkeys.settings import current
 
 if TYPE_CHECKING:
@@ -91,13 +92,10 @@ def _shares_sessions(connection: Connection) -> bool:
                 if len(seen[0]) > 1 or len(seen[1]) > 1 or seen[0] & seen[1]:
                     return True
     except psycopg2.OperationalError as error:
-        first = str(error).strip().splitlines()[0]
-        raise DatabaseUnavailable(f"A second connection cannot be opened: {first}") from None
+        raise DatabaseUnavailable(f"A second connection cannot be opened: {first_line(error)}") from None
     return False
 
 
 def _ask(connection: Connection, query: str | sql.Composable) -> object:
     with connection.cursor() as cursor:
-        cursor.execute(query)
-        row = cursor.fetchone()
-    return row[0] if row is not None else None
+        return scalar(cursor, query)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from foundation.queries import scalar
 from revops.roles import ANALYST
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ class Access:
 
 def of_analyst(cursor: Cursor) -> Access:
     """Looks up every relation of the database, including those that others made."""
-    cursor.execute("SELECT to_regrole(%s) IS NOT NULL", (ANALYST,))
-    if cursor.fetchone() != (True,):
+    if scalar(cursor, "SELECT to_regrole(%s)", (ANALYST,)) is None:
         return Access(False, 0, 0, ())
     served = others = 0
     faults: list[str] = []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from foundation import ops
+from foundation.queries import scalar
 from loaders import duplicates, postgres
 from meshkeys import roles
-from revops.ledger import schema
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -26,7 +27,7 @@ def prepare(connection: Connection) -> None:
     postgres.create_tables(connection)
     with connection.cursor() as cursor:
         cursor.execute(duplicates.DDL)
-        schema.create(cursor)
+        ops.create_for_builds(cursor)
         complete(cursor)
     connection.commit()
     connection.autocommit = True  # a role that another warehouse makes at the same moment is no error
@@ -39,6 +40,6 @@ def complete(cursor: Cursor) -> None:
     """Creates what the models ask of a server and an older one lacks."""
     if cursor.connection.server_version >= 160000:
         return
-    cursor.execute("SELECT prosrc FROM pg_proc WHERE oid = to_regprocedure('public.pg_input_is_valid(text, text)')")
-    if (cursor.fetchone() or (None,))[0] != _INPUT_IS_VALID.split("$$")[1]:  # another account may have made it
+    source = "SELECT prosrc FROM pg_proc WHERE oid = to_regprocedure('public.pg_input_is_valid(text, text)')"
+    if scalar(cursor, source) != _INPUT_IS_VALID.split("$$")[1]:  # another account may have made it
         cursor.execute(_INPUT_IS_VALID)

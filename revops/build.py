@@ -20,11 +20,12 @@ from psycopg2 import sql
 
 from foundation import database
 from foundation.errors import CheckFailed
+from foundation.queries import scalar
 from meshkeys import change, evaluations
 from meshkeys.catalog import Relation
 from revops import bootstrap, refresh
 from revops.embedded import server
-from revops.ledger import attributes, graph, landings, ledger, models, planned
+from revops.ledger import dimensions_and_labels, graph, landings, last_plan, ledger, models
 from revops.ledger.days import JOINED_DAYS, Days, days_in, ranges_of
 from revops.ledger.graph import Node
 from revops.ledger.ledger import OutOfDate
@@ -87,9 +88,9 @@ def build(settings: Settings, environment: str = PROD) -> None:
 def _is_up_to_date(connection: Connection, settings: Settings) -> bool:
     """Whether prod shows the project as it is and nothing is out of date: asked without SQLMesh."""
     with connection.cursor() as cursor:
-        project = planned.project_digest(settings.root)
+        project = last_plan.project_digest(settings.root)
         found = (
-            planned.is_current(cursor, project, landings.today())
+            last_plan.is_current(cursor, project, landings.today())
             and not landings.are_waiting(cursor)
             and not ledger.read(cursor, models.noted_nodes(cursor), landings.today())
         )
@@ -101,11 +102,11 @@ def _build(settings: Settings, connection: Connection, environment: str) -> None
     from revops import sqlmesh_project
 
     bootstrap.prepare(connection)
-    project = planned.project_digest(settings.root)
+    project = last_plan.project_digest(settings.root)
     with connection.cursor() as cursor:
-        is_planned = environment == PROD and planned.is_current(cursor, project, landings.today())
+        is_planned = environment == PROD and last_plan.is_current(cursor, project, landings.today())
         if environment == PROD:
-            planned.forget(cursor)
+            last_plan.forget(cursor)
     connection.commit()
     _log.info("planning %s", environment)
     with ThreadPoolExecutor(1, "landings") as beside:
@@ -123,7 +124,7 @@ def _build(settings: Settings, connection: Connection, environment: str) -> None
     if environment == PROD:
         with connection.cursor() as cursor:
             evaluations.prune(cursor)
-            planned.record(cursor, project, landings.today())
+            last_plan.record(cursor, project, landings.today())
         connection.commit()
 
 
@@ -141,8 +142,7 @@ def _settle(context: Context, connection: Connection) -> None:
 def _joined_days(connection: Connection) -> int:
     """How many untouched days are as quickly evaluated as one more range begun."""
     with connection.cursor() as cursor:
-        cursor.execute(_ROWS_A_DAY)
-        (rows,) = cursor.fetchone() or (0,)
+        rows = scalar(cursor, _ROWS_A_DAY)
     connection.commit()
     return max(JOINED_DAYS, int(JOINED_ROWS / max(rows or 0, 1)))
 
@@ -164,8 +164,8 @@ def _bring_up_to_date(context: Context, connection: Connection, environment: str
         if not out_of_date:
             return
         ranges = {model: join(days) for model, days in out_of_date.days.items()}
-        if environment == PROD and len(ranges.get(attributes.FACTS, ())) > 1:
-            _clear_the_way(context, connection, days_in(ranges[attributes.FACTS]))
+        if environment == PROD and len(ranges.get(dimensions_and_labels.FACTS, ())) > 1:
+            _clear_the_way(context, connection, days_in(ranges[dimensions_and_labels.FACTS]))
         _log.info("evaluating %s", _told(out_of_date, ranges))
         with materialized_views.deferred():  # all is shown at once, at the end
             spans = {model: [(span.first, span.last) for span in found] for model, found in ranges.items()}
@@ -194,13 +194,13 @@ def _look(
     """Notes what changed in dimensions and labels, and finds what is out of date. Commits."""
     with connection.cursor() as cursor:
         if environment == PROD:
-            attributes.compare_dimensions(cursor, nodes, {})
+            dimensions_and_labels.compare_dimensions(cursor, nodes, {})
             connection.commit()  # what prod holds now is known, before what it is about to hold
             stale = ledger.read(cursor, nodes, landings.today()).whole
-            coming = {name: _query_of(context, name) for name in stale if name in attributes.NAMES}
+            coming = {name: _query_of(context, name) for name in stale if name in dimensions_and_labels.NAMES}
             if coming:
-                attributes.compare_dimensions(cursor, nodes, coming)
-            attributes.compare_labels(cursor, nodes)
+                dimensions_and_labels.compare_dimensions(cursor, nodes, coming)
+            dimensions_and_labels.compare_labels(cursor, nodes)
             connection.commit()
         out_of_date = ledger.read(cursor, nodes, landings.today(), _of_others(cursor, environment), widen)
     connection.commit()

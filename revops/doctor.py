@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import meshkeys.errors
 from foundation import database
 from foundation.errors import DatabaseUnavailable
+from foundation.queries import scalar
 from meshkeys import suitable
 from revops import envfile
 from revops.embedded import server, tuning
@@ -90,15 +91,11 @@ def _one_line(error: Exception) -> str:
 
 def _server_settings(opened: connection) -> Iterator[Result]:
     with opened.cursor() as cursor:
-        cursor.execute("SELECT has_database_privilege(current_database(), 'CREATE')")
-        row = cursor.fetchone()
-        may_create = bool(row and row[0])
+        may_create = bool(scalar(cursor, "SELECT has_database_privilege(current_database(), 'CREATE')"))
         yield Result(
             "privilege", may_create, "may create schemas" if may_create else "GRANT CREATE ON DATABASE is missing"
         )
         for name, wanted, why in WANTED:
-            cursor.execute("SELECT current_setting(%s)", (name,))
-            row = cursor.fetchone()
-            value = str(row[0]) if row else ""
+            value = str(scalar(cursor, "SELECT current_setting(%s)", (name,)))
             good = value in wanted
             yield Result(name, good or name != "fsync", value if good else f"{value}; {wanted[0]} is better: {why}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg2
 
 from foundation import database
-from foundation.errors import CheckFailed
+from foundation.errors import CheckFailed, first_line
 from meshkeys import change, execution
 from revops.embedded import server
 
@@ -40,6 +40,6 @@ def keys(settings: Settings, dry_run: bool = False) -> list[Operation]:
                 execution.execute(cursor, [operation])
             except psycopg2.IntegrityError as error:
                 raise CheckFailed(
-                    f"Rows contradict what is declared: {operation}: {str(error).splitlines()[0]}\n  See which:  revops verify"
+                    f"Rows contradict what is declared: {operation}: {first_line(error)}\n  See which:  revops verify"
                 ) from error
     return operations

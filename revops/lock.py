@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 
 import meshkeys.errors
 from foundation import database
-from foundation.errors import DatabaseUnavailable, LockHeld, ours
-from meshkeys.lock import Cursor, acquire, holder, release
+from foundation.errors import DatabaseUnavailable, LockHeld, first_line, ours
+from meshkeys.lock import acquire, holder, release
+from meshkeys.queries import Cursor
 from meshkeys.settings import current
 
 HOLDER = current().lock_holder
@@ -86,7 +87,7 @@ def _acquire_within(cursor: Cursor, seconds: float, environ: MutableMapping[str,
             if time.monotonic() >= deadline:
                 raise LockHeld(str(held).replace("Wait for it", "Wait for it (--wait SECONDS)")) from None
             if not told:
-                _log.info("waiting up to %g s: %s", seconds, str(held).splitlines()[0])
+                _log.info("waiting up to %g s: %s", seconds, first_line(held))
                 told = True
         except meshkeys.errors.DatabaseUnavailable as error:
             raise ours(error) from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from foundation import database
 from foundation.errors import UsageError
+from foundation.queries import relations_exist
 from meshkeys import catalog, change, declarations, materialized_views
 from meshkeys.catalog import Relation
 from revops.embedded import server
@@ -58,9 +59,7 @@ def bring_up_to_date(dsn: str, mode: str = "auto") -> bool:
 
 def _materialized(cursor: Cursor) -> list[tuple[str, Relation, declarations.Declarations]]:
     """Prod's materialized models: name, physical view and declarations."""
-    cursor.execute("SELECT to_regclass('ops.declarations') IS NOT NULL")
-    row = cursor.fetchone()
-    if not (row and row[0]):
+    if not relations_exist(cursor, "ops.declarations"):
         return []
     cursor.execute(
         "SELECT model, relation, declared FROM ops.declarations WHERE declared ->> 'materialized_view' IS NOT NULL"

@@ -190,7 +190,7 @@ def rotate_key(settings: Settings, dsn: str, data: Path, max_rejects: float, qui
 
 
 def _has_landed(dsn: str) -> bool:
-    if database.ask(dsn, "SELECT to_regclass('ops.load_files') IS NOT NULL") is not True:
+    if database.ask(dsn, "SELECT to_regclass('ops.load_files')") is None:
         return False
     return database.ask(dsn, "SELECT EXISTS (SELECT 1 FROM ops.load_files)") is True
 
@@ -206,7 +206,7 @@ def _landed_names(dsn: str) -> set[tuple[str, str]]:
 
 def _take_back(dsn: str, before: set[tuple[str, str]]) -> None:
     """Removes what has landed since then: else the next build would mix demo rows with others."""
-    from loaders import file_landing, manifest, postgres
+    from loaders import manifest, postgres, removal
     from loaders.sources import SOURCES
 
     with postgres.connected(dsn) as connection:
@@ -214,7 +214,7 @@ def _take_back(dsn: str, before: set[tuple[str, str]]) -> None:
             landed = manifest.landed_files(cursor)
         for file in reversed(landed):
             if (file.relation, file.name) not in before:
-                file_landing.retire_file(connection, SOURCES[file.relation], file)
+                removal.retire_file(connection, SOURCES[file.relation], file)
 
 
 def _look(folder: Path) -> inputs.Found | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg2 import sql
 
 from foundation import database
+from foundation.queries import one_row, relations_exist
 from meshkeys import dependents
 from revops.embedded import server
 from revops.terminal import summary
@@ -63,8 +64,8 @@ def status(settings: Settings) -> dict[str, Any]:
         return {"server": {"running": False, "hint": "revops up starts it"}}
     found: dict[str, Any] = {}
     with closing(database.connect(dsn, "revops status", autocommit=True)) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database()))")
-        version, size = cursor.fetchone() or ("", "")
+        of_server = "SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database()))"
+        version, size = one_row(cursor, of_server)
         found["server"] = {
             "running": True,
             "embedded": settings.embedded,
@@ -79,9 +80,7 @@ def status(settings: Settings) -> dict[str, Any]:
 
 
 def _rows(cursor: Cursor, relation: str, query: str | sql.Composable) -> list[dict[str, Any]]:
-    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (relation,))
-    row = cursor.fetchone()
-    if not (row and row[0]):
+    if not relations_exist(cursor, relation):
         return []
     cursor.execute(query)
     names = [column.name for column in cursor.description or ()]

@@ -14,6 +14,7 @@ from psycopg2 import errors, extensions, sql
 
 from foundation import database
 from foundation.errors import UsageError
+from foundation.queries import scalar
 from revops.roles import ANALYST
 from revops.settings import CONNECTION, EMBEDDED_URL
 
@@ -53,9 +54,7 @@ class Reader:
 
     def value(self, statement: str) -> Any:
         """The first value of the first row."""
-        self.cursor.execute(statement)
-        row = self.cursor.fetchone()
-        return row[0] if row else None
+        return scalar(self.cursor, statement)
 
 
 def url(environ: Mapping[str, str] | None = None) -> str:
@@ -96,6 +95,4 @@ def _become_analyst(cursor: Cursor) -> str:
         cursor.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(ANALYST)))
     except (errors.InsufficientPrivilege, errors.InvalidParameterValue, errors.UndefinedObject) as error:
         _log.debug("reading as the account: %s", error)
-    cursor.execute("SELECT current_user")
-    row = cursor.fetchone()
-    return str(row[0]) if row else ""
+    return str(scalar(cursor, "SELECT current_user"))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from foundation.errors import UsageError
 from meshkeys import declarations
-from meshkeys.catalog import Relation, in_letters
+from meshkeys.catalog import Relation
+from meshkeys.names import in_letters
 
 if TYPE_CHECKING:
     from sqlmesh.core.model import Model

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
+from foundation.queries import first_row, relations_exist, scalar
 from loaders import duplicates, manifest, postgres
 from loaders.sources import SOURCES, UNDATED_DAY
 
@@ -49,11 +50,9 @@ def today() -> date:
 
 def are_waiting(cursor: Cursor) -> bool:
     """Whether anything has landed, or a day has ended, that `settle` has not looked at."""
-    cursor.execute("SELECT to_regclass('ops.changes') IS NOT NULL AND to_regclass('ops.compared') IS NOT NULL")
-    if cursor.fetchone() != (True,):
+    if not relations_exist(cursor, "ops.changes", "ops.compared"):
         return True
-    cursor.execute(_CHANGED, ([f"raw.{relation}" for relation in SOURCES],))
-    return cursor.fetchone() is not None
+    return first_row(cursor, _CHANGED, ([f"raw.{relation}" for relation in SOURCES],)) is not None
 
 
 def settle(connection: Connection) -> bool:
@@ -67,13 +66,11 @@ def settle(connection: Connection) -> bool:
         changed = [row[0] for row in cursor.fetchall()]
         for relation in changed:
             postgres.index_days(cursor, SOURCES[relation])
-            cursor.execute(_MUCH_IS_NEW, (relation,))
-            if (cursor.fetchone() or (False,))[0]:
+            if scalar(cursor, _MUCH_IS_NEW, (relation,)):
                 cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier("raw", relation)))
             moved = {_day(text) for text in duplicates.mark(cursor, relation)}
             record(cursor, "raw.transactions", moved, "superseded")
-        cursor.execute("SELECT to_regclass('quality.quarantined_transactions') IS NOT NULL")
-        if (cursor.fetchone() or (False,))[0]:
+        if relations_exist(cursor, "quality.quarantined_transactions"):
             _look_at_undated_rows(cursor, has_changed="transactions" in changed)
         for relation in changed:
             mark_compared(cursor, f"raw.{relation}")
@@ -107,8 +104,7 @@ def mark_compared(cursor: Cursor, relation: str, tables: str = "") -> None:
 def _look_at_undated_rows(cursor: Cursor, has_changed: bool) -> None:
     cursor.execute(_OVER_NOW, (today(),))
     over = {row[0] for row in cursor.fetchall()}
-    cursor.execute(_UNDATED, (UNDATED_DAY,))
-    if over or (has_changed and (cursor.fetchone() or (False,))[0]):
+    if over or (has_changed and scalar(cursor, _UNDATED, (UNDATED_DAY,))):
         over.add(UNDATED_DAY)
     record(cursor, "raw.transactions", over, "undated")
 

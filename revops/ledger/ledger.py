@@ -8,8 +8,8 @@ version of a table, and whoever evaluated it. Nothing is ever marked as done.
     a table of days         is out of date on a day on which a parent changed or was evaluated later than the table itself;
                             with a look-back window, also on so many days after
     a table made whole      is out of date if anything it reads changed or was evaluated later
-    a whole table's rows    change where they differ from what they were (attributes.py): only tables of days that read those
-                            columns, on those days
+    a whole table's rows    change where they differ from what they were (dimensions_and_labels.py): only tables of days that
+                            read those columns, on those days
 """
 
 from __future__ import annotations

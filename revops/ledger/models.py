@@ -8,9 +8,10 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from foundation import ops
 from meshkeys import catalog
 from meshkeys.catalog import Relation
-from revops.ledger import definitions, graph, ledger, schema
+from revops.ledger import definitions, graph, ledger
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -31,7 +32,7 @@ def note(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation
         snapshots: of prod's models.
         tables: the physical relation of each model by its name.
     """
-    schema.create(cursor)
+    ops.create_for_builds(cursor)
     nodes = {node.model: node for node in graph.nodes_of(snapshots)}
     cursor.execute("SELECT model, definition FROM ops.models WHERE definition IS NOT NULL")
     noted = dict(cursor.fetchall())

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
+from foundation.queries import scalar
 from meshkeys import catalog, sessions
 from meshkeys.catalog import Relation
 
@@ -205,12 +206,13 @@ def note(
 
 def note_again(cursor: Cursor, sealed: Sealed, spans: Iterable[tuple[date, date]] | None) -> None:
     """Seals a relation that was found right as it is, up to the evaluation that it was sealed up to before."""
-    cursor.execute(
+    up_to = scalar(
+        cursor,
         "SELECT greatest((SELECT max(up_to) FROM ops.sealed WHERE relation = %(name)s),"
         " (SELECT max(evaluation_id) FROM ops.evaluations WHERE relation = %(name)s), 0)",
         {"name": str(sealed.relation)},
     )
-    note(sealed, (cursor.fetchone() or (0,))[0], spans, None, cursor)
+    note(sealed, up_to, spans, None, cursor)
 
 
 def broken(cursor: Cursor, sealed: Sealed, spans: Iterable[tuple[date, date]] | None = None) -> tuple[set[date], bool]:
@@ -266,12 +268,10 @@ def were_written_by(cursor: Cursor, sealed: Sealed, writers: Mapping[tuple[int, 
 
 def _is_untouched(cursor: Cursor, sealed: Sealed) -> bool:
     """Whether all of a relation is as it was sealed: without telling its days apart, in half the time."""
-    cursor.execute(
-        sql.SQL(_IS_UNTOUCHED).format(
-            part=_part(sealed), relation=sealed.relation.identifier, name=sql.Literal(str(sealed.relation))
-        )
+    query = sql.SQL(_IS_UNTOUCHED).format(
+        part=_part(sealed), relation=sealed.relation.identifier, name=sql.Literal(str(sealed.relation))
     )
-    return cursor.fetchone() == (True,)
+    return bool(scalar(cursor, query))
 
 
 def _part(sealed: Sealed) -> sql.Composable:

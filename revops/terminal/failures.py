@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 
 from foundation import database
-from foundation.errors import DatabaseUnavailable, RevopsError, ours
+from foundation.errors import DatabaseUnavailable, RevopsError, first_line, ours
 from loaders.protect import mask_card_numbers
 from meshkeys.errors import MeshkeysError
 from revops.terminal import logs
@@ -111,9 +111,9 @@ def known(error: BaseException) -> RevopsError | None:
         code = getattr(cause, "pgcode", None)
         if code is None or code.startswith(LOST):
             return database.unavailable(cause)
-        first = str(cause).strip().splitlines()[0]
         return DatabaseUnavailable(
-            f"The database could not go on: {mask_card_numbers(first)}\n  Correct that, and run the same command again."
+            f"The database could not go on: {mask_card_numbers(first_line(cause))}\n"
+            "  Correct that, and run the same command again."
         )
     return None
 

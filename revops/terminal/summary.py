@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Any
 
 from foundation import database
+from foundation.queries import one_row, relations_exist, scalar
 from revops.roles import ANALYST
 from revops.terminal import display
 
@@ -69,15 +70,12 @@ def not_used_lines(dsn: str) -> list[str]:
     """What of the landed rows is served nowhere: quarantined and rejected rows with the first reasons, amounts not read."""
     connection = database.connect(dsn, "revops summary", autocommit=True)
     with closing(connection), connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('ops.load_files') IS NOT NULL")
-        if cursor.fetchone() != (True,):
+        if not relations_exist(cursor, "ops.load_files"):
             return []
-        cursor.execute(_LANDED)
-        read, uncounted = (int(value) for value in cursor.fetchone() or (0, 0))
+        read, uncounted = (int(value) for value in one_row(cursor, _LANDED))
         lines = []
         for word, (relation, query) in _NOT_USED.items():
-            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (relation,))
-            if cursor.fetchone() != (True,):
+            if not relations_exist(cursor, relation):
                 continue
             cursor.execute(query)
             reasons = cursor.fetchall()
@@ -107,9 +105,8 @@ def rows_per_relation(dsn: str, counted: Mapping[str, int] | None = None) -> lis
                 if (known := (counted or {}).get(f"{schema}.{name}")) is not None:
                     counts.append({"relation": f"{schema}.{name}", "rows": known})
                     continue
-                cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, name)))
-                row = cursor.fetchone()
-                counts.append({"relation": f"{schema}.{name}", "rows": row[0] if row else None})
+                query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, name))
+                counts.append({"relation": f"{schema}.{name}", "rows": scalar(cursor, query)})
             return counts
     finally:
         connection.close()

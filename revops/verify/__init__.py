@@ -7,22 +7,22 @@ import random
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 import psycopg2
 import psycopg2.errors
 
-from foundation import database
-from meshkeys import catalog
+from foundation import database, ops
+from foundation.errors import first_line
+from foundation.queries import one_row, relations_exist, scalar
+from meshkeys import catalog, sessions
 from meshkeys.catalog import Relation
 from revops import access
 from revops.embedded import server
-from revops.ledger import landings, ledger, schema
+from revops.ledger import landings, ledger
 from revops.ledger.days import Days, days_in, ranges_of
 from revops.ledger.models import noted_nodes
 from revops.result import Result
@@ -85,13 +85,11 @@ class _Turn:
     @classmethod
     def of(cls, cursor: Cursor) -> _Turn:
         """That of the next verification since the last one."""
-        cursor.execute("SELECT to_regclass('ops.verifications') IS NOT NULL")
         number = 0
-        if cursor.fetchone() == (True,):
-            cursor.execute("SELECT count(*) FROM ops.verifications WHERE mode = %s AND failed = '{}'", (SINCE_LAST,))
-            number = (cursor.fetchone() or (0,))[0]
-        cursor.execute(_TOUCHED_WHOLE)
-        relations, is_known = cursor.fetchone() or ([], False)
+        if relations_exist(cursor, "ops.verifications"):
+            query = "SELECT count(*) FROM ops.verifications WHERE mode = %s AND failed = '{}'"
+            number = scalar(cursor, query, (SINCE_LAST,))
+        relations, is_known = one_row(cursor, _TOUCHED_WHOLE)
         days = written.share(number, ledger.FIRST_DAY, landings.today())
         return cls(number, days, frozenset(relations), is_known)
 
@@ -137,7 +135,7 @@ def verify_and_note(settings: Settings, since_last: bool = False) -> list[Result
     try:
         _note(dsn, found, SINCE_LAST if since_last else WHOLE, time.monotonic() - began)
     except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction) as error:
-        _log.warning("What was found cannot be noted: %s", str(error).splitlines()[0])
+        _log.warning("What was found cannot be noted: %s", first_line(error))
     return found.results
 
 
@@ -147,7 +145,7 @@ def _note(dsn: str, found: _Found, mode: str, seconds: float) -> None:
         if not found.models:
             return  # nothing is built
         if not catalog.is_table(cursor, Relation("ops", "verifications")):  # built by an earlier version
-            schema.create(cursor)
+            ops.create_for_builds(cursor)
         cursor.execute(
             "INSERT INTO ops.verifications (mode, checks, failed, seconds) VALUES (%s, %s, %s, %s)",
             (mode, len(found.results), failed, seconds),
@@ -165,7 +163,7 @@ def _verify(dsn: str, since_last: bool) -> _Found:
         cursor = opened.enter_context(connection.cursor())
         if not _is_built(cursor):
             return _Found([Result("built", False, "nothing is built yet, or by an earlier version: revops run")])
-        sessions = [connection, *_beside(cursor, dsn, opened)]
+        connections = [connection, *_beside(cursor, dsn, opened)]
         noted = models.noted(cursor)
         structural = list(structure.check(cursor, noted))
         cursor.execute("SAVEPOINT reading")
@@ -185,9 +183,7 @@ def _verify(dsn: str, since_last: bool) -> _Found:
             psycopg2.ProgrammingError
         ) as error:  # a view that is gone, or may not be read: the rest is named all the same
             cursor.execute("ROLLBACK TO SAVEPOINT reading")
-            return _Found(
-                [Result("facts = served", False, f"cannot be read: {str(error).splitlines()[0]}"), *structural]
-            )
+            return _Found([Result("facts = served", False, f"cannot be read: {first_line(error)}"), *structural])
         results.append(_pending(cursor))
         results += structural
         broken: dict[str, Written] = {}
@@ -196,10 +192,12 @@ def _verify(dsn: str, since_last: bool) -> _Found:
             if turn.days is not None:
                 days = [*turn.days, *((scope.first, scope.last) for scope in scopes if scope.first and scope.last)]
             broken = written.joined(
-                _side_by_side(sessions, written.plan(cursor, noted, days, turn.looks_at, None if since_last else seen))
+                _side_by_side(
+                    connections, written.plan(cursor, noted, days, turn.looks_at, None if since_last else seen)
+                )
             )
         suspected = written.felt(cursor, noted, broken) if is_large else None
-        compared = _side_by_side(sessions, rows.plan(cursor, noted, scopes, seen, suspected, turn.has_come))
+        compared = _side_by_side(connections, rows.plan(cursor, noted, scopes, seen, suspected, turn.has_come))
         results.append(rows.summed_up(noted, compared))
         proven = rows.proven(cursor, noted, compared, seen) if scopes == [FULL] else set()
         # What it is not the turn of is searched in part too: it is looked at whole when it is.
@@ -216,14 +214,13 @@ def _touched(cursor: Cursor) -> list[Scope]:
 
     All days where that is not known, or where there are too many to tell apart; of a large warehouse the latest of them.
     """
-    cursor.execute("SELECT EXISTS (SELECT FROM ops.compared WHERE relation = 'verified')")
-    if cursor.fetchone() == (True,):
+    if scalar(cursor, "SELECT EXISTS (SELECT FROM ops.compared WHERE relation = 'verified')"):
         cursor.execute(_TOUCHED)
         ranges = ranges_of(day for first, last in cursor.fetchall() for day in days_in([Days(first, last)]))
         if len(ranges) <= MOST_SCOPES and sum((span.last - span.first).days for span in ranges) <= MOST_DAYS:
             return [Scope(span.first, span.last) for span in ranges]
-    cursor.execute("SELECT sum(rows_loaded), max(max_date) FROM ops.load_files WHERE relation = 'transactions'")
-    count, latest = cursor.fetchone() or (0, None)
+    query = "SELECT sum(rows_loaded), max(max_date) FROM ops.load_files WHERE relation = 'transactions'"
+    count, latest = one_row(cursor, query)
     if latest is None or (count or 0) <= rows.ROWS_AT_ONCE:
         return [FULL]
     return [Scope(latest - timedelta(days=LATEST_DAYS - 1), latest)]
@@ -231,8 +228,7 @@ def _touched(cursor: Cursor) -> list[Scope]:
 
 def _beside(cursor: Cursor, dsn: str, opened: ExitStack) -> Iterator[Connection]:
     """Further connections that see the same snapshot; none where the server has none to spare."""
-    cursor.execute("SELECT pg_export_snapshot()")
-    snapshot = cursor.fetchone()
+    snapshot = one_row(cursor, "SELECT pg_export_snapshot()")
     for _ in range(SESSIONS - 1):
         try:
             other = opened.enter_context(closing(psycopg2.connect(dsn, application_name="revops verify")))
@@ -244,41 +240,27 @@ def _beside(cursor: Cursor, dsn: str, opened: ExitStack) -> Iterator[Connection]
         yield other
 
 
-def _side_by_side(sessions: list[Connection], tasks: list[Callable[[Cursor], T]]) -> list[T]:
+def _side_by_side(connections: list[Connection], tasks: list[Callable[[Cursor], T]]) -> list[T]:
     """Runs tasks on several connections, which share the server's workers: many tasks use one core only."""
-    free: SimpleQueue[Connection] = SimpleQueue()
-    for session in sessions:
-        with session.cursor() as cursor:
-            cursor.execute(_SHARE_WORKERS, (len(sessions),))
-        free.put(session)
-
-    def run(task: Callable[[Cursor], T]) -> T:
-        session = free.get()
-        try:
-            with session.cursor() as cursor:
-                return task(cursor)
-        finally:
-            free.put(session)
-
-    with ThreadPoolExecutor(len(sessions)) as pool:
-        found = list(pool.map(run, tasks))
-    for session in sessions:
-        with session.cursor() as cursor:
-            cursor.execute("SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
+    _on_each(connections, _SHARE_WORKERS, (len(connections),))
+    found = sessions.share_out(connections, tasks)
+    _on_each(connections, "SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
     return found
+
+
+def _on_each(connections: list[Connection], statement: str, values: tuple[int, ...] | None = None) -> None:
+    for connection in connections:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
 
 
 def _is_large(cursor: Cursor) -> bool:
     """Whether there are more transactions than are computed at once, and it is noted who wrote them."""
-    cursor.execute("SELECT to_regclass('ops.sealed') IS NOT NULL")
-    if cursor.fetchone() != (True,):
-        return False
-    cursor.execute(
+    query = (
         "SELECT coalesce(sum(rows_loaded), 0) > %s AND EXISTS (SELECT FROM ops.sealed)"
-        " FROM ops.load_files WHERE relation = 'transactions'",
-        (rows.ROWS_AT_ONCE,),
+        " FROM ops.load_files WHERE relation = 'transactions'"
     )
-    return cursor.fetchone() == (True,)
+    return relations_exist(cursor, "ops.sealed") and scalar(cursor, query, (rows.ROWS_AT_ONCE,)) is True
 
 
 def _pending(cursor: Cursor) -> Result:
@@ -299,10 +281,4 @@ def _access(cursor: Cursor) -> Result:
 
 
 def _is_built(cursor: Cursor) -> bool:
-    cursor.execute(
-        "SELECT to_regclass('ops.declarations') IS NOT NULL AND to_regclass('ops.models') IS NOT NULL"
-        " AND to_regclass('ops.changes') IS NOT NULL"
-        " AND to_regclass('serving.enriched_transactions') IS NOT NULL"
-    )
-    row = cursor.fetchone()
-    return bool(row and row[0])
+    return relations_exist(cursor, "ops.declarations", "ops.models", "ops.changes", "serving.enriched_transactions")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
+from foundation.queries import scalar
 from loaders import protect
 from meshkeys import catalog
 from meshkeys.catalog import Relation
@@ -88,10 +89,8 @@ def check(cursor: Cursor, proven: Set[Relation] = frozenset(), intact: Set[Relat
 
 def _stretch(cursor: Cursor, relation: Relation, place: float) -> sql.Composed:
     """The rows of some of a relation's blocks."""
-    cursor.execute(
-        "SELECT pg_relation_size(to_regclass(%s)) / current_setting('block_size')::int", (catalog.quoted(relation),)
-    )
-    blocks = (cursor.fetchone() or (0,))[0]
+    size = "SELECT pg_relation_size(to_regclass(%s)) / current_setting('block_size')::int"
+    blocks = scalar(cursor, size, (catalog.quoted(relation),))
     count = blocks // STRETCHES + 1
     first = int(place * max(blocks - count + 1, 1))
     return sql.SQL("ctid >= {}::tid AND ctid < {}::tid").format(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 from psycopg2 import sql
 
+from foundation.errors import first_line
+from foundation.queries import one_row, scalar
 from loaders.sources import SOURCES
 from meshkeys import catalog
 from meshkeys.catalog import Relation
@@ -176,8 +178,7 @@ def read(cursor: Cursor, with_rows: bool = True, with_keys: bool = True) -> Land
         for file_id, writer, rows, dollars, noted, alike in cursor.fetchall():
             files[file_id] = files.get(file_id, File()).with_rows_of(writer, rows, dollars, noted)
             in_raw += [alike] if relation == "transactions" else []
-    cursor.execute(_FACTS.format(sql.SQL(_hash_of(_FACT_ROW, with_rows))))
-    rows, dollars, facts = cursor.fetchone() or (0, Decimal(0), None)
+    rows, dollars, facts = one_row(cursor, _FACTS.format(sql.SQL(_hash_of(_FACT_ROW, with_rows))))
     is_alike = None not in in_raw and facts is not None and sum(in_raw) == facts
     return Landed(files, relations, (rows, dollars), quarantined, facts, is_alike)
 
@@ -195,12 +196,10 @@ def check(cursor: Cursor, landed: Landed, with_keys: bool = True) -> Iterator[Re
         {"facts.fct_transactions": facts[0], "quality.quarantined_transactions": quarantined[0]},
     )
     is_hashed = landed.facts_sum is not None
-    cursor.execute(
-        sql.SQL(_SERVED).format(
-            rows=sql.SQL(_hash_of(_FACT_ROW, is_hashed)), transactions=_transactions("transaction_id::text", with_keys)
-        )
+    in_serving = sql.SQL(_SERVED).format(
+        rows=sql.SQL(_hash_of(_FACT_ROW, is_hashed)), transactions=_transactions("transaction_id::text", with_keys)
     )
-    rows, dollars, served, *labels = cursor.fetchone() or (0, Decimal(0), None, 0, 0, None, None)
+    rows, dollars, served, *labels = one_row(cursor, in_serving)
     yield Result(
         "facts = served",
         facts == (rows, dollars) and rows > 0 and served == landed.facts_sum,
@@ -210,8 +209,8 @@ def check(cursor: Cursor, landed: Landed, with_keys: bool = True) -> Iterator[Re
         {"serving.enriched_transactions": rows},
     )
     for query in (_LABELS_LANDED, _WITH_TRANSACTION):
-        cursor.execute(sql.SQL(query).format(transactions=_transactions("l.transaction_id", with_keys)))
-        expected = list(cursor.fetchone() or ())
+        in_raw = sql.SQL(query).format(transactions=_transactions("l.transaction_id", with_keys))
+        expected = list(one_row(cursor, in_raw))
         if labels == expected:
             break
     shown = "Yes {:,} / No {:,}"
@@ -276,15 +275,12 @@ def _joined(one: list[str | None], other: list[str | None]) -> list[str | None]:
 
 
 def _sealed_rows(cursor: Cursor, relations: Sequence[Relation]) -> int:
-    cursor.execute(
-        "SELECT coalesce(sum(row_count), 0) FROM ops.seals WHERE relation = ANY (%s)", ([*map(str, relations)],)
-    )
-    return int((cursor.fetchone() or (0,))[0])
+    query = "SELECT coalesce(sum(row_count), 0) FROM ops.seals WHERE relation = ANY (%s)"
+    return int(scalar(cursor, query, ([*map(str, relations)],)))
 
 
 def _bytes_twice(cursor: Cursor) -> Result:
-    cursor.execute("SELECT count(*) - count(DISTINCT (relation, sha256)) FROM ops.load_files")
-    twice = (cursor.fetchone() or (0,))[0]
+    twice = scalar(cursor, "SELECT count(*) - count(DISTINCT (relation, sha256)) FROM ops.load_files")
     return Result("no bytes landed twice", twice == 0, f"{twice} files with the bytes of another")
 
 
@@ -332,7 +328,7 @@ def _first_that_runs(cursor: Cursor, queries: Sequence[sql.Composed]) -> None:
         try:
             cursor.execute(query, ())
         except psycopg2.DataError as error:
-            _log.info("once more, and slower: %s", str(error).splitlines()[0])
+            _log.info("once more, and slower: %s", first_line(error))
             cursor.execute("ROLLBACK TO SAVEPOINT quick")
         else:
             return
@@ -366,8 +362,6 @@ def _files(cursor: Cursor, landed: Landed) -> Result:
 
 
 def _rows_and_dollars(cursor: Cursor, relation: str) -> tuple[int, Decimal]:
-    cursor.execute(
-        sql.SQL("SELECT count(*), coalesce(sum(amount), 0) FROM {}").format(Relation.parse(relation).identifier)
-    )
-    row = cursor.fetchone() or (0, Decimal(0))
-    return row[0], row[1]
+    query = sql.SQL("SELECT count(*), coalesce(sum(amount), 0) FROM {}").format(Relation.parse(relation).identifier)
+    rows, dollars = one_row(cursor, query)
+    return rows, dollars

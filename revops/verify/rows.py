@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 import psycopg2
 from psycopg2 import sql
 
+from foundation.errors import first_line
+from foundation.queries import first_row, one_row
 from meshkeys import catalog
 from meshkeys.catalog import Relation
 from revops.ledger import definitions
@@ -114,8 +116,7 @@ def plan(
         suspected: of a large warehouse, the days of each model that may not be as they were built.
         in_turn: which of the large models that are made whole to compare, where they are not suspected.
     """
-    cursor.execute("SELECT min(transacted_on), max(transacted_on) FROM facts.fct_transactions")
-    days = Scope(*(cursor.fetchone() or (None, None)))
+    days = Scope(*one_row(cursor, "SELECT min(transacted_on), max(transacted_on) FROM facts.fct_transactions"))
     last_day = max((m.last_day for m in models.values() if m.last_day), default=date.today() - timedelta(days=1))
     place = random.random()
     large = large_models(cursor, models) if suspected is not None else set()
@@ -268,7 +269,7 @@ def _compare(model: Model, scope: Scope, last_day: date, cursor: Cursor) -> Comp
     except (psycopg2.ProgrammingError, psycopg2.DataError, psycopg2.NotSupportedError) as error:
         cursor.execute("ROLLBACK TO SAVEPOINT comparison")
         # The text of a data error holds the value.
-        said = str(error).splitlines()[0] if isinstance(error, psycopg2.ProgrammingError) else type(error).__name__
+        said = first_line(error) if isinstance(error, psycopg2.ProgrammingError) else type(error).__name__
         rows, wrong = 0, f"{model.name} cannot be compared: {said}"
     return Compared(model.name, rows, scope, wrong)
 
@@ -303,11 +304,8 @@ def _sides(model: Model, scope: Scope, last_day: date, query: str | None = None)
 
 
 def _totals(cursor: Cursor, expected: _Side, found: _Side, columns: Sequence[str]) -> tuple[int, bool]:
-    sums = []
-    for side in (found, expected):
-        cursor.execute(side.read(sql.SQL("count(*)"), _sum(columns)))
-        sums.append(cursor.fetchone() or (0, None))
-    return sums[0][0], sums[0] == sums[1]
+    here, there = (one_row(cursor, side.read(sql.SQL("count(*)"), _sum(columns))) for side in (found, expected))
+    return here[0], here == there
 
 
 def _is_same_apart(cursor: Cursor, model: Model, last_day: date, columns: Sequence[str]) -> tuple[int, bool]:
@@ -321,8 +319,7 @@ def _is_same_apart(cursor: Cursor, model: Model, last_day: date, columns: Sequen
         key, values = list(lookup.key), list(lookup.columns)
         other = _Side(Relation.parse(lookup.relation).identifier, _ALL)
         their_key, theirs = list(lookup.key.values()), list(lookup.columns.values())
-        cursor.execute(found.read(sql.SQL("count(*)"), _sum([*key, *values]), where=_known(values)))
-        here = cursor.fetchone()
+        here = one_row(cursor, found.read(sql.SQL("count(*)"), _sum([*key, *values]), where=_known(values)))
         with_row = sql.SQL("EXISTS (SELECT FROM {} AS own WHERE {})").format(
             found.source,
             sql.SQL(" AND ").join(
@@ -332,8 +329,7 @@ def _is_same_apart(cursor: Cursor, model: Model, last_day: date, columns: Sequen
         )
         # Only where there are rows that nothing looks up is it worth the time to leave them out.
         for condition in (_known(theirs), sql.SQL(" AND ").join([_known(theirs), with_row])):
-            cursor.execute(other.read(sql.SQL("count(*)"), _sum([*their_key, *theirs]), where=condition))
-            there = cursor.fetchone()
+            there = one_row(cursor, other.read(sql.SQL("count(*)"), _sum([*their_key, *theirs]), where=condition))
             if here == there:
                 break
         is_same = is_same and here == there
@@ -357,8 +353,7 @@ def _difference(cursor: Cursor, model: Model, expected: _Side, found: _Side) -> 
         expected=expected.read(*_once([*names, *([sql.Identifier(day)] if day else [])]), *_signed(each, 1)),
         found=found.read(*_once([*names, *([sql.Identifier(day)] if day else [])]), *_signed(each, -1)),
     )
-    cursor.execute(statement)
-    row = cursor.fetchone()
+    row = first_row(cursor, statement)
     if row is None:
         return f"{model.name}: its rows are not what its model makes"
     *values, on, count = row

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 from psycopg2 import sql
 
+from foundation.errors import first_line
+from foundation.queries import scalar
 from meshkeys import catalog, comparison, declarations, materialized_views
 from meshkeys.catalog import Relation
 from meshkeys.operations import AddForeignKey, AddPrimaryKey, CreateIndex, ValidateConstraint
@@ -75,14 +77,11 @@ def _parts(cursor: Cursor, models: Mapping[str, Model]) -> Result:
             wrong.append(f"{name} is not served from a materialized view")
         for part in parts:
             parts_seen += 1
-            cursor.execute(
-                "SELECT ispopulated FROM pg_matviews WHERE schemaname = %s AND matviewname = %s",
-                (part.schema, part.name),
-            )
-            row = cursor.fetchone()
+            query = "SELECT ispopulated FROM pg_matviews WHERE schemaname = %s AND matviewname = %s"
+            is_populated = scalar(cursor, query, (part.schema, part.name))
             wanted = materialized_views.indexes_of(model.declared)
             operations = comparison.of_indexes(part, wanted, catalog.indexes(cursor, part), comparison.serves)
-            if row is None or not row[0] or any(isinstance(each, CreateIndex) for each in operations):
+            if not is_populated or any(isinstance(each, CreateIndex) for each in operations):
                 wrong.append(f"{part} is not populated or lacks an index")
     return Result(
         "served from materialized views", not wrong, listed(wrong) or f"{parts_seen} parts, populated and indexed"
@@ -108,7 +107,7 @@ def _misdirected(cursor: Cursor, model: Model) -> Iterator[str]:
             yield f"does not show {model.physical} as it is"
     except psycopg2.ProgrammingError as error:
         cursor.execute("ROLLBACK TO SAVEPOINT planning")
-        yield f"cannot be read: {str(error).splitlines()[0]}"
+        yield f"cannot be read: {first_line(error)}"
 
 
 def plan(cursor: Cursor, source: sql.Composable) -> list[Any]:

@@ -51,7 +51,7 @@ def messages_of() -> Callable[..., list[str]]:
 
     def check(rule: Any, model: Model, beside: Iterable[Model] = ()) -> list[str]:
         known = {f"{exp.to_table(m.fqn).db}.{exp.to_table(m.fqn).name}": m for m in [model, *beside]}
-        found = rule(SimpleNamespace(get_model=known.get)).check_model(model)
+        found = rule(SimpleNamespace(get_model=known.get, models=known)).check_model(model)
         violations = found if isinstance(found, list) else [found] if found else []
         return [violation.violation_msg for violation in violations]
 

@@ -393,6 +393,8 @@ def test_a_home_is_known_to_one_decimal(name: str, query: str, fires: bool, mode
 
 # --- keys
 
+KEY_RULES = (keys.DeclarationsCanBeApplied, keys.KeysAreDeclared, keys.MaterializedViewHasItsKey)
+
 
 def _child(model_of: Make, declarations: str, header_extra: str = "") -> Model:
     return model_of(
@@ -411,31 +413,34 @@ def test_a_table_declares_its_grain_as_its_primary_key(model_of: Make, messages_
     assert messages_of(rule, _child(model_of, "@primary_key(sale_id, thing_id)"))
 
 
-def test_a_foreign_key_leads_to_the_primary_key_of_a_table_read(model_of: Make, messages_of: Check) -> None:
-    rule, parent = keys.KeysAreDeclared, model_of()
+def test_a_foreign_key_leads_to_the_key_of_a_table_read(model_of: Make, messages_of: Check) -> None:
+    parent = model_of()
     declared = "@primary_key(sale_id);\n@foreign_key(thing_id, dimensions.{}, {})"
     right = _child(model_of, declared.format("dim_things", "thing_id"))
-    assert messages_of(rule, right, [parent]) == []
+    assert messages_of(keys.KeysAreDeclared, right, [parent]) == []
+    assert messages_of(keys.DeclarationsCanBeApplied, right, [parent]) == []
     elsewhere = _child(model_of, declared.format("dim_others", "thing_id"))
-    assert "not in depends_on" in messages_of(rule, elsewhere, [parent])[0]
+    assert "not in depends_on" in messages_of(keys.KeysAreDeclared, elsewhere, [parent])[0]
     unknown = _child(model_of, declared.format("dim_others", "thing_id"), ", depends_on (dimensions.dim_others)")
-    assert "no table of this project" in messages_of(rule, unknown, [parent])[0]
+    assert "no model here" in messages_of(keys.DeclarationsCanBeApplied, unknown, [parent])[0]
     other_column = _child(model_of, declared.format("dim_things", "thing_code"))
-    assert "not the primary key" in messages_of(rule, other_column, [parent])[0]
+    assert "not unique there" in messages_of(keys.DeclarationsCanBeApplied, other_column, [parent])[0]
 
 
 def test_keys_and_indexes_are_on_columns_that_there_are(model_of: Make, messages_of: Check) -> None:
-    rule = keys.KeysAreDeclared
+    rule = keys.DeclarationsCanBeApplied
     assert messages_of(rule, _child(model_of, "@primary_key(sale_id);\n@index(thing_id)")) == []
-    assert "no column price" in messages_of(rule, _child(model_of, "@primary_key(sale_id);\n@index(price)"))[0]
+    assert (
+        "price, which is no column" in messages_of(rule, _child(model_of, "@primary_key(sale_id);\n@index(price)"))[0]
+    )
     covering = _child(model_of, "@primary_key(sale_id);\n@index(thing_id, include := (price))")
-    assert "no column price" in messages_of(rule, covering)[0]
+    assert "price, which is no column" in messages_of(rule, covering)[0]
 
 
-def test_a_declaration_that_cannot_be_read_is_told_with_its_model(model_of: Make, messages_of: Check) -> None:
-    found = messages_of(keys.KeysAreDeclared, _child(model_of, "@primary_key(sale_id);\n@foreign_key(thing_id)"))
-    assert len(found) == 1
-    assert "facts.fct_sales" in found[0]
+def test_a_declaration_that_cannot_be_read_is_told_once_with_its_model(model_of: Make, messages_of: Check) -> None:
+    model = _child(model_of, "@primary_key(sale_id);\n@foreign_key(thing_id)")
+    (found,) = [message for rule in KEY_RULES for message in messages_of(rule, model)]
+    assert "facts.fct_sales" in found
 
 
 VIEW = "kind VIEW, description 'One row per sale.', grain sale_id"
@@ -457,17 +462,12 @@ def test_a_view_declares_indexes_only_with_a_materialized_view_of_its_grain(
     declarations: str, faults: int, model_of: Make, messages_of: Check
 ) -> None:
     model = model_of("serving.sales", VIEW_QUERY + declarations, VIEW)
-    found = [
-        message
-        for rule in (keys.KeysAreDeclared, keys.MaterializedViewHasItsKey)
-        for message in messages_of(rule, model)
-    ]
-    assert len(found) == faults
+    assert len([message for rule in KEY_RULES for message in messages_of(rule, model)]) == faults
 
 
 def test_a_table_is_not_served_from_a_materialized_view(model_of: Make, messages_of: Check) -> None:
     model = _child(model_of, "@primary_key(sale_id);\n@materialized_view(unique_key := sale_id)")
-    assert "for kind VIEW" in messages_of(keys.KeysAreDeclared, model)[0]
+    assert "for kind VIEW" in messages_of(keys.DeclarationsCanBeApplied, model)[0]
 
 
 def test_a_seed_describes_its_columns(tmp_path: Path, messages_of: Check) -> None:

@@ -58,6 +58,23 @@ def test_one_worker_works_in_the_transaction_of_who_asks(connection: Connection,
     assert ask(database_url, "SELECT count(*) FROM done") == 0
 
 
+def test_connections_that_are_given_do_the_tasks_in_the_transactions_they_are_in(
+    connection: Connection, database_url: str
+) -> None:
+    with closing(psycopg2.connect(database_url)) as other:
+        with connection.cursor() as one, other.cursor() as two:
+            one.execute("INSERT INTO done VALUES (100)")
+            two.execute("INSERT INTO done VALUES (100)")
+        tasks: list[Callable[[Cursor], tuple[int, int]]] = [partial(note, number) for number in range(5)]
+        found = sessions.share_out([connection, other], tasks)
+        assert [number for number, _ in found] == list(range(5))
+        assert {backend for _, backend in found} == {connection.info.backend_pid, other.info.backend_pid}
+        with pytest.raises(psycopg2.errors.DivisionByZero):
+            sessions.share_out([connection, other], [lambda cursor: cursor.execute("SELECT 1 / 0")])
+        assert not other.closed
+    assert ask(database_url, "SELECT count(*) FROM done") == 0
+
+
 def test_one_that_fails_ends_the_others_at_once_and_takes_back_only_what_was_not_done(
     connection: Connection, database_url: str
 ) -> None:

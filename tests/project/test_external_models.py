@@ -6,7 +6,8 @@ import psycopg2
 import pytest
 import yaml
 
-from loaders import duplicates, manifest
+from foundation import ops
+from loaders import duplicates
 from tests.conftest import ROOT
 
 SHORT = {"timestamp with time zone": "timestamptz"}
@@ -19,7 +20,8 @@ def test_the_declared_columns_are_in_the_table_as_declared(file: str, name: str,
     connection = psycopg2.connect(database_url)
     with connection, connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA raw")
-        cursor.execute(manifest.DDL + duplicates.DDL)
+        ops.create_for_landings(cursor)
+        cursor.execute(duplicates.DDL)
         cursor.execute(
             "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
             " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",

@@ -10,8 +10,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import cursor as Cursor
 
-from loaders import manifest
-from revops.ledger import ledger, models, schema
+from foundation import ops
+from revops.ledger import ledger, models
 from revops.ledger.graph import Node
 
 
@@ -20,7 +20,7 @@ def cursor(database_url: str) -> Iterator[Cursor]:
     """On a database in which nothing is noted."""
     with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as made:
         connection.autocommit = True
-        schema.create(made)
+        ops.create_for_builds(made)
         yield made
 
 
@@ -47,7 +47,7 @@ def evaluate(cursor: Cursor, *relations: str) -> None:
 
 
 def note_change(cursor: Cursor, relation: str, day: date) -> None:
-    cursor.execute(manifest.DDL)
+    ops.create_for_landings(cursor)
     cursor.execute(
         "INSERT INTO ops.changes (relation, starts_on, ends_before, cause) VALUES (%s, %s, %s::date + 1, 'landed')",
         (relation, day, day),

@@ -10,9 +10,10 @@ import psycopg2
 import pytest
 from psycopg2.extensions import cursor as Cursor
 
+from foundation import ops
 from loaders import postgres
 from meshkeys.catalog import Relation
-from revops.ledger import schema, seals
+from revops.ledger import seals
 
 TABLE = Relation("public", "sales")
 SALES = seals.of_table(TABLE, "sold_at")
@@ -25,7 +26,7 @@ def cursor(database_url: str) -> Iterator[Cursor]:
     with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as opened:
         connection.autocommit = True
         postgres.create_tables(connection)
-        schema.create(opened)
+        ops.create_for_builds(opened)
         opened.execute("CREATE TABLE sales (sale_id int PRIMARY KEY, sold_at timestamp, amount int)")
         opened.execute(
             "INSERT INTO sales VALUES (1, '2015-03-01', 10), (2, '2015-03-02 10:00', 20), (3, '2015-03-02 23:59', 30),"

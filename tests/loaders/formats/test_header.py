@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from loaders.errors import InputRefused
-from loaders.protect import Tokenizer, in_letters
+from loaders.protect import Tokenizer
 from loaders.sources import SOURCES
+from meshkeys.names import in_letters
 from tests.loaders.made import CARDS, CARDS_HEADER, HEADER, TRANSACTIONS, card, card_number, file_of, read, transaction
 
 pytestmark = pytest.mark.unit

@@ -1,4 +1,4 @@
-"""Knows whether prod shows the project as its files are now, so that a build need not ask SQLMesh, which takes seconds.
+"""Owns ops.planned: whether prod shows the project as its files are now, so that a build need not ask SQLMesh for seconds.
 
 What was planned is noted when a build ends, with the files' digest, SQLMesh's id of prod's plan and the day: a changed file, a
 plan by anybody else and a day that has ended each make SQLMesh look again. A build that fails leaves no note.
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import meshkeys
-from meshkeys.catalog import in_letters
+from foundation.queries import relations_exist, scalar
+from meshkeys.names import in_letters
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -22,15 +23,6 @@ if TYPE_CHECKING:
 _HOOKS = (Path(meshkeys.__file__).parent, Path(__file__).parent)
 PARTS = ("config.yaml", "models", "macros", "audits", "seeds", "external_models", "linter")
 
-_DDL = """
-CREATE TABLE IF NOT EXISTS ops.planned (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    project text NOT NULL,
-    plan_id text NOT NULL,
-    planned_on date NOT NULL
-);
-COMMENT ON TABLE ops.planned IS 'One row: what prod was last planned from, with SQLMesh''s id of the plan and the day';
-"""
 _IS_CURRENT = """
 SELECT EXISTS (
     SELECT FROM ops.planned JOIN sqlmesh._environments AS environment USING (plan_id)
@@ -56,16 +48,13 @@ def project_digest(root: Path) -> str:
 
 def is_current(cursor: Cursor, project: str, day: date) -> bool:
     """Whether prod was planned from this project on this day, and nobody has planned it since."""
-    cursor.execute("SELECT to_regclass('ops.planned') IS NOT NULL AND to_regclass('sqlmesh._environments') IS NOT NULL")
-    if cursor.fetchone() != (True,):
+    if not relations_exist(cursor, "ops.planned", "sqlmesh._environments"):
         return False
-    cursor.execute(_IS_CURRENT, (project, day))
-    return cursor.fetchone() == (True,)
+    return bool(scalar(cursor, _IS_CURRENT, (project, day)))
 
 
 def forget(cursor: Cursor) -> None:
     """Before a plan: what it does is known when it has ended."""
-    cursor.execute(_DDL)
     cursor.execute("DELETE FROM ops.planned")
 
 

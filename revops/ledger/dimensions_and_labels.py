@@ -1,4 +1,4 @@
-"""Finds rows of dimensions and labels that differ from what the tables of days were told, and notes the days that must follow.
+"""Owns the comparison of dimensions and labels with what the tables of days were told, and notes the days that must follow.
 
 Reports and features show the attributes of today's dimensions, as `enriched_transactions` does. A changed card is felt on every
 day on which it was used. What a dimension held when it was last looked at is kept in ops.attributes, so that a change is found
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
+from foundation.queries import one_row, scalar
 from meshkeys.catalog import Relation
 from revops.ledger.graph import Node
 from revops.ledger.landings import mark_compared, record, today
@@ -116,8 +117,7 @@ def compare_labels(cursor: Cursor, nodes: Sequence[Node]) -> None:
         return
     values = {"labels": LABELS, "label_table": tables[LABELS], "outcome_table": tables[OUTCOMES]}
     values["tables"] = f"{tables[LABELS]} {tables[OUTCOMES]}"
-    cursor.execute(_LABELS_SEEN, values)
-    landed, compared, labels, first, last = (number or 0 for number in cursor.fetchone() or (0,) * 5)
+    landed, compared, labels, first, last = (number or 0 for number in one_row(cursor, _LABELS_SEEN, values))
     # With labels that wait, days may have been evaluated since they were compared.
     if landed > compared or not compared or (landed > labels and last > compared):
         if not landed < labels < first:  # else every outcome was made of the labels that there are
@@ -129,8 +129,7 @@ def compare_labels(cursor: Cursor, nodes: Sequence[Node]) -> None:
 def _compare(cursor: Cursor, dimension: Dimension, query: sql.Composable, nodes: Mapping[str, Node]) -> None:
     relation = {"relation": dimension.model}
     cursor.execute(sql.SQL(_NOW).format(key=sql.Identifier(dimension.key), query=query))
-    cursor.execute("SELECT EXISTS (SELECT FROM ops.attributes WHERE relation = %(relation)s)", relation)
-    if (cursor.fetchone() or (False,))[0]:
+    if scalar(cursor, "SELECT EXISTS (SELECT FROM ops.attributes WHERE relation = %(relation)s)", relation):
         _record_changes(cursor, dimension)
     else:
         _record_first_sight(cursor, dimension, nodes)
@@ -154,8 +153,7 @@ def _record_changes(cursor: Cursor, dimension: Dimension) -> None:
 def _record_first_sight(cursor: Cursor, dimension: Dimension, nodes: Mapping[str, Node]) -> None:
     """Nothing was kept yet: all days are suspect, unless whatever reads the dimension was evaluated after it."""
     readers = [node.relation for node in nodes.values() if node.by_days and dimension.model in node.parents]
-    cursor.execute(_READ_BEFORE, {"readers": readers, "dimension": nodes[dimension.model].relation})
-    if (cursor.fetchone() or (False,))[0]:
+    if scalar(cursor, _READ_BEFORE, {"readers": readers, "dimension": nodes[dimension.model].relation}):
         record(cursor, dimension.model, _all_days(), "attributes")
 
 
