@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
     from sqlmesh import Context
+    from sqlmesh.core.snapshot import Snapshot
 
     from revops.settings import Settings
 
@@ -108,17 +109,19 @@ def _build(settings: Settings, connection: Connection, environment: str) -> None
         if environment == PROD:
             last_plan.forget(cursor)
     connection.commit()
-    _log.info("planning %s", environment)
+    _log.info("%s %s", "reading what is planned of" if is_planned else "planning", environment)
     with ThreadPoolExecutor(1, "landings") as beside:
         settling = beside.submit(landings.settle, connection)  # the server's work, while Python reads the project
-        with closing(sqlmesh_project.context(settings)) as context:
+        with closing(sqlmesh_project.context(settings, with_models=not is_planned)) as context:
             settling.result()
             try:
                 if not is_planned:
                     sqlmesh_project.apply(context, environment)
-                _bring_up_to_date(context, connection, environment)
-                if environment == PROD:
-                    _settle(context, connection)
+                versions = sqlmesh_project.versions(context, environment)
+                nodes = _noted(connection) if is_planned else graph.nodes_of(versions.values())
+                _bring_up_to_date(context, connection, environment, versions, nodes)
+                if environment == PROD and not is_planned:
+                    _settle(context, connection, versions, nodes)
             finally:
                 sqlmesh_project.note_audits(connection, environment)
     if environment == PROD:
@@ -128,13 +131,18 @@ def _build(settings: Settings, connection: Connection, environment: str) -> None
         connection.commit()
 
 
-def _settle(context: Context, connection: Connection) -> None:
-    """Does what the end of a plan does, where a plan was killed after it had promoted and before that."""
-    snapshots = [snapshot for snapshot in context.snapshots.values() if snapshot.is_model]
+def _noted(connection: Connection) -> list[Node]:
+    """The nodes of prod, as its last plan noted them."""
     with connection.cursor() as cursor:
-        is_settled = graph.in_order({n.model: n for n in graph.nodes_of(snapshots)}) == models.noted_nodes(cursor)
+        nodes = models.noted_nodes(cursor)
     connection.commit()
-    if not is_settled:
+    return nodes
+
+
+def _settle(context: Context, connection: Connection, versions: Mapping[str, Snapshot], nodes: Sequence[Node]) -> None:
+    """Does what the end of a plan does, where a plan was killed after it had promoted and before that."""
+    snapshots = [snapshot for snapshot in versions.values() if snapshot.is_model]
+    if graph.in_order({node.model: node for node in nodes}) != _noted(connection):
         change.begin(context.engine_adapter, PROD, snapshots)
         change.end(context.engine_adapter, PROD, snapshots)
 
@@ -147,7 +155,13 @@ def _joined_days(connection: Connection) -> int:
     return max(JOINED_DAYS, int(JOINED_ROWS / max(rows or 0, 1)))
 
 
-def _bring_up_to_date(context: Context, connection: Connection, environment: str) -> None:
+def _bring_up_to_date(
+    context: Context,
+    connection: Connection,
+    environment: str,
+    versions: Mapping[str, Snapshot],
+    nodes: Sequence[Node],
+) -> None:
     """Evaluates what is out of date, each table once, after what it reads; then looks again.
 
     Raises:
@@ -159,17 +173,16 @@ def _bring_up_to_date(context: Context, connection: Connection, environment: str
     out_of_date = OutOfDate({}, frozenset())
     join = partial(ranges_of, joined=_joined_days(connection))
     for _ in range(MOST_ROUNDS):
-        nodes = graph.nodes_of(context.snapshots.values())
-        out_of_date = _look(context, connection, nodes, environment, lambda days: days_in(join(days)))
+        out_of_date = _look(versions, connection, nodes, environment, lambda days: days_in(join(days)))
         if not out_of_date:
             return
         ranges = {model: join(days) for model, days in out_of_date.days.items()}
         if environment == PROD and len(ranges.get(dimensions_and_labels.FACTS, ())) > 1:
-            _clear_the_way(context, connection, days_in(ranges[dimensions_and_labels.FACTS]))
+            _clear_the_way(versions, connection, days_in(ranges[dimensions_and_labels.FACTS]))
         _log.info("evaluating %s", _told(out_of_date, ranges))
         with materialized_views.deferred():  # all is shown at once, at the end
             spans = {model: [(span.first, span.last) for span in found] for model, found in ranges.items()}
-            sqlmesh_project.evaluate(context, environment, spans, out_of_date.whole)
+            sqlmesh_project.evaluate(context, environment, versions, spans, out_of_date.whole)
     left = sorted([*out_of_date.whole, *out_of_date.days])
     raise CheckFailed(
         f"{', '.join(left[:5])} could not be brought up to date in {MOST_ROUNDS} rounds.\n"
@@ -185,7 +198,7 @@ def _told(out_of_date: OutOfDate, ranges: Mapping[str, list[Days]]) -> str:
 
 
 def _look(
-    context: Context,
+    versions: Mapping[str, Snapshot],
     connection: Connection,
     nodes: Sequence[Node],
     environment: str,
@@ -197,7 +210,7 @@ def _look(
             dimensions_and_labels.compare_dimensions(cursor, nodes, {})
             connection.commit()  # what prod holds now is known, before what it is about to hold
             stale = ledger.read(cursor, nodes, landings.today()).whole
-            coming = {name: _query_of(context, name) for name in stale if name in dimensions_and_labels.NAMES}
+            coming = {name: _query_of(versions, name) for name in stale if name in dimensions_and_labels.NAMES}
             if coming:
                 dimensions_and_labels.compare_dimensions(cursor, nodes, coming)
             dimensions_and_labels.compare_labels(cursor, nodes)
@@ -215,20 +228,20 @@ def _of_others(cursor: Cursor, environment: str) -> frozenset[str]:
     return frozenset(row[0] for row in cursor.fetchall())
 
 
-def _query_of(context: Context, name: str) -> str:
+def _query_of(versions: Mapping[str, Snapshot], name: str) -> str:
     """The query of a model on physical tables."""
-    snapshots = {snapshot.name: snapshot for snapshot in context.snapshots.values()}
-    query = context.get_model(name, raise_if_missing=True).render_query_or_raise(snapshots=snapshots)
+    model = next(snapshot.model for snapshot in versions.values() if str(Relation.of(snapshot.name)) == name)
+    query = model.render_query_or_raise(snapshots=versions)
     return str(query.sql(dialect="postgres", comments=False))
 
 
-def _clear_the_way(context: Context, connection: Connection, days: list[date]) -> None:
+def _clear_the_way(versions: Mapping[str, Snapshot], connection: Connection, days: list[date]) -> None:
     """Takes displaced facts away, and the rows made of them in all tables of days that know a transaction by its id."""
     from meshkeys import declarations
 
     with connection.cursor() as cursor:
         cursor.execute(_DISPLACED, {"days": days, "texts": [str(day) for day in days]})
-        for model in context.models.values():
+        for model in (snapshot.model for snapshot in versions.values() if snapshot.is_model):
             by_day = model.kind.is_incremental_by_time_range and model.time_column.column.name == "transacted_on"
             if by_day and "transaction_id" in declarations.of(model).primary_key:
                 table = Relation.parse(model.name).identifier

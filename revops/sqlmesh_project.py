@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import meshkeys
 from foundation.errors import CheckFailed, DatabaseUnavailable
 from meshkeys.catalog import Relation
+from revops.declared import SETTINGS
 from revops.terminal import failures
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from sqlmesh import Context
+    from sqlmesh.core.snapshot import Snapshot
 
     from revops.settings import Settings
 
@@ -36,8 +39,14 @@ def cli() -> None:
     commands(prog_name="sqlmesh")
 
 
-def context(settings: Settings, with_tests: bool = False) -> Context:
+def context(settings: Settings, with_tests: bool = False, with_models: bool = True) -> Context:
     """The project's context, on the selected database; says what it does in log lines.
+
+    Args:
+        settings: which project and database.
+        with_tests: read the unit tests too.
+        with_models: read the models; without them, only versions that a plan stored can be evaluated (`versions`), seconds
+            earlier.
 
     Raises:
         CheckFailed: a file of the project cannot be read; names it.
@@ -67,11 +76,20 @@ def context(settings: Settings, with_tests: bool = False) -> Context:
         file = ""
         for path, config in configs.items() if not with_tests else ():
             configs[path] = config.copy(update={"loader": WithoutTests})
-        return Context(paths=[settings.root], config=configs)
+        if not with_models:
+            meshkeys.register(SETTINGS)  # as the project's macros do
+        return Context(paths=[settings.root], config=configs, load=with_models)
     except Exception as error:  # of any kind: macros are imported, and YAML is read, on the way
         raise failures.known(error) or CheckFailed(
             f"The project cannot be read: {file}{failures.reason(error)}\n  Correct it and run the same command again."
         ) from error
+
+
+def versions(context: Context, environment: str) -> dict[str, Snapshot]:
+    """The versions of models that an environment consists of, by name, as its last plan stored them."""
+    stored = context.state_reader.get_environment(environment)
+    assert stored is not None, "the environment was planned before"
+    return {found.name: found for found in context.state_reader.get_snapshots(stored.snapshots).values()}
 
 
 def apply(context: Context, environment: str) -> None:
@@ -117,6 +135,7 @@ def _explaining(environment: str, is_restatement: bool) -> Iterator[None]:
 def evaluate(
     context: Context,
     environment: str,
+    versions: Mapping[str, Snapshot],
     days: Mapping[str, Sequence[tuple[date, date]]],
     whole: Iterable[str],
 ) -> None:
@@ -125,6 +144,7 @@ def evaluate(
     Args:
         context: the project; the environment has been planned from it.
         environment: which.
+        versions: of its models (`versions`).
         days: for each table of days, ranges from the first to the last day, both included.
         whole: the tables that are made whole.
 
@@ -136,7 +156,7 @@ def evaluate(
     from sqlmesh.core.snapshot.definition import merge_intervals
     from sqlmesh.utils.date import now, yesterday_ds
 
-    scheduler = context.scheduler(environment)
+    scheduler = context.create_scheduler(versions.values(), context.snapshot_evaluator)
     stored = context.state_reader.get_environment(environment)
     assert stored is not None
     is_prod = environment == "prod"

@@ -56,5 +56,7 @@ def test_a_restatement_that_an_audit_stops_does_not_say_that_all_is_as_it_was(wa
     )
     failing = pytest.raises(RevopsError, match="audit no_card_numbers failed on 1 row")
     with warehouse.commands(), closing(sqlmesh_project.context(warehouse.settings)) as context, failing as error:
-        sqlmesh_project.evaluate(context, "prod", {"facts.fct_transactions": [(day, day)]}, ())
+        sqlmesh_project.evaluate(
+            context, "prod", sqlmesh_project.versions(context, "prod"), {"facts.fct_transactions": [(day, day)]}, ()
+        )
     assert "Tables of prod may hold new rows of the restated days already." in str(error.value)

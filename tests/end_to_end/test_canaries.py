@@ -269,7 +269,9 @@ def test_a_card_number_that_landed_all_the_same_goes_no_further(
     )
     refused = pytest.raises(CheckFailed, match="no_card_numbers") if is_one else nullcontext()
     with warehouse.commands(), closing(sqlmesh_project.context(warehouse.settings)) as context, refused:
-        sqlmesh_project.evaluate(context, "prod", {"facts.fct_transactions": [(day, day)]}, ())
+        sqlmesh_project.evaluate(
+            context, "prod", sqlmesh_project.versions(context, "prod"), {"facts.fct_transactions": [(day, day)]}, ()
+        )
     if is_one:
         assert "no card data" in {result.name for result in warehouse.verify() if not result.passed}
 
