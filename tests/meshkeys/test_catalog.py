@@ -25,6 +25,7 @@ CREATE INDEX blocks ON "S x"."paid ""%1" USING brin ("the day");
 CREATE VIEW "S x".days AS SELECT "the day", user_id FROM "S x"."paid ""%1" JOIN "S x".users USING (user_id);
 CREATE MATERIALIZED VIEW "S x".kept AS SELECT count(*) AS rows FROM "S x".days;
 CREATE TABLE "S x".parts (id int) PARTITION BY RANGE (id);
+CREATE TABLE public.codes (code text); CREATE VIEW "S x".codes AS SELECT code FROM public.codes;
 """
 TABLE, USERS = Relation("S x", 'paid "%1'), Relation("S x", "users")
 VIEW, KEPT, PARTS, NOWHERE = (Relation("S x", name) for name in ("days", "kept", "parts", "nowhere"))
@@ -79,6 +80,7 @@ def test_indexes_are_told_with_all_that_tells_them_apart(cursor: Cursor) -> None
 
 def test_a_definition_names_schemas_in_full_and_leaves_the_search_path(cursor: Cursor) -> None:
     cursor.execute('SET search_path TO "S x"')
+    assert "FROM public.codes" in (catalog.view_definition(cursor, Relation("S x", "codes")) or "")
     assert '"S x".users' in (catalog.view_definition(cursor, VIEW) or "")
     assert catalog.view_definition(cursor, NOWHERE) is None
     cursor.execute("SHOW search_path")
