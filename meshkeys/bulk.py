@@ -2,7 +2,7 @@
 
 SQLMesh creates such a table empty and fills it by DELETE and INSERT ... SELECT, of which PostgreSQL runs the query on one core;
 that of CREATE TABLE ... AS it runs on all, and of a table that is committed several indexes are built at once. So another
-table is made, filled and indexed on connections of our own, under a name that nobody knows; in the transaction of the
+table is made, filled and indexed on separate connections, under a name that no query uses; in the transaction of the
 evaluation it takes the place of the empty one, and two rules make SQLMesh's own DELETE and INSERT do nothing until its end.
 """
 

@@ -78,7 +78,7 @@ def begun() -> int:
 def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
     """Takes the warehouse's lock, and sets aside foreign keys that would refuse rows of this environment.
 
-    The lock lives on a connection of its own, which ends with the process at the latest.
+    The lock is held by a separate connection, which ends with the process at the latest.
 
     Raises:
         LockHeld: another run holds it.
@@ -96,13 +96,13 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
         schema.create(cursor)
         guards.check(cursor, adapter, snapshots)
         roles.create(cursor)
-        # SQLMesh would fail at the first view that is granted to a role which nobody could make.
+        # SQLMesh would fail at the first view that is granted to a role that is not there.
         sqlmesh_inside.let_grant(adapter, not roles.missing_grantees(cursor, snapshots))
         shown = _columns(cursor, environment, snapshots)
         if dependents.save(cursor, shown):
             _name_what_is_lost(cursor, shown)
         _relax(cursor, snapshots)
-        bulk.clear(cursor)  # what a plan that failed had built and nobody was shown
+        bulk.clear(cursor)  # what a failed plan had built but not yet shown
         materialized_views.reap(cursor)
         for view, query, declared in _materialized(adapter, snapshots):
             if catalog.exists(cursor, view) and not _is_materialized(cursor, view):
@@ -111,7 +111,7 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
 
 
 def end(adapter: Any, environment: str, snapshots: list[Any]) -> None:
-    """Brings prod's tables to what is declared, serves what is not served yet, drops what nobody uses, frees the lock."""
+    """Brings prod's tables to what is declared, serves what is not served yet, drops what is not used, frees the lock."""
     session = _sessions.pop(os.getpid(), None)
     held = session is not None and _is_alive(session.connection)
     own = session.connection if session is not None and held else sessions.beside(adapter.connection)

@@ -261,7 +261,7 @@ def missing_statement() -> sql.Composed:
 
 
 def tell(message: str) -> None:
-    """Says something on SQLMesh's console, where somebody who types `sqlmesh plan` looks; else in the log."""
+    """Says something on SQLMesh's console, where a user of `sqlmesh plan` looks; else in the log."""
     console = sys.modules.get("sqlmesh.core.console")
     if console is None:
         _log.warning("%s", message)
@@ -293,7 +293,7 @@ def _kept(cursor: Cursor, view: Relation | None = None) -> list[_Kept]:
 def _drops(cursor: Cursor, view: Relation) -> list[str]:
     """The statements that drop a view of ours and what hangs on it, from the top down.
 
-    Readers take their locks in this order, so that nobody holds one of these views and waits for another that we hold.
+    Readers take their locks in this order, so that no session holds one of these views and waits for another that we hold.
     """
     statements = [
         sql.SQL("DROP {} IF EXISTS {} CASCADE").format(sql.SQL(_KINDS[kind]), other.identifier)

@@ -114,7 +114,7 @@ def days_changed(cursor: Cursor, tables: Iterable[Relation], since: int, starts_
 
 
 def _fingerprint(cursor: Cursor, table: Relation) -> str:
-    """Equal for equal contents, whatever the order of the rows."""
+    """Equal for equal contents, in any order of the rows."""
     contents = sql.SQL("SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {} AS t")
     row = one_row(cursor, contents.format(table.identifier))
     return in_letters(hashlib.sha256(repr(row).encode()).hexdigest()[:32])

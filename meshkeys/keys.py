@@ -32,7 +32,7 @@ def build(cursor: Cursor, table: Relation, declared: Declarations) -> None:
 
 
 def build_indexes(cursor: Cursor, table: Relation, declared: Declarations) -> None:
-    """Builds all indexes of a table that nobody reads yet side by side, the one of the primary key among them."""
+    """Builds all indexes of a table without readers side by side, the one of the primary key among them."""
     by_length = sorted(_all_indexes(declared), key=lambda index: -len(index.columns))  # no long one last, and alone
     sessions.side_by_side(cursor, [partial(_build_index, table, index) for index in by_length])
 
@@ -116,7 +116,7 @@ def _tables(cursor: Cursor, parents: Mapping[str, Relation], declared: Declarati
 
 
 def _add_primary_key(cursor: Cursor, operation: AddPrimaryKey) -> None:
-    """To a table that nobody else sees yet: it was just filled, and who reads it next should know how many rows it has."""
+    """To a table that was just filled and is not visible yet; ANALYZE tells the planner its rows."""
     cursor.execute(
         sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY ({})").format(
             operation.table.identifier,

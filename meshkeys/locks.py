@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from psycopg2 import sql
     from psycopg2.extensions import cursor as Cursor
 
-# Both say that somebody else has the lock; what was tried may succeed a moment later.
+# Both say that another session has the lock; the same statement may succeed a moment later.
 GAVE_WAY = (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)
 # Autovacuum cancels itself for a session that has waited deadlock_timeout (default 1 s), which is longer than we wait.
 VACUUM_GIVES_WAY = "50ms"

@@ -35,8 +35,8 @@ def materialized_view(evaluator, unique_key=None, period=None, every=None, sorte
 
     `unique_key` is the column unique over the whole view. With `period`, a date column, the materialization is split into
     one part for each `every` (year, quarter or month), so that a change of a day refreshes one part. Rows
-    lie in the order of `sorted_by`: those that are looked up together are then read together. Indexes declared beside it are
-    built on each part.
+    are stored in the order of `sorted_by`: those that are looked up together are then read together. Indexes declared
+    beside it are built on each part.
     """
     return
 

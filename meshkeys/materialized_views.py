@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 MODES = ("auto", "concurrently", "swap")
 
 # What was ever noted, and what a refresh that was killed had built and not noted yet.
-_STANDING = r"""
+_MADE = r"""
 SELECT served, array_agg(part) FROM (
     SELECT served, part FROM {notes}.materialized_parts
     UNION
     SELECT schemaname || '.' || substring(matviewname FROM '^(.*__mv_[0-9a-f]{{8}})_'), schemaname || '.' || matviewname
     FROM pg_matviews WHERE matviewname ~ '__mv_[0-9a-f]{{8}}_'
-) AS standing GROUP BY served
+) AS current GROUP BY served
 """
 
 _log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def refresh(
     served = served_relation(view, definition)
     if _deferring and catalog.exists(cursor, served):
         return []
-    standing = {part.period.label: part for part in _parts(cursor, served)}
+    known = {part.period.label: part for part in _parts(cursor, served)}
     evaluations.take_fingerprints(cursor, inputs)
     latest = evaluations.latest(cursor, inputs)
     current: list[Part] = []
@@ -112,7 +112,7 @@ def refresh(
     # Of a table that does not have the period's days, any change may be of any part.
     by_days = [t for t in inputs if wanted.period is not None and wanted.period in catalog.columns(cursor, t)]
     for period in periods.holding_rows(cursor, query, wanted):
-        part = standing.get(period.label)
+        part = known.get(period.label)
         why = reason if part is None else _change(cursor, inputs, by_days, part, reason)
         if part is not None and why is None:
             current.append(part)
@@ -209,10 +209,10 @@ def reap(cursor: Cursor) -> list[Relation]:
     Returns:
         What was dropped.
     """
-    # Nobody new asks for what is in no view: waiting holds up no reader, and outlasts a vacuum.
+    # What is in no view gets no new reader: waiting blocks no one, and outlasts a vacuum.
     cursor.execute("SET lock_timeout = '3s'")
     dropped: list[Relation] = []
-    cursor.execute(in_notes(_STANDING))
+    cursor.execute(in_notes(_MADE))
     for name, parts in cursor.fetchall():
         served = Relation.parse(name)
         in_use = catalog.exists(cursor, served) and bool(catalog.readers_of(cursor, served))
@@ -310,15 +310,15 @@ def _build_all(
     query: str,
     declared: Declarations,
     latest: int,
-    anew: list[tuple[Period, Part | None, str]],
+    to_build: list[tuple[Period, Part | None, str]],
 ) -> list[Part]:
     """Builds parts side by side, and tells of each its share of the time that all took."""
     began = time.monotonic()
     built = sessions.side_by_side(
-        cursor, [partial(_build, served, query, period, part, declared, latest) for period, part, _ in anew]
+        cursor, [partial(_build, served, query, period, part, declared, latest) for period, part, _ in to_build]
     )
     share = (time.monotonic() - began) / (sum(seconds for _, seconds in built) or 1)
-    for (now, seconds), (_, part, reason) in zip(built, anew, strict=True):
+    for (now, seconds), (_, part, reason) in zip(built, to_build, strict=True):
         _tell(cursor, served, now, "swap" if part is not None else "build", reason, part, seconds * share)
     return [now for now, _ in built]
 
@@ -404,7 +404,7 @@ def _compose(cursor: Cursor, served: Relation, parts: list[Part]) -> float:
         For how many seconds the statement, which holds up new readers, waited at the most.
     """
     # Without their bounds: PostgreSQL plans a bare branch as it does a partition, and its statistics and indexes say in
-    # microseconds that a day is not there. With bounds it plans each as a query of its own, and as if all held the day.
+    # microseconds that a day is not there. With bounds it plans each as a separate query, and as if all held the day.
     branches = [sql.SQL("SELECT * FROM {}").format(part.relation.identifier) for part in parts]
     statement = sql.SQL("CREATE OR REPLACE VIEW {} AS ").format(served.identifier) + sql.SQL(" UNION ALL ").join(
         branches

@@ -73,7 +73,7 @@ def holding_rows(cursor: Cursor, query: str, wanted: MaterializedView) -> Iterat
 
 
 def query_of(query: str, wanted: MaterializedView, period: Period) -> sql.Composed:
-    """The rows of a period, in the order in which they are to lie."""
+    """The rows of a period, in the order in which they are to be stored."""
     if wanted.period is None or period.starts_on is None:
         statement = sql.SQL("SELECT * FROM (") + sql.SQL(query) + sql.SQL(") AS contents")
     else:

@@ -155,7 +155,7 @@ def _replace(cursor: Cursor, promotion: _Promotion, target: Relation, declared: 
 
 
 def _follow(cursor: Cursor, physical: Relation, declared: Declarations) -> None:
-    """Before anybody is shown what is materialized: it has what its tables got since, which is committed by itself."""
+    """Before what is materialized is shown: it gets what its tables got since, which is committed by itself."""
     with sessions.aside(cursor) as own:
         materialized_views.follow(own, physical, declared)
 

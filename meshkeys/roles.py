@@ -259,7 +259,7 @@ def _grant_all(cursor: Cursor) -> None:
 def _give_to_owner(cursor: Cursor, roles: Roles, schemas: list[str]) -> None:
     """Gives what this account built to the owner, bottom-up: no view is owned by a role that cannot read its inputs.
 
-    What somebody locks keeps its owner until the next command, as does what reads it; the rest is given.
+    What another session locks keeps its owner until the next command, as does what reads it; the rest is given.
     """
     if not _owns_for_others(cursor, roles):
         return

@@ -1,4 +1,4 @@
-"""Connections of our own beside SQLMesh's, and independent work done on several of them at once."""
+"""Connections beside SQLMesh's, and independent work done on several of them at once."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def aside(cursor: Cursor) -> Iterator[Cursor]:
 
 
 def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list[T]:
-    """Does each task in a transaction of its own, as many at once as the server has workers; returns what each returned.
+    """Does each task in a separate transaction, as many at once as the server has workers; returns what each returned.
 
     Tasks see what is committed, not what the cursor's transaction did, and must not wait for a lock that it holds. When one
     fails, those that run are cancelled and the others are not begun; what was committed stays. Where there is one task, or

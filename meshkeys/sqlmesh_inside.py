@@ -54,7 +54,7 @@ def applied_plan() -> EvaluatablePlan | None:
 
 
 def unbuilt(plan: EvaluatablePlan, snapshots: list[Any]) -> set[str]:
-    """The models with days that are not built, whatever the plan skips: SQLMesh computes it inside of its plans only."""
+    """The models with days that are not built, those that the plan skips included; SQLMesh computes this only inside of plans."""
     from sqlmesh.core.scheduler import merged_missing_intervals
     from sqlmesh.core.snapshot.definition import DeployabilityIndex
 
