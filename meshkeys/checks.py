@@ -114,6 +114,6 @@ def _is_unique(model: Model, column: str) -> bool:
     try:
         declared = declarations.of(model)
     except DeclarationError:
-        return True  # said of that model
+        return True  # that model's own fault says so
     whole = (index for index in declared.indexes if index.is_unique and index.where is None)
     return declared.primary_key == (column,) or any(index.columns == (column,) for index in whole)

@@ -48,7 +48,7 @@ def of_indexes(
         table: a table or materialized view.
         declared: its indexes as declared.
         found: its indexes as they are.
-        matches: which of these is which of those: `is_named`, or `serves`.
+        matches: whether an index that was found is a declared one: `is_named`, or `serves`.
     """
     matches = matches or is_named
     wanted = list(declared)
@@ -126,5 +126,5 @@ def serves(_: Relation, declared: Index, found: catalog.Index) -> bool:
 
 
 def _bare(condition: str | None) -> str:
-    """A condition as PostgreSQL and the model write it alike: without casts, brackets, blanks, quotes of names, and case."""
+    """A condition reduced to what PostgreSQL and the model write alike: no casts, brackets, blanks, quoted names or case."""
     return re.sub(r"::[a-z ]+|[\s()\"]", "", (condition or "").lower())

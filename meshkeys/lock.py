@@ -2,7 +2,7 @@
 
 It is a session-level advisory lock of PostgreSQL: the server frees it when its holder dies, however it dies. A process that
 holds it names the holding session in an environment variable (`Settings.lock_holder`); what runs inside of it, in this
-process or in a child, finds that session really holding the lock, and goes on without taking it again.
+process or in a child, checks that the session holds the lock, and does not take it again.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def acquire(cursor: Cursor, environ: MutableMapping[str, str] | None = None) -> 
     """Takes the lock for the cursor's session, without waiting; for SQLMesh's `before_all` and for any code with its own session.
 
     Returns:
-        True where it was taken now (the session's end or `release` frees it), False where the process that we run in
-        or under holds it already.
+        True where it was taken now (the session's end or `release` frees it), False where this process or a parent process
+        holds it already.
 
     Raises:
         LockHeld: another run holds it; the message says which.
-        DatabaseUnavailable: this is no database to work in; the message says why.
+        DatabaseUnavailable: this database cannot be used; the message says why.
     """
     token = (os.environ if environ is None else environ).get(current().lock_holder)
     if token:

@@ -1,4 +1,4 @@
-"""Names made of other names, at most as long as PostgreSQL's may be, and digests that names and tokens may hold.
+"""Names made of other names, within PostgreSQL's limit, and digests that can be part of names and tokens.
 
 Keys and indexes have their table's name in theirs, with the version, because names of indexes are those of a schema.
 """
