@@ -207,6 +207,6 @@ def _is_port(text: str) -> bool:
 
 
 def _yaml(value: str) -> str:
-    """A text as YAML reads it back, whatever is in it."""
+    """A text quoted so that YAML reads it back unchanged."""
     plain = (c if c.isascii() and c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in value)
     return '"' + "".join(plain) + '"'

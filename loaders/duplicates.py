@@ -105,7 +105,7 @@ def mark(cursor: Cursor, relation: str) -> set[str]:
     Which row counts follows from the files that have landed alone, not from when they did: a row without a fault before
     one with a fault, then the row of the later file (loaders.ranking), then the later line.
 
-    Only rows whose keys lie where a file repeats its own, or where the keys of two files overlap, are read.
+    Only rows with keys in ranges where a file repeats keys, or where two files overlap, are read.
 
     Returns:
         For transactions, the days, as landed, of rows that are superseded now and were not, or the other way round.
@@ -150,7 +150,7 @@ def versions(cursor: Cursor, relation: str, file_id: int) -> list[tuple[str, str
 
 
 def _in_order(cursor: Cursor, relation: str) -> list[int]:
-    """The ids of a relation's files, the later one last; bytes that lie under several names count as the last of them."""
+    """The ids of a relation's files, the later one last; a file with several names counts as the last of them."""
     ranks = {file_id: max(map(rank, names)) for file_id, names in manifest.names(cursor, relation).items()}
     return sorted(ranks, key=ranks.__getitem__)
 
@@ -205,7 +205,7 @@ def _where(files: list[_Keys], relation: str) -> sql.Composable:
     others = [file for file in concerned if file is not largest]
     if largest.repeats or _MUCH_LARGER * sum(file.rows for file in others) > largest.rows:
         return where
-    # A correction of a few rows of a large file: whatever is there twice is among those few.
+    # A correction of a few rows of a large file: what is there twice is among those few.
     return sql.SQL("{} AND {} IN (SELECT {} FROM {} AS landed WHERE landed._file_id IN ({}))").format(
         where,
         number,

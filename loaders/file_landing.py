@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection, cursor
 
 LARGE_FILE_BYTES = 16 << 20
-"""Files from this size on get a partition of their own: see docs/loading.md for the measurement."""
+"""Files of this size or more get their own partition: see docs/loading.md for the measurement."""
 
 _SOME_KEYS = 1000
 _SOME_SHARED = """
@@ -66,7 +66,7 @@ class Job:
         source: the relation it belongs to.
         tokenizer: makes card tokens, None where there are no card numbers.
         max_rejects: the share of its rows that may be rejected.
-        report: who is told.
+        report: receives the progress.
         stop: set when the landing is to stop.
         again: land the file although the same bytes have landed.
         replace: let it replace rows of which it has no key.

@@ -37,10 +37,10 @@ class InputFile:
     Attributes:
         name: its identity: the path relative to the data folder, or from the dated folder on, printable, card numbers
             masked; archive/member in an archive.
-        path: where it lies.
+        path: its place on disk.
         packing: how its bytes are packed.
         member: the member of the archive, None outside one.
-        size: bytes as it lies there (of a member: unpacked).
+        size: bytes on disk (of a member: unpacked).
         compression: of a tar, how all of it is compressed.
         not_read: what it is where that cannot be read, such as a workbook; else empty.
         is_named: it was named itself, not found in a folder.

@@ -59,7 +59,7 @@ def land(
         replace: a changed file may replace rows although it has no key in common with them.
         prefix: a folder that is put before each file's name.
         max_rejects: the share of a file's rows that may be rejected; beyond it nothing of the file lands.
-        report: who is told about progress; plain log lines by default.
+        report: receives the progress; plain log lines by default.
         pan_key: where the key for card tokens is; the environment, then .warehouse/pan.key by default.
         found: what `inputs.look` found in `data`, where that has been done already.
 

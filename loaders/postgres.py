@@ -100,7 +100,7 @@ def _create_raw(cur: cursor, source: Source) -> None:
         "CREATE INDEX {index} ON {shared} (_file_id)",
     ):
         cur.execute(sql.SQL(statement).format(**names))
-    if source.date_column is not None:  # by days: rows of many files lie mixed here
+    if source.date_column is not None:  # by days: rows of many files are mixed here
         cur.execute(
             sql.SQL("CREATE INDEX {} ON {} ({}, _file_id)").format(
                 sql.Identifier(f"{shared_partition(source)}_date"), names["shared"], sql.Identifier(source.date_column)
@@ -131,7 +131,7 @@ def partition_of(source: Source, file_id: int) -> str:
 
 
 def create_partition(cur: cursor, source: Source, file_id: int) -> None:
-    """Create the table that will hold a large file's rows; nobody sees it before it is attached.
+    """Create the table that will hold a large file's rows; it is invisible until it is attached.
 
     Its columns are spelled out, not copied by LIKE: that would hold a lock on the parent as long as the file loads. It
     knows its file, so that no row has to say it.
@@ -182,7 +182,7 @@ def remove_rows(cur: cursor, source: Source, file_id: int) -> None:
             (file_id,),
         )
         return
-    # A reader locks the parent before it looks for partitions: with the parent locked, nobody sees neither old nor new.
+    # A reader locks the parent before it looks for partitions: with the parent locked, it finds one of the two.
     lock_patiently(cur, source)
     cur.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("raw", partition_of(source, file_id))))
 
@@ -242,7 +242,7 @@ class _Readable:
 
 
 def landed_lines(cur: cursor, source: Source, file_id: int, line_numbers: list[int]) -> set[int]:
-    """Return which of these lines of a file stand in raw."""
+    """Return which of these lines of a file are in raw."""
     cur.execute(
         sql.SQL("SELECT _line_number FROM {} WHERE _file_id = %s AND _line_number = ANY(%s)").format(
             sql.Identifier("raw", partition_of(source, file_id))

@@ -21,10 +21,10 @@ LONGEST_RAW_LINE = 8192
 """Characters of a rejected line that are kept."""
 NOT_UTF8 = "not valid UTF-8"
 FEW_ROWS = 5
-"""Rows that cannot be used and do not refuse a file, whatever their share, as long as others can be used."""
+"""Rows that cannot be used and do not cause a file to be refused, however many they are, as long as others can be used."""
 
 MOST_REJECTS = 100_000
-"""Rejects of one file, each of them kept, beyond which it is refused whatever share of it they are."""
+"""The number of rejects, each of them kept, beyond which a file is refused even if they are a small share of it."""
 
 MOST_IN_DOUBT = 0.5
 """The share of a file's rows that may have a value in doubt: beyond it, the column means something else."""

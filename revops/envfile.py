@@ -96,7 +96,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def hand_over(path: Path, like: Path) -> None:
-    """Where root works in somebody's folder, gives a new file or folder to the owner of `like`."""
+    """Where root works in another user's folder, gives a new file or folder to the owner of `like`."""
     owner = like.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
         os.chown(path, owner.st_uid, owner.st_gid)

@@ -28,7 +28,7 @@ __all__ = ["HOLDER", "acquire", "hold", "holder", "release"]
 
 @contextmanager
 def hold(dsn: str, purpose: str, wait: float = 0, environ: MutableMapping[str, str] | None = None) -> Iterator[bool]:
-    """Holds the lock, on a connection of its own, for as long as the block runs.
+    """Holds the lock, on a separate connection, while the block runs.
 
     Args:
         dsn: the warehouse.

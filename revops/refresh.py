@@ -41,7 +41,7 @@ def bring_up_to_date(dsn: str, mode: str = "auto") -> bool:
         found = _materialized(cursor)
         if found:
             change.put_back(cursor)
-            materialized_views.reap(cursor)  # what a refresh that failed had built and nobody was shown
+            materialized_views.reap(cursor)  # what a failed refresh had built but not yet served
         for model, view, declared in found:
             query = catalog.view_definition(cursor, view)
             assert query is not None

@@ -278,7 +278,7 @@ def _are_moments(codes: Codes, starts: Places, ends: Places) -> Flags:
 
 
 def _may_be_none(codes: Codes, starts: Places, ends: Places) -> Flags:
-    """Tell which fields may be a word that stands for nothing: the careful way knows."""
+    """Tell which fields may be a word for a missing value; the slow path decides."""
     widths = ends - starts
     maybe: Flags = (widths > 2) & (widths <= _LONGEST_NONE)
     lines = np.flatnonzero(maybe)  # few

@@ -1,4 +1,4 @@
-"""The pages: which figures stand on each, and the words around them. Every figure comes from a statement of `queries`."""
+"""The pages: which figures each shows, and the words around them. Every figure comes from a statement of `queries`."""
 
 from __future__ import annotations
 

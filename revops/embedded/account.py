@@ -28,7 +28,7 @@ class Account:
         gid: its group id.
         name: its name.
         switch: True where we are root and have to switch to it.
-        owns_home: whether our own files under `.warehouse/` belong to it too (root working in somebody's folder).
+        owns_home: whether our own files under `.warehouse/` belong to it too (root working in another user's folder).
     """
 
     uid: int

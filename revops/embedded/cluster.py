@@ -70,7 +70,7 @@ class Cluster:
         self._said_before: dict[Path, int] = {}
 
     def prepare(self, account: Account) -> None:
-        """Makes whatever is missing, owned by the account that runs the server."""
+        """Creates what is missing, owned by the account that runs the server."""
         if account.switch and not account.owns_home:
             os.chown(self.home, 0, account.gid)
             self.home.chmod(0o710)
@@ -85,7 +85,7 @@ class Cluster:
         elif not (self.home / "password").exists():
             self.set_password(account, secrets.token_hex(24))
         elif (original := self._copied_from()) is not None:
-            _log.warning("%s is a copy of %s: it gets a password and a port of its own", self.home, original)
+            _log.warning("%s is a copy of %s: it gets its own password and port", self.home, original)
             (self.home / "port").unlink(missing_ok=True)
             self.set_password(account, secrets.token_hex(24))
         for leftover in self.socket_folder(account).glob(".s.PGSQL.*"):
@@ -150,7 +150,7 @@ class Cluster:
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.is_symlink() or folder.lstat().st_uid not in (account.uid, os.geteuid()):
             raise DatabaseUnavailable(
-                f"{folder} belongs to somebody else.\n  Remove it, or set REVOPS_HOME to a shorter path."
+                f"{folder} belongs to another user.\n  Remove it, or set REVOPS_HOME to a shorter path."
             )
         account.give(folder, 0o700)
         return folder

@@ -105,7 +105,7 @@ class Server:
             except DatabaseUnavailable as error:
                 if not ports.refusal(HOST, port):
                     raise
-                failure = str(error)  # somebody took the port in between
+                failure = str(error)  # another process took the port in between
                 continue
             envfile.write_private(self.home / "port", f"{port}\n")
             return running
@@ -126,7 +126,7 @@ class Server:
         yield port
 
     def _launch(self, account: accounts.Account) -> int:
-        """Starts the postmaster in a session of its own, as a child of nobody here, so that it outlives us."""
+        """Starts the postmaster detached, in a new session, so that it outlives this process."""
         self.cluster.begin_start_log(account)
         script = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
         program = [str(self.cluster.programs / "postgres"), "-D", str(self.data)]

@@ -72,7 +72,7 @@ def server_settings(machine: Machine, version: int = 18) -> dict[str, str]:
     }
     if version >= 18:
         settings["io_method"] = (
-            "sync"  # what is read lies in the system's cache: to pass it between processes costs a tenth
+            "sync"  # what is read is in the system's cache, and passing it between processes costs a tenth
         )
     # Parallel hash joins live in /dev/shm; containers often give it 64 MB, and a query then dies on "No space left".
     if machine.shm is not None and machine.shm < 3 * work_mem:

@@ -1,7 +1,7 @@
 """What each model of prod says its rows are, noted at the end of a plan so that `revops verify` needs no SQLMesh.
 
 A definition is a query on the views of prod, not on physical tables: it changes with the model alone, and compares what
-people read with what people read. Queries of days are noted for the days from `FIRST` to `LAST`, dates that nobody writes;
+people read with what people read. Queries of days are noted for the days from `FIRST` to `LAST`, dates that no query contains;
 `of_days` puts other days in their place.
 """
 
@@ -43,7 +43,7 @@ class Definition:
         query: all columns of all rows.
         apart: the query without the joins in `lookups` and the columns these give; None where there are none.
         lookups: see `Lookup`.
-        day_column: the column that days are told by; None where the model is not evaluated by days.
+        day_column: the column with the day; None where the model is not evaluated by days.
         is_monthly: whether the model is evaluated by whole months.
     """
 

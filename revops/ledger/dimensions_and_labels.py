@@ -105,9 +105,9 @@ def compare_dimensions(cursor: Cursor, nodes: Sequence[Node], queries: Mapping[s
     known = {node.model: node for node in nodes}
     for dimension in DIMENSIONS:
         if dimension.model in known:
-            standing = sql.SQL("SELECT * FROM {}").format(Relation.parse(dimension.model).identifier)
+            current = sql.SQL("SELECT * FROM {}").format(Relation.parse(dimension.model).identifier)
             coming = queries.get(dimension.model)
-            _compare(cursor, dimension, sql.SQL(coming) if coming else standing, known)
+            _compare(cursor, dimension, sql.SQL(coming) if coming else current, known)
 
 
 def compare_labels(cursor: Cursor, nodes: Sequence[Node]) -> None:
@@ -151,7 +151,7 @@ def _record_changes(cursor: Cursor, dimension: Dimension) -> None:
 
 
 def _record_first_sight(cursor: Cursor, dimension: Dimension, nodes: Mapping[str, Node]) -> None:
-    """Nothing was kept yet: all days are suspect, unless whatever reads the dimension was evaluated after it."""
+    """Nothing was kept yet: all days are suspect, unless all that reads the dimension was evaluated after it."""
     readers = [node.relation for node in nodes.values() if node.by_days and dimension.model in node.parents]
     if scalar(cursor, _READ_BEFORE, {"readers": readers, "dimension": nodes[dimension.model].relation}):
         record(cursor, dimension.model, _all_days(), "attributes")

@@ -2,7 +2,7 @@
 
 As `make` does it, with one sequence of numbers for changes (ops.changes) and evaluations (ops.evaluations) instead of times. An
 evaluation is noted in its own transaction and for one physical table, so that what is found is true after any kill, for each
-version of a table, and whoever evaluated it. Nothing is ever marked as done.
+version of a table, and for any command that evaluated it. Nothing is ever marked as done.
 
     a landed relation       changes on days (transactions), or as a whole
     a table of days         is out of date on a day on which a parent changed or was evaluated later than the table itself;

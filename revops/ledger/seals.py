@@ -1,7 +1,7 @@
-"""Notes which transactions wrote the rows of each relation, by day: what nobody has written to since need not be read by value.
+"""Notes which transactions wrote the rows of each relation, by day: what was not written to since need not be read by value.
 
 PostgreSQL keeps with each row the number of the transaction that wrote it (`xmin`). A row that is changed, moved, exchanged or
-invented, by whatever statement, has another number; a row that is deleted is missing from the count. So the numbers of a day's
+invented, by any statement, has another number; a row that is deleted is missing from the count. So the numbers of a day's
 rows, with how many rows each wrote, say whether the day is as it was left, at a tenth of the cost of a hash of all values. What
 they cannot say is whether it was right then: `revops verify` compares rows where a seal is broken, and elsewhere in turn.
 

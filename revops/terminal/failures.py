@@ -35,7 +35,7 @@ def report(error: Exception, debug: bool) -> int:
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong, in one line, whatever was wrapped around it: `models/x.sql:35: Expecting )`; card numbers masked.
+    """What went wrong, in one line, without the errors wrapped around it: `models/x.sql:35: Expecting )`; card numbers masked.
 
     The wrappers of SQLMesh are looked through; what is behind them says more. A file is named where one is known.
     """
@@ -52,7 +52,7 @@ def reason(error: BaseException) -> str:
 
 
 def _behind_wrappers(error: BaseException) -> tuple[str, BaseException]:
-    """The file at fault, if it is known, and the first cause that is not SQLMesh's, else the innermost of its own."""
+    """The file at fault, if it is known, and the first cause that is not SQLMesh's, else the innermost one."""
     location, cause = "", error
     for each in _causes(error):
         if type(each).__name__ == "_RemoteTraceback":  # of a process that read models: text, and the error is before it
@@ -96,7 +96,7 @@ def _print(text: str) -> None:
 
 
 def known(error: BaseException) -> RevopsError | None:
-    """The error of ours behind another, whatever was wrapped around it, or one that says the same as `meshkeys` or the driver."""
+    """Our error inside another, however deeply wrapped, or one that says the same as `meshkeys` or the driver."""
     for cause in _causes(error):
         if isinstance(cause, RevopsError):
             return cause

@@ -57,7 +57,7 @@ def check(cursor: Cursor, proven: Set[Relation] = frozenset(), intact: Set[Relat
     Args:
         cursor: a transaction.
         proven: relations of which each row was found to be made of rows that are searched: looking at them again finds nothing.
-        intact: relations that nobody wrote to since they were built, by what searched for card numbers: a stretch of each is
+        intact: relations that were not written to since they were built, by what searched for card numbers: a stretch of each is
             searched, another one each time.
     """
     place = random.random()

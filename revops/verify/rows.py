@@ -254,7 +254,7 @@ def _is_view(model: Model) -> bool:
 
 
 def _day_of(model: Model) -> str | None:
-    """The column by which the days of a model are told."""
+    """The column with the days of a model."""
     view = model.declared.materialized_view
     return (model.definition and model.definition.day_column) or (view.period if view else None)
 
@@ -281,7 +281,7 @@ def _compared(cursor: Cursor, model: Model, scope: Scope, last_day: date) -> tup
     is_plain_view = definition.is_view and model.declared.materialized_view is None
     query = sql.SQL("(" + definition.query + ") AS query")
     if is_plain_view and structure.plan(cursor, model.view.identifier) == structure.plan(cursor, query):
-        return 0, None  # one query: whatever rows it gives, it gives
+        return 0, None  # one query, which is correct by definition
     expected, found = _sides(model, scope, last_day)
     if definition.apart is not None and scope.is_whole:
         rows, is_same = _is_same_apart(cursor, model, last_day, model.columns)

@@ -121,7 +121,7 @@ def felt(cursor: Cursor, models: Mapping[str, Model], written: Mapping[str, Writ
 
 
 def intact(cursor: Cursor, models: Mapping[str, Model], written: Mapping[str, Written]) -> set[Relation]:
-    """The relations that were looked at, and that nobody wrote to."""
+    """The relations that were looked at, and were not written to."""
     found: set[Relation] = set()
     for name, of_name in written.items():
         if of_name:
