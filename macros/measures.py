@@ -81,17 +81,18 @@ def growth_percent(evaluator, now: SQL, before: SQL):
 
 
 @macro()
-def in_range(evaluator, day: SQL, look_back: int = 0):
-    """Whether a day is from @start_ds to @end_ds, or up to `look_back` days before.
+def in_range(evaluator, day: SQL, look_back: int = 0, look_ahead: int = 0):
+    """Whether a day is from @start_ds to @end_ds, or up to `look_back` days before, or `look_ahead` days after.
 
     Dates as constants let PostgreSQL see how little of a table that is.
     """
-    return _in_range(evaluator, day, look_back)
+    return _in_range(evaluator, day, look_back, look_ahead)
 
 
-def _in_range(evaluator, day, look_back=0):
+def _in_range(evaluator, day, look_back=0, look_ahead=0):
     start = _day(evaluator, "start_ds") - timedelta(days=int(look_back))
-    return f"{day} BETWEEN CAST('{start}' AS DATE) AND CAST('{_day(evaluator, 'end_ds')}' AS DATE)"
+    end = _day(evaluator, "end_ds") + timedelta(days=int(look_ahead))
+    return f"{day} BETWEEN CAST('{start}' AS DATE) AND CAST('{end}' AS DATE)"
 
 
 @macro()

@@ -1,7 +1,8 @@
 MODEL (
   name serving.fraud_alerts,
   kind INCREMENTAL_BY_TIME_RANGE (
-    time_column transacted_on
+    time_column transacted_on,
+    lookback 2
   ),
   description 'One row per transaction that a rule in force hit, with the rules, the score and the reasons in words. is_fraud is what the label says by now, not what was known then.',
   grain transaction_id,

@@ -40,6 +40,8 @@ WITH last_months AS (
     SUM(months.approved_count) AS approved_count,
     SUM(months.purchase_count) AS purchase_count,
     SUM(months.purchase_cents) AS purchase_cents,
+    SUM(months.settled_count) AS settled_count,
+    SUM(months.settled_cents) AS settled_cents,
     SUM(months.labelled_count) AS labelled_count,
     SUM(months.fraud_count) AS fraud_count,
     SUM(months.labelled_purchase_cents) AS labelled_purchase_cents,
@@ -72,8 +74,10 @@ SELECT
     summed.transaction_count - summed.approved_count
   )::BIGINT AS declined_count, /* With an error */
   @basis_points(summed.transaction_count - summed.approved_count, summed.transaction_count)::DECIMAL(18, 2) AS decline_rate_bp, /* Basis points of all transactions */
-  summed.purchase_count::BIGINT, /* Approved, of more than zero dollars */
-  @dollars_of(summed.purchase_cents)::DECIMAL(18, 2) AS purchase_volume, /* US dollars of approved purchases */
+  summed.purchase_count::BIGINT, /* Approved, of more than zero dollars: gross, reversed ones included */
+  @dollars_of(summed.purchase_cents)::DECIMAL(18, 2) AS purchase_volume, /* US dollars of approved purchases: gross, reversed ones included */
+  summed.settled_count::BIGINT, /* Purchases without the reversed ones */
+  @dollars_of(summed.settled_cents)::DECIMAL(18, 2) AS settled_volume, /* US dollars of settled purchases */
   summed.labelled_count::BIGINT, /* With a label: what fraud_rate_bp divides by */
   summed.fraud_count::BIGINT, /* Labelled as fraud, declined or not */
   @basis_points(summed.fraud_count, summed.labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count: basis points of the labelled; NULL where nothing is labelled */

@@ -42,7 +42,7 @@ WITH measured AS (
     merchant_id,
     'VAMP-like' AS monitor,
     online_fraud_count AS event_count,
-    online_purchase_count AS transaction_count,
+    online_settled_count AS transaction_count,
     online_fraud_cents AS fraud_cents
   FROM facts.fct_merchant_months
   WHERE
@@ -53,8 +53,8 @@ WITH measured AS (
     months.merchant_id,
     'ECM-like' AS monitor,
     months.settled_fraud_count AS event_count,
-    COALESCE(earlier.purchase_count, 0) AS transaction_count,
-    months.fraud_loss_cents AS fraud_cents
+    COALESCE(earlier.settled_count, 0) AS transaction_count,
+    months.settled_fraud_cents AS fraud_cents
   FROM facts.fct_merchant_months AS months
   LEFT JOIN facts.fct_merchant_months AS earlier
     ON earlier.merchant_id = months.merchant_id
@@ -69,7 +69,7 @@ WITH measured AS (
     merchant_id,
     'EFM-like' AS monitor,
     online_fraud_count AS event_count,
-    online_purchase_count AS transaction_count,
+    online_settled_count AS transaction_count,
     online_fraud_cents AS fraud_cents
   FROM facts.fct_merchant_months
   WHERE

@@ -69,7 +69,8 @@ def after(month: date) -> date:
 
 def volume(rows: list[Transaction]) -> Row:
     purchase, refund = sum(r.purchase for r in rows), sum(r.refund for r in rows)
-    count = sum(r.purchase > 0 for r in rows)
+    settled, back = sum(r.settled for r in rows), sum(r.settled_refund for r in rows)
+    count, settled_count = sum(r.purchase > 0 for r in rows), sum(r.settled > 0 for r in rows)
     return {
         "transaction_count": len(rows),
         "approved_count": sum(r.approved for r in rows),
@@ -79,7 +80,13 @@ def volume(rows: list[Transaction]) -> Row:
         "purchase_volume": dollars(purchase),
         "refunds": dollars(refund),
         "net_volume": dollars(purchase - refund),
-        "average_ticket": each(purchase, count),
+        "reversed_count": sum(r.purchase > 0 and r.pair is not None for r in rows),
+        "reversed_volume": dollars(sum(r.purchase for r in rows if r.pair)),
+        "settled_count": settled_count,
+        "settled_volume": dollars(settled),
+        "settled_refund_count": sum(r.settled_refund > 0 for r in rows),
+        "settled_refunds": dollars(back),
+        "average_ticket": each(settled, settled_count),
     }
 
 
@@ -110,12 +117,12 @@ class Interchange:
     def of(self, rows: Iterable[Transaction]) -> Row:
         cents, unpriced = Fraction(0), 0
         for row in rows:
-            if row.purchase:
+            if row.settled:
                 rate = self._rate(row)
                 if rate is None:
                     unpriced += 1
                 else:
-                    cents += row.purchase * rate[0] / 10000 + rate[1] * 100
+                    cents += row.settled * rate[0] / 10000 + rate[1] * 100
         return {"estimated_interchange": rounded(cents / 100, 8), "unpriced_count": unpriced}
 
     def _rate(self, row: Transaction) -> tuple[Fraction, Fraction] | None:
@@ -126,6 +133,16 @@ class Interchange:
             ):
                 return Fraction(rate["rate_bp"]), Fraction(rate["fixed_fee"])
         return None
+
+
+def fct_reversals(raw: Raw, root: Path) -> list[Row]:
+    return [
+        {
+            "transaction_id": r.number, "transacted_on": r.day, "is_reversed": r.pair is not None,
+            "counterpart_id": r.pair, "minutes_apart": r.apart, "is_second_leg": r.second,
+        }
+        for r in raw.transactions if r.has_opposite
+    ]  # fmt: skip
 
 
 def daily_revenue(raw: Raw, root: Path) -> list[Row]:
@@ -139,11 +156,11 @@ def daily_revenue(raw: Raw, root: Path) -> list[Row]:
 
 def revenue_by_merchant_category(raw: Raw, root: Path) -> list[Row]:
     interchange = Interchange(raw, root)
-    whole = {m: sum(r.purchase for r in rows) for m, rows in grouped(raw.transactions, lambda r: r.month).items()}
+    whole = {m: sum(r.settled for r in rows) for m, rows in grouped(raw.transactions, lambda r: r.month).items()}
     return [
         {
             "month_start": month, "mcc": mcc, "mcc_description": raw.categories[mcc], **volume(rows),
-            "volume_share_bp": points(sum(r.purchase for r in rows), whole[month]), **interchange.of(rows),
+            "volume_share_bp": points(sum(r.settled for r in rows), whole[month]), **interchange.of(rows),
         }
         for (month, mcc), rows in grouped(raw.transactions, lambda r: (r.month, r.mcc)).items()
     ]  # fmt: skip
@@ -161,7 +178,7 @@ def revenue_by_state(raw: Raw, root: Path) -> list[Row]:
         {
             "month_start": month, "place": place, "place_kind": place_kind(rows[0]),
             "place_name": names.get(place, {"ONLINE": "Online", "UNKNOWN": "Unknown"}.get(place, place)),
-            "active_clients": len({r.client for r in rows if r.purchase}), **volume(rows),
+            "active_clients": len({r.client for r in rows if r.settled}), **volume(rows),
         }
         for (month, place), rows in grouped(raw.transactions, lambda r: (r.month, r.place)).items()
     ]  # fmt: skip
@@ -195,11 +212,11 @@ def client_activity(raw: Raw, root: Path) -> list[Row]:
         while month <= last_day:
             rows = by_month.get(month, [])
             end = min(after(month) - timedelta(days=1), last_day)
-            bought = max((r.day for r in rows if r.purchase), default=bought)
+            bought = max((r.day for r in rows if r.settled), default=bought)
             figures = volume(rows)
             found.append({
-                "client_id": client, "month_start": month, "is_active": figures["purchase_count"] > 0,
-                "active_cards": len({r.card for r in rows if r.purchase}), **figures,
+                "client_id": client, "month_start": month, "is_active": figures["settled_count"] > 0,
+                "active_cards": len({r.card for r in rows if r.settled}), **figures,
                 "decline_rate_bp": points(figures["declined_count"], len(rows)),
                 "last_purchase_on": bought,
                 "days_since_last_purchase": (end - bought).days if bought else None,
@@ -267,7 +284,8 @@ def risk(whole: Whole, rows: list[Transaction]) -> Row:
         "first_month_date": min(r.month for r in rows), "last_month_date": max(r.month for r in rows),
         "declined_count": figures["declined_count"],
         "decline_rate_bp": points(figures["declined_count"], len(rows)),
-        "purchase_count": figures["purchase_count"], "purchase_volume": figures["purchase_volume"], **here,
+        "purchase_count": figures["purchase_count"], "purchase_volume": figures["purchase_volume"],
+        "settled_count": figures["settled_count"], "settled_volume": figures["settled_volume"], **here,
         "estimated_fraud_rate_bp": estimate,
         "recent_labelled_count": lately["labelled_count"], "recent_fraud_count": lately["fraud_count"],
         "recent_fraud_rate_bp": lately["fraud_rate_bp"], "recent_fraud_loss": lately["fraud_loss"],
@@ -296,7 +314,7 @@ def card_risk(raw: Raw, root: Path) -> list[Row]:
 
 def network_monitors(raw: Raw, root: Path) -> list[Row]:
     thresholds = seed(root, "monitor_thresholds")
-    months = grouped([r for r in raw.transactions if r.purchase], lambda r: (r.merchant, r.month))
+    months = grouped([r for r in raw.transactions if r.settled], lambda r: (r.merchant, r.month))
     found = []
     for (merchant, month), rows in months.items():
         bad = [r for r in rows if r.fraud]
@@ -352,13 +370,15 @@ def monthly_executive_summary(raw: Raw, root: Path) -> list[Row]:
             "is_complete": len({r.day for r in rows}) == (after(month) - month).days,
             **bad, **here, "decline_rate_bp": points(here["declined_count"], len(rows)),
             "online_share_bp": points(
-                sum(r.purchase for r in rows if r.channel == "online"), sum(r.purchase for r in rows)
+                sum(r.settled for r in rows if r.channel == "online"), sum(r.settled for r in rows)
             ),
-            "active_clients": len({r.client for r in rows if r.purchase}),
-            "active_cards": len({r.card for r in rows if r.purchase}),
+            "active_clients": len({r.client for r in rows if r.settled}),
+            "active_cards": len({r.card for r in rows if r.settled}),
             "estimated_interchange": estimates[month],
             "purchase_volume_mom_percent": growth(here["purchase_volume"], earlier.get("purchase_volume")),
             "purchase_volume_yoy_percent": growth(here["purchase_volume"], last_year.get("purchase_volume")),
+            "settled_volume_mom_percent": growth(here["settled_volume"], earlier.get("settled_volume")),
+            "settled_volume_yoy_percent": growth(here["settled_volume"], last_year.get("settled_volume")),
             "net_volume_mom_percent": growth(here["net_volume"], earlier.get("net_volume")),
             "net_volume_yoy_percent": growth(here["net_volume"], last_year.get("net_volume")),
         })  # fmt: skip

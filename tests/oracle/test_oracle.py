@@ -26,7 +26,7 @@ REPORTS: dict[str, Callable[[Raw, Path], list[Row]]] = {
         reports.fraud_by_merchant_category, reports.merchant_risk, reports.monthly_executive_summary,
         reports.network_monitors, reports.revenue_by_merchant_category, reports.revenue_by_state,
     )
-}  # fmt: skip
+} | {"facts.fct_reversals": reports.fct_reversals}  # fmt: skip
 ALERTS = ("features.rule_hits", "serving.fraud_alerts", "serving.rule_performance")
 # Of the moment of the test, so that nobody can foretell it.
 UNTOLD = {"serving.data_freshness": {"last_landed_at"}}
