@@ -96,19 +96,19 @@ def _in_range(evaluator, day, look_back=0, look_ahead=0):
 
 
 @macro()
-def in_months_of_range(evaluator, day: SQL):
-    """Whether a day is of a month that the days from @start_ds to @end_ds touch.
+def in_months_of_range(evaluator, day: SQL, look_ahead: int = 0):
+    """Whether a day is of a month that the days from @start_ds to @end_ds touch, or up to `look_ahead` days after them.
 
     What has a row per month is computed from whole months: its models have the month as interval, so that SQLMesh widens
     any range of days to the months it touches.
     """
-    return _in_months_of_range(evaluator, day)
+    return _in_months_of_range(evaluator, day, look_ahead)
 
 
-def _in_months_of_range(evaluator, day):
+def _in_months_of_range(evaluator, day, look_ahead=0):
     first = _day(evaluator, "start_ds").replace(day=1)
     end = _day(evaluator, "end_ds")
-    last = date(end.year + end.month // 12, end.month % 12 + 1, 1) - timedelta(days=1)
+    last = date(end.year + end.month // 12, end.month % 12 + 1, 1) - timedelta(days=1 - int(look_ahead))
     return f"{day} BETWEEN CAST('{first}' AS DATE) AND CAST('{last}' AS DATE)"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 FIRST = date(1900, 12, 1)
 LAST = date(2998, 2, 20)
 _LONGEST_LOOK_BACK = 400
-_LONGEST_LOOK_AHEAD = 7  # the month of LAST ends later
+_MONTH_OF_LAST_ENDS = date(2998, 2, 28)
 _ANY_DAY = re.compile(r"\b(?:1899|1900|2998)-[0-9]{2}-[0-9]{2}\b")
 
 
@@ -115,10 +115,8 @@ def of_days(query: str, first: date, last: date) -> str:
         day = date.fromisoformat(found.group())
         if FIRST - timedelta(days=_LONGEST_LOOK_BACK) <= day <= FIRST:
             return str(first - (FIRST - day))
-        if (
-            day.year == LAST.year
-        ):  # the day itself, one of the next, or the end of its month, which ends where `last` does
-            return str(last + (day - LAST if day <= LAST + timedelta(days=_LONGEST_LOOK_AHEAD) else timedelta()))
+        if day.year == LAST.year:  # the day, or the end of its month, where `last` is too; or a day after one of them
+            return str(last + (day - (LAST if day < _MONTH_OF_LAST_ENDS else _MONTH_OF_LAST_ENDS)))
         return found.group()
 
     return _ANY_DAY.sub(replaced, query)

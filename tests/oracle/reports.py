@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,36 @@ def _is_declined_for(row: Transaction, reason: str) -> bool:
     if reason == "Other":
         return any(error not in REASONS for error in row.errors)
     return bool(row.errors) and (reason == "Any error" or reason in row.errors)
+
+
+def authorisation(raw: Raw, root: Path) -> list[Row]:
+    attempts = sorted((r for r in raw.transactions if r.cents > 0), key=lambda r: (r.at, r.number))
+    following: dict[int, Transaction] = {}
+    for same in grouped(attempts, lambda r: (r.card, r.merchant, r.cents)).values():
+        for one, other in pairwise(same):
+            if other.at - one.at <= timedelta(hours=1):
+                following[one.number] = other
+    found = []
+    for (month, channel), rows in grouped(attempts, lambda r: (r.month, r.channel)).items():
+        passed, failed = [r for r in rows if r.approved], [r for r in rows if not r.approved]
+        lost = [r for r in failed if r.number not in following]
+        glitches = [r for r in lost if r.errors == ("Technical Glitch",)]
+        saved = [r for r in failed if r.number in following and following[r.number].approved]
+        approved, lost_cents, technical = (sum(r.cents for r in part) for part in (passed, lost, glitches))
+        found.append({
+            "month_start": month, "channel": channel, "attempt_count": len(passed) + len(lost),
+            "approved_count": len(passed), "lost_count": len(lost), "technical_lost_count": len(glitches),
+            "issuer_lost_count": len(lost) - len(glitches),
+            "approval_rate_bp": points(len(passed), len(passed) + len(lost)),
+            "issuer_approval_rate_bp": points(len(passed), len(passed) + len(lost) - len(glitches)),
+            "attempted_volume": dollars(approved + lost_cents), "approved_volume": dollars(approved),
+            "lost_volume": dollars(lost_cents), "issuer_lost_volume": dollars(lost_cents - technical),
+            "technical_lost_volume": dollars(technical),
+            "approval_rate_by_value_bp": points(approved, approved + lost_cents),
+            "declined_count": len(failed), "retried_count": len(failed) - len(lost),
+            "recovered_count": len(saved), "recovered_volume": dollars(sum(r.cents for r in saved)),
+        })  # fmt: skip
+    return found
 
 
 def client_activity(raw: Raw, root: Path) -> list[Row]:
