@@ -12,6 +12,7 @@ from sqlmesh import SQL, macro
 
 _WIDEST = "DECIMAL(30, 8)"
 _EXACT_IN_FLOATS = 9 * 10**15
+_DEVIATIONS = 1.96  # of the normal distribution, on both sides of 95 % of it
 _MINUTES = {"hour": 60, "day": 1440}
 
 
@@ -31,6 +32,30 @@ def dollars_of(evaluator, cents: SQL):
 def basis_points(evaluator, part: SQL, whole: SQL):
     """The part of the whole in basis points, to two decimals; NULL where the whole is 0."""
     return f"CAST(10000 * CAST(COALESCE({part}, 0) AS {_WIDEST}) / NULLIF({whole}, 0) AS DECIMAL(18, 2))"
+
+
+@macro()
+def rate_low(evaluator, part: SQL, whole: SQL):
+    """The lower end of the interval of 95 % around a rate by count, in basis points to two decimals; see `_wilson`."""
+    return _wilson(part, whole, "-")
+
+
+@macro()
+def rate_high(evaluator, part: SQL, whole: SQL):
+    """The upper end of the interval of 95 % around a rate by count, in basis points to two decimals; see `_wilson`."""
+    return _wilson(part, whole, "+")
+
+
+def _wilson(part, whole, sign):
+    """Wilson's score interval: (k + z^2 / 2 -+ z * SQRT(k * (n - k) / n + z^2 / 4)) / (n + z^2); NULL where n is 0.
+
+    With z = 1.96. It is never below 0 or above 100 %, and holds also where k is 0 or 1: E. B. Wilson, Probable Inference, the
+    Law of Succession, and Statistical Inference, Journal of the American Statistical Association 22 (1927), 209-212.
+    """
+    k, n = (f"CAST({each} AS DOUBLE PRECISION)" for each in (f"COALESCE({part}, 0)", f"NULLIF({whole}, 0)"))
+    square = round(_DEVIATIONS**2, 4)
+    spread = f"{_DEVIATIONS} * SQRT({k} * ({n} - {k}) / {n} + {round(square / 4, 4)})"
+    return f"CAST(10000 * ({k} + {round(square / 2, 4)} {sign} {spread}) / ({n} + {square}) AS DECIMAL(18, 2))"
 
 
 @macro()

@@ -22,13 +22,13 @@ def is_within_reversal(evaluator, moment: SQL, other: SQL):
 @macro()
 def is_settled(evaluator, of: SQL = None):
     """Whether the outcome is a settled purchase: approved, of more than zero dollars, not reversed."""
-    return _is_settled(_named(of))
+    return is_settled_purchase(_named(of))
 
 
 @macro()
 def settled_count(evaluator, of: SQL = None):
     """Settled purchases."""
-    return f"COUNT(*) FILTER(WHERE {_is_settled(_named(of))})"
+    return f"COUNT(*) FILTER(WHERE {is_settled_purchase(_named(of))})"
 
 
 @macro()
@@ -66,7 +66,8 @@ def settled_refund_cents(evaluator, of: SQL = None):
     return f"COALESCE(SUM({of}refund_cents) FILTER(WHERE NOT {of}is_reversed), 0)"
 
 
-def _is_settled(of):
+def is_settled_purchase(of):
+    """The SQL of whether an outcome is a settled purchase; `of` ends with a point, or is empty."""
     return f"({of}purchase_cents > 0 AND NOT {of}is_reversed)"
 
 

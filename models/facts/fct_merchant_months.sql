@@ -50,11 +50,15 @@ SELECT
   @settled_refund_cents()::BIGINT AS settled_refund_cents, /* Cents of these, positive */
   @labelled_count()::BIGINT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
   @fraud_count()::BIGINT AS fraud_count, /* Labelled as fraud, declined or not */
-  @fraud_count(@is_settled())::BIGINT AS settled_fraud_count, /* Settled purchases labelled as fraud */
+  @settled_fraud_count()::BIGINT AS settled_fraud_count, /* Settled purchases labelled as fraud */
   @fraud_count(@is_settled() AND channel = 'online')::BIGINT AS online_fraud_count, /* Settled purchases labelled as fraud, card not present */
   COALESCE(@labelled_purchase_cents(), 0)::BIGINT AS labelled_purchase_cents, /* Cents of approved purchases with a label: the denominator of a fraud rate by value */
-  COALESCE(@fraud_loss_cents(), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud */
-  COALESCE(@fraud_loss_cents(@is_settled()), 0)::BIGINT AS settled_fraud_cents, /* Cents of settled purchases labelled as fraud */
+  COALESCE(@fraud_loss_cents(), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud: gross, reversed ones included */
+  @declined_fraud_count()::BIGINT AS declined_fraud_count, /* Declined transactions labelled as fraud */
+  @refund_fraud_count()::BIGINT AS refund_fraud_count, /* Approved refunds labelled as fraud */
+  @labelled_settled_count()::BIGINT AS labelled_settled_count, /* Settled purchases with a label: the denominator of their fraud rate by count */
+  COALESCE(@labelled_settled_cents(), 0)::BIGINT AS labelled_settled_cents, /* Cents of settled purchases with a label: the denominator of their fraud rate by value */
+  COALESCE(@net_fraud_loss_cents(), 0)::BIGINT AS settled_fraud_cents, /* Cents of settled purchases labelled as fraud */
   COALESCE(@fraud_loss_cents(@is_settled() AND channel = 'online'), 0)::BIGINT AS online_fraud_cents, /* Of these, card not present */
   MAX(transacted_on) FILTER(WHERE
     is_fraud)::DATE AS last_fraud_on, /* Day of the last fraud; NULL where there was none */

@@ -82,7 +82,13 @@ WITH revenue AS (
     SUM(labelled_count) AS labelled_count,
     SUM(fraud_count) AS fraud_count,
     SUM(labelled_purchase_volume) AS labelled_purchase_volume,
-    SUM(fraud_loss) AS fraud_loss
+    SUM(fraud_loss) AS fraud_loss,
+    SUM(labelled_settled_count) AS labelled_settled_count,
+    SUM(settled_fraud_count) AS settled_fraud_count,
+    SUM(declined_fraud_count) AS declined_fraud_count,
+    SUM(refund_fraud_count) AS refund_fraud_count,
+    SUM(labelled_settled_volume) AS labelled_settled_volume,
+    SUM(net_fraud_loss) AS net_fraud_loss
   FROM serving.fraud_by_channel_month
   GROUP BY
     month_start
@@ -158,12 +164,24 @@ SELECT
   activity.active_clients::BIGINT, /* Cardholders with at least one settled purchase */
   activity.active_cards::BIGINT, /* Cards with at least one settled purchase */
   compared.estimated_interchange::DECIMAL(24, 8), /* An estimate in US dollars, on settled purchases, refunds not deducted; not rounded, so that all cuts of a month sum up to the same */
-  fraud.labelled_count::BIGINT, /* With a label: what fraud_rate_bp divides by */
-  fraud.fraud_count::BIGINT, /* Labelled as fraud, declined or not */
-  @basis_points(fraud.fraud_count, fraud.labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count: basis points of the labelled; NULL where nothing is labelled */
-  fraud.labelled_purchase_volume::DECIMAL(18, 2), /* US dollars of approved purchases with a label: what fraud_rate_by_value_bp divides by */
-  fraud.fraud_loss::DECIMAL(18, 2), /* US dollars of approved purchases labelled as fraud */
-  @basis_points(fraud.fraud_loss, fraud.labelled_purchase_volume)::DECIMAL(18, 2) AS fraud_rate_by_value_bp, /* By value: basis points of the labelled purchase volume; NULL where that is zero */
+  fraud.labelled_count::BIGINT, /* With a label, of any kind: what fraud_rate_bp divides by */
+  fraud.fraud_count::BIGINT, /* Labelled as fraud, of any kind: purchases, declined attempts, refunds and checks of zero dollars */
+  @basis_points(fraud.fraud_count, fraud.labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count, of transactions of any kind: basis points of the labelled; NULL where nothing is labelled. settled_fraud_rate_bp is of the transactions that a rate by value is of */
+  fraud.labelled_purchase_volume::DECIMAL(18, 2), /* US dollars of approved purchases with a label, gross, reversed ones included: what fraud_rate_by_value_bp divides by */
+  fraud.fraud_loss::DECIMAL(18, 2), /* US dollars of approved purchases labelled as fraud: gross, reversed ones included; net_fraud_loss is what did not come back */
+  @basis_points(fraud.fraud_loss, fraud.labelled_purchase_volume)::DECIMAL(18, 2) AS fraud_rate_by_value_bp, /* By value, gross: basis points of the labelled purchase volume; NULL where that is zero */
+  @rate_low(fraud.fraud_count, fraud.labelled_count)::DECIMAL(18, 2) AS fraud_rate_low_bp, /* Lower end of the 95 % interval (Wilson) of fraud_rate_bp: what to sort by, so that one fraud of one does not lead; NULL where nothing is labelled */
+  @rate_high(fraud.fraud_count, fraud.labelled_count)::DECIMAL(18, 2) AS fraud_rate_high_bp, /* Upper end of the same interval */
+  fraud.settled_fraud_count::BIGINT, /* Settled purchases labelled as fraud: what net_fraud_loss is the loss of */
+  fraud.declined_fraud_count::BIGINT, /* Declined transactions labelled as fraud: tried, and refused */
+  fraud.refund_fraud_count::BIGINT, /* Approved refunds labelled as fraud; the rest of fraud_count are reversed purchases and checks of zero dollars */
+  fraud.labelled_settled_count::BIGINT, /* Settled purchases with a label: what settled_fraud_rate_bp divides by */
+  @basis_points(fraud.settled_fraud_count, fraud.labelled_settled_count)::DECIMAL(18, 2) AS settled_fraud_rate_bp, /* By count, of settled purchases: basis points of the labelled; NULL where none is labelled */
+  @rate_low(fraud.settled_fraud_count, fraud.labelled_settled_count)::DECIMAL(18, 2) AS settled_fraud_rate_low_bp, /* Lower end of the 95 % interval (Wilson) of settled_fraud_rate_bp */
+  @rate_high(fraud.settled_fraud_count, fraud.labelled_settled_count)::DECIMAL(18, 2) AS settled_fraud_rate_high_bp, /* Upper end of the same interval */
+  fraud.labelled_settled_volume::DECIMAL(18, 2), /* US dollars of settled purchases with a label: what settled_fraud_rate_by_value_bp divides by */
+  fraud.net_fraud_loss::DECIMAL(18, 2), /* US dollars of settled purchases labelled as fraud: net of what was reversed */
+  @basis_points(fraud.net_fraud_loss, fraud.labelled_settled_volume)::DECIMAL(18, 2) AS settled_fraud_rate_by_value_bp, /* By value, of settled purchases: basis points of labelled_settled_volume; NULL where that is zero. One large fraud moves it: there is no interval */
   @growth_percent(compared.purchase_volume, compared.volume_month_before)::DECIMAL(24, 2) AS purchase_volume_mom_percent, /* Growth of the purchase volume, gross, against the month before */
   @growth_percent(compared.purchase_volume, compared.volume_year_before)::DECIMAL(24, 2) AS purchase_volume_yoy_percent, /* Growth of the purchase volume, gross, against the same month of the year before */
   @growth_percent(compared.settled_volume, compared.settled_month_before)::DECIMAL(24, 2) AS settled_volume_mom_percent, /* Growth of the settled volume against the month before */

@@ -216,6 +216,8 @@ SELECT
   measured.labelled_count::BIGINT, /* All of the month with a label; for cards, cards of a day */
   measured.fraud_count::BIGINT, /* All fraud of the month: what recall_bp divides by; for cards, cards of a day */
   @basis_points(measured.fraud_alert_count, measured.labelled_alert_count)::DECIMAL(18, 2) AS precision_bp, /* Fraud by labelled alerts, basis points; NULL where none is labelled */
+  @rate_low(measured.fraud_alert_count, measured.labelled_alert_count)::DECIMAL(18, 2) AS precision_low_bp, /* Lower end of the 95 % interval (Wilson) of precision_bp: what to sort rules by; NULL where none is labelled */
+  @rate_high(measured.fraud_alert_count, measured.labelled_alert_count)::DECIMAL(18, 2) AS precision_high_bp, /* Upper end of the same interval */
   @basis_points(measured.fraud_alert_count, measured.fraud_count)::DECIMAL(18, 2) AS recall_bp, /* Fraud found by all fraud, basis points; NULL where there is none */
   @basis_points(
     COALESCE(measured.labelled_alert_count, 0) - COALESCE(measured.fraud_alert_count, 0),

@@ -88,19 +88,22 @@ ORDER BY decline_reason <> 'Any error', declined_count DESC, channel
 """
 
 FRAUD_RATES = """
-SELECT month_start, channel AS part, transaction_count, labelled_count, fraud_count, fraud_rate_bp,
-       labelled_purchase_volume, fraud_loss, fraud_rate_by_value_bp
+SELECT month_start, channel AS part, labelled_settled_count, settled_fraud_count, settled_fraud_rate_bp,
+       settled_fraud_rate_low_bp, settled_fraud_rate_high_bp, labelled_settled_volume, net_fraud_loss,
+       settled_fraud_rate_by_value_bp
 FROM serving.fraud_by_channel_month
 WHERE month_start >= %(since)s AND month_start < %(until)s
 ORDER BY month_start, channel
 """
 
 FRAUD_TABLE = """
-SELECT channel, SUM(transaction_count) AS transaction_count, SUM(labelled_count) AS labelled_count,
-       SUM(transaction_count - labelled_count) AS unlabelled_count, SUM(fraud_count) AS fraud_count,
-       ROUND(10000.0 * SUM(fraud_count) / NULLIF(SUM(labelled_count), 0), 2) AS fraud_rate_bp,
-       SUM(labelled_purchase_volume) AS labelled_purchase_volume, SUM(fraud_loss) AS fraud_loss,
-       ROUND(10000 * SUM(fraud_loss) / NULLIF(SUM(labelled_purchase_volume), 0), 2) AS fraud_rate_by_value_bp
+SELECT channel, SUM(transaction_count) AS transaction_count, SUM(transaction_count - labelled_count) AS unlabelled_count,
+       SUM(fraud_count) AS fraud_count, SUM(declined_fraud_count) AS declined_fraud_count,
+       SUM(refund_fraud_count) AS refund_fraud_count, SUM(settled_fraud_count) AS settled_fraud_count,
+       SUM(labelled_settled_count) AS labelled_settled_count,
+       ROUND(10000.0 * SUM(settled_fraud_count) / NULLIF(SUM(labelled_settled_count), 0), 2) AS settled_fraud_rate_bp,
+       SUM(labelled_settled_volume) AS labelled_settled_volume, SUM(net_fraud_loss) AS net_fraud_loss,
+       ROUND(10000 * SUM(net_fraud_loss) / NULLIF(SUM(labelled_settled_volume), 0), 2) AS settled_fraud_rate_by_value_bp
 FROM serving.fraud_by_channel_month
 WHERE month_start >= %(since)s AND month_start < %(until)s
 GROUP BY channel

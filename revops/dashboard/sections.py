@@ -154,13 +154,18 @@ def fraud(reader: Reader) -> None:
     months = parts.dated(reader.rows(queries.FRAUD_RATES, period))
     parts.heading("Fraud rate by month and channel")
     if by_value:
-        divisor, name = "labelled_purchase_volume", "US dollars of labelled, approved purchases"
-        rate, title = "fraud_rate_by_value_bp", "fraud, bp of labelled dollars"
-        shown = {"fraud_loss": "fraud, US$", divisor: "labelled, US$"}
+        divisor, name = "labelled_settled_volume", "US dollars of labelled, settled purchases"
+        rate, title = "settled_fraud_rate_by_value_bp", "fraud, bp of labelled dollars"
+        shown = {"net_fraud_loss": "fraud, US$", divisor: "labelled, US$"}
     else:
-        divisor, name = "labelled_count", "labelled transactions"
-        rate, title = "fraud_rate_bp", "fraud, bp of the labelled"
-        shown = {"fraud_count": "fraud", divisor: "labelled", "transaction_count": "all transactions"}
+        divisor, name = "labelled_settled_count", "labelled, settled purchases"
+        rate, title = "settled_fraud_rate_bp", "fraud, bp of the labelled"
+        shown = {
+            "settled_fraud_count": "fraud",
+            divisor: "labelled",
+            "settled_fraud_rate_low_bp": "95 % from, bp",
+            "settled_fraud_rate_high_bp": "95 % to, bp",
+        }
     st.altair_chart(charts.rates_in_lines(months, rate, title, shown))
     st.caption(f"{name[0].upper()}{name[1:]} per month (the denominator):")
     st.altair_chart(charts.divisors_in_bars(months, divisor, name))
@@ -168,13 +173,16 @@ def fraud(reader: Reader) -> None:
         reader.rows(queries.FRAUD_TABLE, period),
         channel="Channel",
         transaction_count=parts.count("Transactions"),
-        labelled_count=parts.count("Labelled"),
         unlabelled_count=parts.count("Unknown"),
-        fraud_count=parts.count("Fraud"),
-        fraud_rate_bp=st.column_config.NumberColumn("Rate by count, bp", format="%.2f"),
-        labelled_purchase_volume=parts.money("Labelled purchases"),
-        fraud_loss=parts.money("Fraud loss"),
-        fraud_rate_by_value_bp=st.column_config.NumberColumn("Rate by value, bp", format="%.2f"),
+        fraud_count=parts.count("Fraud of all kinds"),
+        declined_fraud_count=parts.count("of declined attempts"),
+        refund_fraud_count=parts.count("of refunds"),
+        settled_fraud_count=parts.count("of settled purchases"),
+        labelled_settled_count=parts.count("Labelled, settled purchases"),
+        settled_fraud_rate_bp=st.column_config.NumberColumn("Their rate by count, bp", format="%.2f"),
+        labelled_settled_volume=parts.money("Labelled, settled"),
+        net_fraud_loss=parts.money("Net loss"),
+        settled_fraud_rate_by_value_bp=st.column_config.NumberColumn("Their rate by value, bp", format="%.2f"),
     )
     hours = reader.rows(queries.FRAUD_BY_HOUR, period)
     hours["time"] = hours.is_night.map({True: "night", False: "day"})

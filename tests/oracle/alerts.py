@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.oracle.raw import Raw, Transaction, seed
-from tests.oracle.reports import Row, dollars, grouped, points
+from tests.oracle.reports import Row, dollars, grouped, interval, points
 
 RANKS = ("review", "call", "block")
 
@@ -120,7 +120,8 @@ class Alerts:
             "month_start": month, "measured_kind": kind, "measured_name": name, "era": era["era"] if era else "none",
             "is_tuning": bool(era) and era["is_tuning"] == "true", "is_in_force": in_force, "alert_count": hit,
             "labelled_alert_count": labelled_hit, "fraud_alert_count": caught, "labelled_count": labelled,
-            "fraud_count": bad, "precision_bp": points(caught, labelled_hit), "recall_bp": points(caught, bad),
+            "fraud_count": bad, "precision_bp": points(caught, labelled_hit),
+            **interval("precision", caught, labelled_hit), "recall_bp": points(caught, bad),
             "false_positive_rate_bp": points(labelled_hit - caught, labelled - bad), "fraud_loss": dollars(loss),
             "value_caught": dollars(caught_cents), "value_of_false_positives": dollars(disturbed_cents),
         }  # fmt: skip

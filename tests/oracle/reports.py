@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -39,6 +39,20 @@ def dollars(cents: Fraction | int) -> Decimal:
 
 def points(part: Any, whole: Any) -> Decimal | None:
     return rounded(Fraction(part) * 10000 / Fraction(whole)) if whole else None
+
+
+def interval(name: str, part: int, whole: int) -> Row:
+    """Wilson's interval of 95 %, from the roots of (p - rate)^2 = z^2 * p * (1 - p) / n."""
+    if not whole:
+        return {f"{name}_low_bp": None, f"{name}_high_bp": None}
+    with localcontext() as precise:
+        precise.prec = 50
+        rate, square = Decimal(part) / whole, Decimal("1.96") ** 2 / whole
+        middle = rate + square / 2
+        half = (middle**2 - (1 + square) * rate**2).sqrt()
+        ends = [10000 * (middle + side * half) / (1 + square) for side in (-1, 1)]
+    low, high = (rounded(Fraction(end)) for end in ends)
+    return {f"{name}_low_bp": low, f"{name}_high_bp": high}
 
 
 def each(cents: int, count: int) -> Decimal | None:
@@ -94,6 +108,8 @@ def volume(rows: list[Transaction]) -> Row:
 def fraud(rows: list[Transaction]) -> Row:
     labelled = [r for r in rows if r.fraud is not None]
     bad = [r for r in labelled if r.fraud]
+    settled, settled_bad = [r for r in labelled if r.settled], [r for r in bad if r.settled]
+    dollars_lost, dollars_settled = sum(r.settled for r in settled_bad), sum(r.settled for r in settled)
     return {
         "transaction_count": len(rows),
         "labelled_count": len(labelled),
@@ -102,6 +118,16 @@ def fraud(rows: list[Transaction]) -> Row:
         "labelled_purchase_volume": dollars(sum(r.purchase for r in labelled)),
         "fraud_loss": dollars(sum(r.purchase for r in bad)),
         "fraud_rate_by_value_bp": points(sum(r.purchase for r in bad), sum(r.purchase for r in labelled)),
+        **interval("fraud_rate", len(bad), len(labelled)),
+        "settled_fraud_count": len(settled_bad),
+        "declined_fraud_count": sum(not r.approved for r in bad),
+        "refund_fraud_count": sum(r.refund > 0 for r in bad),
+        "labelled_settled_count": len(settled),
+        "settled_fraud_rate_bp": points(len(settled_bad), len(settled)),
+        **interval("settled_fraud_rate", len(settled_bad), len(settled)),
+        "labelled_settled_volume": dollars(dollars_settled),
+        "net_fraud_loss": dollars(dollars_lost),
+        "settled_fraud_rate_by_value_bp": points(dollars_lost, dollars_settled),
     }
 
 
@@ -319,7 +345,9 @@ def risk(whole: Whole, rows: list[Transaction]) -> Row:
         "settled_count": figures["settled_count"], "settled_volume": figures["settled_volume"], **here,
         "estimated_fraud_rate_bp": estimate,
         "recent_labelled_count": lately["labelled_count"], "recent_fraud_count": lately["fraud_count"],
-        "recent_fraud_rate_bp": lately["fraud_rate_bp"], "recent_fraud_loss": lately["fraud_loss"],
+        "recent_fraud_rate_bp": lately["fraud_rate_bp"],
+        **interval("recent_fraud_rate", lately["fraud_count"], lately["labelled_count"]),
+        "recent_fraud_loss": lately["fraud_loss"],
         "last_fraud_on": max((r.day for r in rows if r.fraud), default=None),
     }  # fmt: skip
 
