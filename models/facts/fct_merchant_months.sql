@@ -54,6 +54,8 @@ SELECT
   @fraud_count(@is_settled() AND channel = 'online')::BIGINT AS online_fraud_count, /* Settled purchases labelled as fraud, card not present */
   COALESCE(@labelled_purchase_cents(), 0)::BIGINT AS labelled_purchase_cents, /* Cents of approved purchases with a label: the denominator of a fraud rate by value */
   COALESCE(@fraud_loss_cents(), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud: gross, reversed ones included */
+  COUNT(is_fraud) FILTER(WHERE
+    @is_settled() AND channel = 'online')::BIGINT AS online_labelled_count, /* Settled purchases with a label, card not present */
   @declined_fraud_count()::BIGINT AS declined_fraud_count, /* Declined transactions labelled as fraud */
   @refund_fraud_count()::BIGINT AS refund_fraud_count, /* Approved refunds labelled as fraud */
   @labelled_settled_count()::BIGINT AS labelled_settled_count, /* Settled purchases with a label: the denominator of their fraud rate by count */

@@ -380,11 +380,13 @@ def network_monitors(raw: Raw, root: Path) -> list[Row]:
         if not bad:
             continue
         online, bad_online = [r for r in rows if r.channel == "online"], [r for r in bad if r.channel == "online"]
-        for monitor, events, whole in (
-            ("VAMP-like", bad_online, len(online)),
-            ("ECM-like", bad, len(months.get((merchant, month_before(month)), []))),
-            ("EFM-like", bad_online, len(online)),
+        earlier = months.get((merchant, month_before(month)), [])
+        for monitor, events, divisor in (
+            ("VAMP-like", bad_online, online),
+            ("ECM-like", bad, earlier),
+            ("EFM-like", bad_online, online),
         ):
+            whole, known = len(divisor), sum(r.fraud is not None for r in divisor)
             amount = sum(r.purchase for r in events)
             mine = [t for t in thresholds if t["monitor"] == monitor]
             in_force = [
@@ -394,7 +396,9 @@ def network_monitors(raw: Raw, root: Path) -> list[Row]:
             latest = [_reaches(t, len(events), whole, amount) for t in mine if not t["valid_until_date"]]
             found.append({
                 "month_start": month, "merchant_id": merchant, "monitor": monitor, "event_count": len(events),
-                "transaction_count": whole, "ratio_bp": points(len(events), whole), "fraud_amount": dollars(amount),
+                "transaction_count": whole, "ratio_bp": points(len(events), whole),
+                "labelled_transaction_count": known, "labelled_ratio_bp": points(len(events), known),
+                "fraud_amount": dollars(amount),
                 "level": max(reached, default=(-1, "below"))[1] if in_force else "not in force",
                 "latest_level": max(latest, default=(-1, "below"))[1],
             })  # fmt: skip
