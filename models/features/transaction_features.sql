@@ -205,6 +205,7 @@ SELECT
   known.channel::TEXT, /* swipe, chip or online */
   known.amount_cents::BIGINT, /* What was asked for, in cents, refunds negative */
   known.is_foreign::BOOLEAN, /* Whether the merchant is in another country */
+  known.is_approved::BOOLEAN, /* Whether it went through: known with its answer, so that a rule tells what can still be stopped from what was refused */
   known.has_bad_card_data::BOOLEAN, /* Whether card number, security code or expiry date was wrong, which the authorisation tells */
   known.card_transactions_1h::BIGINT, /* Transactions of the card in the last hour (minutes 1 to 60 before), declined ones too; what gives back or takes again the same amount at the same merchant within 24 hours is not counted a second time */
   COALESCE(known.card_purchase_cents_1h, 0)::BIGINT AS card_purchase_cents_1h, /* Cents of its approved purchases in the last hour: gross, reversed ones included */

@@ -45,6 +45,7 @@ def _of_card(row: Transaction, history: list[Transaction]) -> Row:
         "transaction_id": row.number, "transacted_at": row.at, "transacted_on": row.day, "card_id": row.card,
         "merchant_id": row.merchant, "mcc": row.mcc, "channel": row.channel, "amount_cents": row.cents,
         "is_foreign": row.foreign, "has_bad_card_data": row.bad_card_data,
+        "is_approved": row.approved,
     }  # fmt: skip
     for name, span in SPANS.items():
         recent = [r for r in before if r.at >= row.at - span]

@@ -57,6 +57,12 @@ class Transaction:
         return -self.cents if self.approved and self.cents < 0 else 0
 
     @property
+    def kind(self) -> str:
+        if self.cents <= 0:
+            return "refund" if self.cents else "check"
+        return "purchase" if self.approved else "declined"
+
+    @property
     def settled(self) -> int:
         """Cents of a purchase that was not reversed."""
         return 0 if self.pair else self.purchase
