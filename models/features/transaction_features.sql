@@ -1,7 +1,8 @@
 MODEL (
   name features.transaction_features,
   kind INCREMENTAL_BY_TIME_RANGE (
-    time_column transacted_on
+    time_column transacted_on,
+    lookback 2
   ),
   description 'One row per transaction with what was known just before it, and nothing later: rows of an earlier minute only, up to 90 days back; labels only once they are 8 to 37 days old; no attribute of the snapshot of February 2020. New means not in the last 90 days. A changed day is felt for 90 days after.',
   grain transaction_id,
@@ -88,6 +89,8 @@ WITH category_days AS (
     is_approved,
     amount_cents,
     purchase_cents,
+    is_reversed,
+    is_second_leg,
     is_fraud
   FROM facts.fct_outcomes
   WHERE
@@ -108,13 +111,17 @@ WITH category_days AS (
 ), card_windows AS (
   SELECT
     merchant_windows.*,
-    COUNT(*) OVER card_1h AS card_transactions_1h,
+    COUNT(*) FILTER(WHERE
+      NOT is_second_leg) OVER card_1h AS card_transactions_1h,
     SUM(purchase_cents) OVER card_1h AS card_purchase_cents_1h,
-    COUNT(*) OVER card_24h AS card_transactions_24h,
+    COUNT(*) FILTER(WHERE
+      NOT is_second_leg) OVER card_24h AS card_transactions_24h,
     SUM(purchase_cents) OVER card_24h AS card_purchase_cents_24h,
-    COUNT(*) OVER card_7d AS card_transactions_7d,
+    COUNT(*) FILTER(WHERE
+      NOT is_second_leg) OVER card_7d AS card_transactions_7d,
     SUM(purchase_cents) OVER card_7d AS card_purchase_cents_7d,
-    COUNT(*) OVER card_30d AS card_transactions_30d,
+    COUNT(*) FILTER(WHERE
+      NOT is_second_leg) OVER card_30d AS card_transactions_30d,
     SUM(purchase_cents) OVER card_30d AS card_purchase_cents_30d,
     COUNT(*) FILTER(WHERE
       NOT is_approved) OVER card_1h AS card_declines_1h,
@@ -123,9 +130,11 @@ WITH category_days AS (
     COUNT(*) FILTER(WHERE
       purchase_cents BETWEEN 1 AND 500) OVER card_1h AS card_small_purchases_1h,
     COUNT(*) FILTER(WHERE
-      purchase_cents > 0) OVER card_90d AS card_purchases_90d,
-    SUM(purchase_cents) OVER card_90d AS card_cents_90d,
-    SUM(purchase_cents * purchase_cents) OVER card_90d AS card_squares_90d,
+      @is_settled()) OVER card_90d AS card_purchases_90d,
+    SUM(purchase_cents) FILTER(WHERE
+      NOT is_reversed) OVER card_90d AS card_cents_90d,
+    SUM(purchase_cents * purchase_cents) FILTER(WHERE
+      NOT is_reversed) OVER card_90d AS card_squares_90d,
     MAX(minute_number) OVER before AS last_minute,
     MAX(CASE WHEN is_card_present THEN minute_number END) OVER before AS last_presence,
     MAX(CASE WHEN is_card_present AND NOT is_foreign THEN minute_number END) OVER before AS last_domestic,
@@ -152,8 +161,8 @@ WITH category_days AS (
   ), card_90d AS (
     PARTITION BY card_id
     ORDER BY minute_number
-    RANGE BETWEEN @minutes_in(90, day) PRECEDING AND 1 PRECEDING
-  ), before AS (
+    RANGE BETWEEN @minutes_in(90, day) PRECEDING AND @minutes_in(2, day) PRECEDING
+  ) /* Which purchases were reversed is certain two days after them */, before AS (
     PARTITION BY card_id
     ORDER BY minute_number
     RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -196,18 +205,19 @@ SELECT
   known.channel::TEXT, /* swipe, chip or online */
   known.amount_cents::BIGINT, /* What was asked for, in cents, refunds negative */
   known.is_foreign::BOOLEAN, /* Whether the merchant is in another country */
+  known.is_approved::BOOLEAN, /* Whether it went through: known with its answer, so that a rule tells what can still be stopped from what was refused */
   known.has_bad_card_data::BOOLEAN, /* Whether card number, security code or expiry date was wrong, which the authorisation tells */
-  known.card_transactions_1h::BIGINT, /* Transactions of the card in the last hour, declined ones too */
-  COALESCE(known.card_purchase_cents_1h, 0)::BIGINT AS card_purchase_cents_1h, /* Cents of its approved purchases in the last hour */
-  known.card_transactions_24h::BIGINT, /* Transactions of the card in the last 24 hours, declined ones too */
-  COALESCE(known.card_purchase_cents_24h, 0)::BIGINT AS card_purchase_cents_24h, /* Cents of its approved purchases in the last 24 hours */
-  known.card_transactions_7d::BIGINT, /* Transactions of the card in the last 7 days, declined ones too */
-  COALESCE(known.card_purchase_cents_7d, 0)::BIGINT AS card_purchase_cents_7d, /* Cents of its approved purchases in the last 7 days */
-  known.card_transactions_30d::BIGINT, /* Transactions of the card in the last 30 days, declined ones too */
-  COALESCE(known.card_purchase_cents_30d, 0)::BIGINT AS card_purchase_cents_30d, /* Cents of its approved purchases in the last 30 days */
+  known.card_transactions_1h::BIGINT, /* Transactions of the card in the last hour (minutes 1 to 60 before), declined ones too; what gives back or takes again the same amount at the same merchant within 24 hours is not counted a second time */
+  COALESCE(known.card_purchase_cents_1h, 0)::BIGINT AS card_purchase_cents_1h, /* Cents of its approved purchases in the last hour: gross, reversed ones included */
+  known.card_transactions_24h::BIGINT, /* Transactions of the card in the last 24 hours, declined ones too; counted as in the last hour */
+  COALESCE(known.card_purchase_cents_24h, 0)::BIGINT AS card_purchase_cents_24h, /* Cents of its approved purchases in the last 24 hours: gross, reversed ones included */
+  known.card_transactions_7d::BIGINT, /* Transactions of the card in the last 7 days, declined ones too; counted as in the last hour */
+  COALESCE(known.card_purchase_cents_7d, 0)::BIGINT AS card_purchase_cents_7d, /* Cents of its approved purchases in the last 7 days: gross, reversed ones included */
+  known.card_transactions_30d::BIGINT, /* Transactions of the card in the last 30 days, declined ones too; counted as in the last hour */
+  COALESCE(known.card_purchase_cents_30d, 0)::BIGINT AS card_purchase_cents_30d, /* Cents of its approved purchases in the last 30 days: gross, reversed ones included */
   known.card_declines_1h::BIGINT, /* Declined transactions of the card in the last hour */
   known.card_declines_24h::BIGINT, /* Declined transactions of the card in the last 24 hours */
-  known.card_purchases_90d::BIGINT, /* Approved purchases of the card in the last 90 days, on which amount_z_score_90d rests */
+  known.card_purchases_90d::BIGINT, /* Settled purchases of the card from 90 to 2 days before, to the minute, on which amount_z_score_90d rests: of later ones it is not yet known whether they are reversed */
   CASE
     WHEN known.card_purchases_90d >= 5
     THEN @z_score(

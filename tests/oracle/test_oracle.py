@@ -21,12 +21,12 @@ from tests.oracle.reports import Row
 REPORTS: dict[str, Callable[[Raw, Path], list[Row]]] = {
     f"serving.{report.__name__}": report
     for report in (
-        reports.card_risk, reports.client_activity, reports.daily_revenue, reports.data_freshness,
+        reports.authorisation, reports.card_risk, reports.client_activity, reports.daily_revenue, reports.data_freshness,
         reports.decline_analysis, reports.fraud_by_channel_month, reports.fraud_by_geography, reports.fraud_by_hour,
         reports.fraud_by_merchant_category, reports.merchant_risk, reports.monthly_executive_summary,
         reports.network_monitors, reports.revenue_by_merchant_category, reports.revenue_by_state,
     )
-}  # fmt: skip
+} | {"facts.fct_reversals": reports.fct_reversals}  # fmt: skip
 ALERTS = ("features.rule_hits", "serving.fraud_alerts", "serving.rule_performance")
 # Of the moment of the test, so that nobody can foretell it.
 UNTOLD = {"serving.data_freshness": {"last_landed_at"}}
