@@ -1,4 +1,4 @@
-"""What each model reads: parents, and of a relation without days the columns. Reads SQLMesh's models, touches no database."""
+"""What each model reads: its parents, and the columns of those without days. Reads SQLMesh's models, touches no database."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Node:
         look_back: how many days before its own a row of it reads.
         parents: the models and landed relations that it reads.
         columns: of each parent that is a model, the columns that it reads.
-        data_hash: of its query as it is rendered: another one in the same table is a forward-only change. SQLMesh's own would
-            change with a declared index too.
+        data_hash: of its rendered query: another one in the same table is a forward-only change. SQLMesh's own hash would change
+            with a declared index too.
     """
 
     model: str
@@ -66,7 +66,7 @@ def look_back(model: Model) -> int:
         UsageError: it is not a whole number; names the model.
     """
     for name, arguments, _ in declarations.calls(model):
-        if name in ("look_back", "felt_for_days"):  # the latter in versions that an environment still uses
+        if name in ("look_back", "felt_for_days"):  # the latter in versions that are still in use
             text = arguments[0].sql() if len(arguments) == 1 else ""
             if not text.isdigit():
                 raise UsageError(f"Model {model.name}: @look_back takes a number of days, such as @look_back(90)")
@@ -75,7 +75,7 @@ def look_back(model: Model) -> int:
 
 
 def definition_of(model: str) -> str:
-    """The name under which a model's own query counts as one of its inputs: it changes when a table is kept for another query."""
+    """The name under which a model's query counts as one of its inputs, which changes when a table is kept for another query."""
     return f"definition.{model}"
 
 
@@ -102,7 +102,7 @@ def in_order(nodes: Mapping[str, Node]) -> list[Node]:
 
 
 def _columns(model: Model) -> dict[str, tuple[str, ...]]:
-    """The columns that a model's query names of each table it reads; all of them are of one table where only one is read."""
+    """The columns that a model's query names of each table it reads; if it reads one table only, all belong to that one."""
     from sqlglot import exp
     from sqlglot.optimizer.scope import traverse_scope
 
