@@ -205,7 +205,7 @@ def note(
 
 
 def note_again(cursor: Cursor, sealed: Sealed, spans: Iterable[tuple[date, date]] | None) -> None:
-    """Seals a relation again that was found right, up to the same evaluation as before."""
+    """Seals a relation that was found right, up to its last evaluation that is noted."""
     up_to = scalar(
         cursor,
         "SELECT greatest((SELECT max(up_to) FROM ops.sealed WHERE relation = %(name)s),"

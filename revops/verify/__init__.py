@@ -71,7 +71,7 @@ class _Turn:
     """What is looked at this time although no evaluation was noted.
 
     Attributes:
-        number: how many verifications since the last one have found all right so far; None for a full one.
+        number: how many verifications of the mode since-last have found all right before; None for a full one.
         days: whose turn it is; None for all.
         touched: the relations that were evaluated as a whole since all was found right.
         is_known: whether a verification has ever found all right.
