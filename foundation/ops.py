@@ -188,8 +188,8 @@ CREATE TABLE IF NOT EXISTS ops.planned (
 COMMENT ON TABLE ops.planned IS 'One row: what prod was last planned from, with SQLMesh''s id of the plan and the day';
 """
 
-# What an earlier version of this schema lacks. Evaluations had numbers apart from those of changes; what waited for a build
-# was in ops.touched_days and ops.built_files; what a model reads and is was in ops.declarations.
+# Upgrades an earlier version of this schema, in which evaluations had a separate sequence, work for a build was in
+# ops.touched_days and ops.built_files, and what a model reads and is was in ops.declarations.
 _UPGRADE = """
 DO $$
 BEGIN

@@ -207,7 +207,7 @@ def _rank(cur: cursor, file_id: int) -> Rank:
 
 
 def _note_rank(cur: cursor, file_id: int, before: Rank) -> None:
-    """Tell the next build where a name came or went by which another file's rows may count, or no longer."""
+    """Note for the next build that a name came or went, by which the rows of another file may count now, or no longer."""
     if _rank(cur, file_id) == before:
         return
     has_others = (
@@ -219,7 +219,7 @@ def _note_rank(cur: cursor, file_id: int, before: Rank) -> None:
 
 
 def _note_renamed(cur: cursor, file_id: int) -> None:
-    """Note that a file's rows may count before others, or after them, from now on."""
+    """Note that a file's rows may now take precedence over those of other files, or give way to them."""
     write_history(cur, "renamed", file_id)
     cur.execute(
         "INSERT INTO ops.changes (relation, cause, file_id)"

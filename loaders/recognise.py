@@ -114,7 +114,7 @@ def in_order(
         files: the files.
         chosen: the relations.
         refused: takes the files that belong to a relation and cannot be read; they are raised where it is None.
-        note: told what is worth a line.
+        note: receives what is worth a line.
     """
     found: list[tuple[InputFile, Source]] = []
     unknown: list[InputFile] = []
@@ -140,7 +140,7 @@ def in_order(
 
 
 def _as_tabformer(found: list[tuple[InputFile, Source]], mapped: list[InputFile]) -> list[tuple[InputFile, Source]]:
-    """Leave out the categories that a file of TabFormer tells by its rows where another file has them.
+    """Leave out the categories in a file of TabFormer where another file has categories.
 
     Raises:
         InputRefused: published users, cards or transactions are in the same folder, and number people differently.

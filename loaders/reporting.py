@@ -1,4 +1,4 @@
-"""Owns what a landing tells while it runs and when it is done. Draws nothing: a command line does."""
+"""Owns the progress and the outcome that a landing reports. Draws nothing: a command line does."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FileOutcome:
         amount_sum: dollars of the loaded rows, None for relations without amounts.
         bytes: size of the file on disk.
         seconds: how long it took.
-        note: one line for people, empty where the action says it all.
+        note: one line for the user, empty where the action says it all.
     """
 
     name: str

@@ -33,9 +33,7 @@ def build(cursor: Cursor, table: Relation, declared: Declarations) -> None:
 
 def build_indexes(cursor: Cursor, table: Relation, declared: Declarations) -> None:
     """Builds all indexes of a table without readers side by side, the one of the primary key among them."""
-    by_length = sorted(
-        _all_indexes(declared), key=lambda index: -len(index.columns)
-    )  # else a long one may run last, alone
+    by_length = sorted(_all_indexes(declared), key=lambda index: -len(index.columns))  # else a long one may run last
     sessions.side_by_side(cursor, [partial(_build_index, table, index) for index in by_length])
 
 

@@ -84,9 +84,7 @@ def attempting(cursor: Cursor, action: Callable[[], object], attempts: int | Non
                 longest = max(longest, time.monotonic() - began)
                 if in_transaction:
                     cursor.execute("ROLLBACK TO SAVEPOINT attempt")
-                time.sleep(
-                    random.uniform(*current().lock_pause)
-                )  # at random, so as not to keep step with a reader that polls
+                time.sleep(random.uniform(*current().lock_pause))  # out of step with a reader that polls
                 continue
             return max(longest, time.monotonic() - began)
     raise DatabaseUnavailable(

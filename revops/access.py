@@ -1,4 +1,4 @@
-"""What the analyst may do, asked of the catalog: what it inherits and what PUBLIC may counted in. Changes nothing."""
+"""What the analyst may do, from the catalog, inherited and PUBLIC rights included. Changes nothing."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Access:
     Attributes:
         role_exists: whether there is such a role; without it only the owning account reads anything.
         served: how many relations of serving it reads.
-        others: how many relations there are that are none of its business.
-        faults: what it may and should not, or may not and should, in words.
+        others: how many other relations there are.
+        faults: rights that it has and should not have, and the other way round, in words.
     """
 
     role_exists: bool

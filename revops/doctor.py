@@ -32,7 +32,7 @@ WANTED = (
 
 
 def doctor(settings: Settings) -> list[Result]:
-    """Every check that can be made here, in the order in which problems would show."""
+    """Every check that can be made here, in the order in which the problems would appear."""
     return [*_machine(settings), *_env_file(settings), *_database(settings)]
 
 

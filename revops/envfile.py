@@ -56,7 +56,7 @@ def is_open(path: Path) -> bool:
 def keep_embedded_url(path: Path, url: str | None) -> None:
     """Writes (or with None removes) the marked line with the embedded server's URL, and touches no other line.
 
-    The file is replaced in one step and readable by its owner only. One that we made and that holds nothing else goes.
+    The file is replaced in one step and readable by its owner only. A file of ours with nothing else in it is removed.
     """
     path = path.resolve()
     before = path.read_text(encoding="utf-8") if path.exists() else None

@@ -29,7 +29,7 @@ def refresh(settings: Settings, mode: str = "auto") -> None:
 
     Raises:
         UsageError: nothing is built yet.
-        DatabaseUnavailable: the database cannot be reached, or a reader never let go.
+        DatabaseUnavailable: the database cannot be reached, or a reader kept its lock for too long.
     """
     if not bring_up_to_date(server.up(settings), mode):
         raise UsageError("There is nothing to refresh: nothing is built yet.\n  revops run")

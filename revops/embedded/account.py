@@ -65,7 +65,7 @@ class Account:
 def choose(home: Path, data: Path) -> Account:
     """The account for the server whose data is (or will be) in `data`.
 
-    Not root: ourselves. Root: the owner of the data, else the owner of the project's folder, else a system user.
+    Without root, the current user. For root: the owner of the data, else the owner of the project's folder, else a system user.
     """
     if os.geteuid() != 0:
         return Account(

@@ -35,7 +35,7 @@ FIXED: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "datestyle": "ISO, YMD",
-    # A statement whose client was killed ends too: else it works on, and the next run meets its locks and its rows.
+    # Ends the statement of a killed client: otherwise it works on, and the next run meets its locks and its rows.
     "client_connection_check_interval": "2s",
     "lc_messages": "C",
     # The log: one file per weekday, overwritten each week. It holds no statement and no row of data (terse: no
@@ -106,7 +106,7 @@ class Cluster:
             ) from None
 
     def _refuse_another_version(self) -> None:
-        """Names data that no server here can read: it fails to start with it, or would leave it aside for an empty one."""
+        """Finds data that no server here can read: a start would fail, or ignore it and begin with an empty folder."""
         made_by = self.data / "PG_VERSION"
         if made_by.exists() and (found := made_by.read_text(encoding="ascii").strip()) != str(self.version):
             raise DatabaseUnavailable(

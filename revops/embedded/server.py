@@ -156,7 +156,7 @@ class Server:
         return f"postgresql://{ROLE}:{self.cluster.password()}@{HOST}:{port}/{DATABASE}"
 
     def _refusal_after_recovery(self, url: str) -> str:
-        """Why the server takes no connection, once it has recovered from the crash of one of its processes; else nothing."""
+        """Why the server takes no connection, after waiting for its recovery from a crashed process; empty if it takes them."""
         deadline = time.monotonic() + START_SECONDS
         while RECOVERING in (refusal := _refusal(url)) and time.monotonic() < deadline:
             time.sleep(0.1)

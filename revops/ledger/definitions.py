@@ -1,7 +1,7 @@
 """What each model of prod says its rows are, noted at the end of a plan so that `revops verify` needs no SQLMesh.
 
-A definition is a query on the views of prod, not on physical tables: it changes with the model alone, and compares what
-people read with what people read. Queries of days are noted for the days from `FIRST` to `LAST`, dates that no query contains;
+A definition is a query on the views of prod, not on physical tables: it changes with the model alone, and compares what users
+read with what users read. Queries of days are noted for the days from `FIRST` to `LAST`, dates that no query contains;
 `of_days` puts other days in their place.
 """
 
@@ -66,14 +66,14 @@ class Definition:
     def reads_all_that_landed(self) -> bool:
         """Whether the query reads all transactions that landed, whichever days it is for.
 
-        It is noted for all history, of which rows without a usable day are: they are looked for everywhere.
+        Rows without a usable day may be anywhere, so a query for them is noted for all history.
         """
         query = self.query.replace('"', "")
         return "staging.stg_transactions" in query and "landed_date BETWEEN" not in query
 
 
 def of(snapshot: Any) -> Definition | None:
-    """The definition of a model; None where a query does not say what its rows are (external, Python)."""
+    """The definition of a model; None for a model without a query (external, Python)."""
     from sqlglot import exp
 
     model = snapshot.model
@@ -85,7 +85,7 @@ def of(snapshot: Any) -> Definition | None:
     by_days = model.kind.is_incremental_by_time_range
     if not (by_days or model.kind.is_full or model.kind.is_view):
         return None
-    # A query without dates SQLMesh has rendered already. To qualify the columns of the others would double the time.
+    # SQLMesh has rendered a query without dates already. Qualifying the columns of the others would double the time.
     span: dict[str, Any] = {"start": str(FIRST), "end": str(LAST), "execution_time": str(LAST + timedelta(days=1))}
     rendered = model.render_query_or_raise(**{**span, "needs_optimization": False} if by_days else {}).copy()
     for table in rendered.find_all(exp.Table):
@@ -128,10 +128,10 @@ def from_json(noted: dict[str, Any]) -> Definition:
 
 
 def _apart(query: Any, grain: set[str]) -> tuple[str | None, tuple[Lookup, ...]]:
-    """The query without the joins that only look up columns, and these.
+    """The query without the joins that only look up columns, and those joins.
 
-    To join two tables of millions of rows takes longer than to read both. Where the join is on the model's own key, and
-    gives nothing but columns as they are, both sides can be compared without it.
+    Joining two tables of millions of rows takes longer than reading both. Where the join is on the model's own key and only adds
+    unchanged columns, both sides can be compared without it.
     """
     from sqlglot import exp
 

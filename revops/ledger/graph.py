@@ -1,4 +1,4 @@
-"""What each model reads: parents, and of a relation without days the columns. Reads SQLMesh's models, touches no database."""
+"""What each model reads: its parents, and the columns of those without days. Reads SQLMesh's models, touches no database."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Node:
         look_ahead: how many days after its own a row of it reads.
         parents: the models and landed relations that it reads.
         columns: of each parent that is a model, the columns that it reads.
-        data_hash: of its query as it is rendered: another one in the same table is a forward-only change. SQLMesh's own would
-            change with a declared index too.
+        data_hash: of its rendered query: another one in the same table is a forward-only change. SQLMesh's own hash would change
+            with a declared index too.
     """
 
     model: str
@@ -77,7 +77,7 @@ def _read(snapshot: Any) -> tuple[str, Mapping[str, tuple[str, ...]]]:
 
 
 def definition_of(model: str) -> str:
-    """The name under which a model's own query counts as one of its inputs: it changes when a table is kept for another query."""
+    """The name under which a model's query counts as one of its inputs, which changes when a table is kept for another query."""
     return f"definition.{model}"
 
 
@@ -119,7 +119,7 @@ def _declared(model: Model, *names: str) -> int:
 
 
 def _columns(model: Model) -> dict[str, tuple[str, ...]]:
-    """The columns that a model's query names of each table it reads; all of them are of one table where only one is read."""
+    """The columns that a model's query names of each table it reads; if it reads one table only, all belong to that one."""
     from sqlglot import exp
     from sqlglot.optimizer.scope import traverse_scope
 

@@ -1,7 +1,7 @@
 """Finds what is out of date: tables, and days of tables, that were evaluated before something they read changed.
 
 As `make` does it, with one sequence of numbers for changes (ops.changes) and evaluations (ops.evaluations) instead of times. An
-evaluation is noted in its own transaction and for one physical table, so that what is found is true after any kill, for each
+evaluation is noted in its own transaction and for one physical table, so the answer is correct after any kill, for each
 version of a table, and for any command that evaluated it. Nothing is ever marked as done.
 
     a landed relation       changes on days (transactions), or as a whole
@@ -99,8 +99,8 @@ def find(
         nodes: the models of an environment, parents first.
         changes: of landed relations and of whole models, by name, in the order of their numbers.
         evaluations: of physical tables, likewise.
-        today: the day that is not over; what is of it or later is looked at under `FIRST_DAY` until then.
-        of_others: physical tables that are taken as they are, because another environment keeps them up to date.
+        today: the day that is not over; rows of it or later count under `FIRST_DAY` until then.
+        of_others: physical tables that another environment keeps up to date; they are taken as they are.
         widen: for which days a table is going to be evaluated, from those that are out of date: what reads it follows it on all.
     """
     nodes = list(nodes)
@@ -182,7 +182,7 @@ class _History:
         numbers.days = self.latest_above(view)
 
     def put(self, node: Node, stale: Any) -> None:
-        """What reads the node finds it as new as its table is, and newer than anything where it is out of date."""
+        """To its readers a node is as new as its table, and newer than anything on days on which it is out of date."""
         assert node.relation is not None
         table, numbers = self.of(node.relation), self.of(node.model)
         numbers.last = _NEVER_DONE if np.any(stale) else table.last
@@ -190,7 +190,7 @@ class _History:
             numbers.days = np.where(stale, _NEVER_DONE, table.days)
 
     def _slice(self, change: Change) -> slice:
-        """The days of a change as places in an array; what is before history or not over yet is of its first day."""
+        """The days of a change as places in an array; days before history or not over yet count as its first day."""
         assert change.starts_on is not None
         assert change.ends_before is not None
         if change.starts_on >= self._today or change.ends_before <= FIRST_DAY:
