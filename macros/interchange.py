@@ -34,8 +34,17 @@ def interchange_of(evaluator, volume: SQL, rates: SQL):
     Exact: cents by hundredths of a basis point have eight decimals. Nothing is rounded, and nothing divided, so that a month
     has the same sum however it is cut.
     """
-    by_value = f"{volume}.settled_cents * {rates}.rate_bp * 0.000001"
-    return f"COALESCE({by_value} + {volume}.settled_count * {rates}.fixed_fee, 0)"
+    return _interchange(f"{volume}.settled_cents", f"{volume}.settled_count", rates)
+
+
+@macro()
+def labelled_interchange_of(evaluator, volume: SQL, rates: SQL):
+    """The same of settled purchases with a label alone."""
+    return _interchange(f"{volume}.labelled_settled_cents", f"{volume}.labelled_settled_count", rates)
+
+
+def _interchange(cents, count, rates):
+    return f"COALESCE({cents} * {rates}.rate_bp * 0.000001 + {count} * {rates}.fixed_fee, 0)"
 
 
 @macro()

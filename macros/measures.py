@@ -174,6 +174,12 @@ def days_between(evaluator, first: SQL, last: SQL):
 
 
 @macro()
+def days_in_month(evaluator, month_start: SQL):
+    """Calendar days of a month, from its first day."""
+    return f"EXTRACT(DAY FROM {month_start} + INTERVAL '1 MONTH' - INTERVAL '1 DAY')"
+
+
+@macro()
 def minute_number(evaluator, moment: SQL):
     """Whole minutes since 1970-01-01 00:00 of a timestamp without time zone."""
     if evaluator.dialect == "postgres":

@@ -4,7 +4,7 @@ MODEL (
     time_column transacted_on,
     lookback 2
   ),
-  description 'One row per day, channel and card type with transactions. Declined transactions move no money; refunds stand apart from purchases; holds that were released are reversed, and not settled. The interchange is an estimate by seeds.interchange_rates: the data holds no fee.',
+  description 'One row per day, channel and card type with transactions. Volume is what cardholders spend; what the issuer makes of it, by brand too, is in serving.issuer_revenue. Declined transactions move no money; refunds stand apart from purchases; holds that were released are reversed, and not settled. The interchange is an estimate by seeds.interchange_rates: the data holds no fee.',
   grain (transacted_on, channel, card_type),
   tags (serving, revenue, card_attributes),
   audits (

@@ -1,7 +1,7 @@
 MODEL (
   name serving.monthly_executive_summary,
   kind FULL,
-  description 'One row per month with transactions, with growth against the month before and the same month of the year before (NULL where that month has no row). A month of which a day is missing is not complete: mind is_complete. The interchange is an estimate.',
+  description 'One row per month with transactions, with growth against the month before and the same month of the year before: NULL where one of the two months is not complete. Volume is what cardholders spend; what the issuer makes of it is in serving.issuer_revenue. A month of which a day is missing is not complete: mind is_complete. The interchange is an estimate.',
   grain month_start,
   tags (serving, revenue, fraud),
   audits (
@@ -99,6 +99,16 @@ WITH revenue AS (
   FROM dimensions.dim_dates
   GROUP BY
     month_start
+), whole_months AS (
+  SELECT
+    revenue.month_start,
+    revenue.purchase_volume,
+    revenue.refunds,
+    revenue.settled_volume
+  FROM revenue
+  JOIN calendar
+    ON calendar.month_start = revenue.month_start
+    AND calendar.day_count = revenue.day_count
 ), compared AS (
   SELECT
     revenue.month_start,
@@ -122,11 +132,11 @@ WITH revenue AS (
     year_before.settled_volume AS settled_year_before,
     year_before.purchase_volume - year_before.refunds AS net_year_before
   FROM revenue
-  LEFT JOIN revenue AS month_before
+  LEFT JOIN whole_months AS month_before
     ON month_before.month_start = (
       revenue.month_start - INTERVAL '1 MONTH'
     )::DATE
-  LEFT JOIN revenue AS year_before
+  LEFT JOIN whole_months AS year_before
     ON year_before.month_start = (
       revenue.month_start - INTERVAL '12 MONTHS'
     )::DATE
@@ -136,6 +146,8 @@ SELECT
   (
     compared.day_count = calendar.day_count
   )::BOOLEAN AS is_complete, /* Whether each day of the calendar month has transactions: the data neither begins nor ends in it, and no day is missing */
+  compared.day_count::INT AS days_with_transactions, /* Days of the month with transactions: what the sums of a month that is not complete are of */
+  calendar.day_count::INT AS days_in_month, /* Calendar days of the month: months are of 28 to 31 days, so that sums of them differ by up to a tenth */
   compared.transaction_count::BIGINT, /* All transactions, declined ones too: what decline_rate_bp divides by */
   compared.approved_count::BIGINT, /* Without any error */
   (
@@ -182,12 +194,30 @@ SELECT
   fraud.labelled_settled_volume::DECIMAL(18, 2), /* US dollars of settled purchases with a label: what settled_fraud_rate_by_value_bp divides by */
   fraud.net_fraud_loss::DECIMAL(18, 2), /* US dollars of settled purchases labelled as fraud: net of what was reversed */
   @basis_points(fraud.net_fraud_loss, fraud.labelled_settled_volume)::DECIMAL(18, 2) AS settled_fraud_rate_by_value_bp, /* By value, of settled purchases: basis points of labelled_settled_volume; NULL where that is zero. One large fraud moves it: there is no interval */
-  @growth_percent(compared.purchase_volume, compared.volume_month_before)::DECIMAL(24, 2) AS purchase_volume_mom_percent, /* Growth of the purchase volume, gross, against the month before */
-  @growth_percent(compared.purchase_volume, compared.volume_year_before)::DECIMAL(24, 2) AS purchase_volume_yoy_percent, /* Growth of the purchase volume, gross, against the same month of the year before */
-  @growth_percent(compared.settled_volume, compared.settled_month_before)::DECIMAL(24, 2) AS settled_volume_mom_percent, /* Growth of the settled volume against the month before */
-  @growth_percent(compared.settled_volume, compared.settled_year_before)::DECIMAL(24, 2) AS settled_volume_yoy_percent, /* Growth of the settled volume against the same month of the year before */
-  @growth_percent(compared.purchase_volume - compared.refunds, compared.net_month_before)::DECIMAL(24, 2) AS net_volume_mom_percent, /* Growth of the net volume against the month before */
-  @growth_percent(compared.purchase_volume - compared.refunds, compared.net_year_before)::DECIMAL(24, 2) AS net_volume_yoy_percent /* Growth of the net volume against the same month of the year before */
+  CASE
+    WHEN compared.day_count = calendar.day_count
+    THEN @growth_percent(compared.purchase_volume, compared.volume_month_before)
+  END::DECIMAL(24, 2) AS purchase_volume_mom_percent, /* Growth of the purchase volume, gross, against the month before; NULL where one of the two is not complete */
+  CASE
+    WHEN compared.day_count = calendar.day_count
+    THEN @growth_percent(compared.purchase_volume, compared.volume_year_before)
+  END::DECIMAL(24, 2) AS purchase_volume_yoy_percent, /* Growth of the purchase volume, gross, against the same month of the year before; NULL where one of the two is not complete */
+  CASE
+    WHEN compared.day_count = calendar.day_count
+    THEN @growth_percent(compared.settled_volume, compared.settled_month_before)
+  END::DECIMAL(24, 2) AS settled_volume_mom_percent, /* Growth of the settled volume against the month before; NULL where one of the two is not complete */
+  CASE
+    WHEN compared.day_count = calendar.day_count
+    THEN @growth_percent(compared.settled_volume, compared.settled_year_before)
+  END::DECIMAL(24, 2) AS settled_volume_yoy_percent, /* Growth of the settled volume against the same month of the year before; NULL where one of the two is not complete */
+  CASE
+    WHEN compared.day_count = calendar.day_count
+    THEN @growth_percent(compared.purchase_volume - compared.refunds, compared.net_month_before)
+  END::DECIMAL(24, 2) AS net_volume_mom_percent, /* Growth of the net volume against the month before; NULL where one of the two is not complete */
+  CASE
+    WHEN compared.day_count = calendar.day_count
+    THEN @growth_percent(compared.purchase_volume - compared.refunds, compared.net_year_before)
+  END::DECIMAL(24, 2) AS net_volume_yoy_percent /* Growth of the net volume against the same month of the year before; NULL where one of the two is not complete */
 FROM compared
 JOIN activity
   ON activity.month_start = compared.month_start

@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column month_start
   ),
-  description 'One row per month and merchant category with transactions. Two codes may share one description: read by code. The interchange is an estimate by seeds.interchange_rates: the data holds no fee.',
+  description 'One row per month and merchant category with transactions. Volume is what cardholders spend, and no revenue of the issuer. Two codes may share one description: read by code. The interchange is an estimate by seeds.interchange_rates: the data holds no fee.',
   grain (month_start, mcc),
   references mcc,
   tags (serving, revenue, card_attributes),
@@ -109,6 +109,7 @@ SELECT
   by_category.month_start::DATE, /* First day of the month */
   by_category.mcc::INT, /* Merchant category code */
   categories.mcc_description::TEXT, /* What the code stands for */
+  @days_in_month(by_category.month_start)::INT AS days_in_month, /* Calendar days of the month: months are of 28 to 31 days */
   by_category.transaction_count::BIGINT, /* All transactions, declined ones too */
   by_category.approved_count::BIGINT, /* Without any error */
   (

@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column month_start
   ),
-  description 'One row per month and place of the merchant: a US state, a country abroad, ONLINE, or UNKNOWN. Georgia is the country, GA the state.',
+  description 'One row per month and place of the merchant: a US state, a country abroad, ONLINE, or UNKNOWN. Georgia is the country, GA the state. Volume is what cardholders spend, and no revenue of the issuer.',
   grain (month_start, place),
   tags (serving, revenue),
   audits (
@@ -91,6 +91,7 @@ SELECT
     ELSE INITCAP(by_place.place)
   END::TEXT AS place_name, /* Name of the state or country */
   by_place.active_clients::BIGINT, /* Cardholders with at least one settled purchase there in the month */
+  @days_in_month(by_place.month_start)::INT AS days_in_month, /* Calendar days of the month: months are of 28 to 31 days */
   by_place.transaction_count::BIGINT, /* All transactions, declined ones too */
   by_place.approved_count::BIGINT, /* Without any error */
   (

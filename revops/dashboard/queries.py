@@ -20,9 +20,9 @@ SELECT this_month.month_start, this_month.settled_volume, this_month.reversed_vo
        ROUND(100.0 * this_month.active_clients / NULLIF(year_before.active_clients, 0) - 100, 2) AS active_clients_yoy_percent
 FROM serving.monthly_executive_summary AS this_month
 LEFT JOIN serving.monthly_executive_summary AS month_before
-    ON month_before.month_start = (this_month.month_start - INTERVAL '1 month')::DATE
+    ON month_before.month_start = (this_month.month_start - INTERVAL '1 month')::DATE AND month_before.is_complete
 LEFT JOIN serving.monthly_executive_summary AS year_before
-    ON year_before.month_start = (this_month.month_start - INTERVAL '1 year')::DATE
+    ON year_before.month_start = (this_month.month_start - INTERVAL '1 year')::DATE AND year_before.is_complete
 WHERE this_month.is_complete
 ORDER BY this_month.month_start DESC
 LIMIT 1

@@ -105,6 +105,7 @@ class Card:
     kind: str
     last4: str
     opened: date
+    expires: date
 
 
 @dataclass
@@ -114,6 +115,7 @@ class Raw:
     transactions: list[Transaction]
     cards: dict[int, Card]
     categories: dict[int, str]
+    scores: dict[int, int] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
 
@@ -130,7 +132,7 @@ def read(folder: Path, root: Path) -> Raw:
     cards = {
         int(line["id"]): Card(
             int(line["client_id"]), line["card_brand"], line["card_type"], line["card_number"][-4:],
-            datetime.strptime(line["acct_open_date"], "%m/%Y").date(),
+            datetime.strptime(line["acct_open_date"], "%m/%Y").date(), _month_end(line["expires"]),
         )
         for line in _lines(folder / "cards_data.csv")
     }  # fmt: skip
@@ -147,7 +149,8 @@ def read(folder: Path, root: Path) -> Raw:
     }  # fmt: skip
     names = {"mcc_codes": "mcc_codes.json", "fraud_labels": "train_fraud_labels*.json"}
     files = {name: len(list(folder.glob(names.get(name, f"{name}_data*.csv")))) for name in lines}
-    return Raw(paired(transactions), cards, categories, lines, files)
+    scores = {int(line["id"]): int(line["credit_score"]) for line in users}
+    return Raw(paired(transactions), cards, categories, scores, lines, files)
 
 
 def paired(transactions: list[Transaction]) -> list[Transaction]:
@@ -181,6 +184,10 @@ def _near(row: Transaction, opposites: list[Transaction]) -> list[Transaction]:
 
 def _minutes_apart(row: Transaction, other: Transaction) -> int:
     return int(abs(other.at - row.at).total_seconds() // 60)
+
+
+def _month_end(text: str) -> date:
+    return (datetime.strptime(text, "%m/%Y").date() + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def seed(root: Path, name: str) -> list[dict[str, str]]:

@@ -187,6 +187,7 @@ def revenue_by_merchant_category(raw: Raw, root: Path) -> list[Row]:
     return [
         {
             "month_start": month, "mcc": mcc, "mcc_description": raw.categories[mcc], **volume(rows),
+            "days_in_month": (after(month) - month).days,
             "volume_share_bp": points(sum(r.settled for r in rows), whole[month]), **interchange.of(rows),
         }
         for (month, mcc), rows in grouped(raw.transactions, lambda r: (r.month, r.mcc)).items()
@@ -206,6 +207,7 @@ def revenue_by_state(raw: Raw, root: Path) -> list[Row]:
             "month_start": month, "place": place, "place_kind": place_kind(rows[0]),
             "place_name": names.get(place, {"ONLINE": "Online", "UNKNOWN": "Unknown"}.get(place, place)),
             "active_clients": len({r.client for r in rows if r.settled}), **volume(rows),
+            "days_in_month": (after(month) - month).days,
         }
         for (month, place), rows in grouped(raw.transactions, lambda r: (r.month, r.place)).items()
     ]  # fmt: skip
@@ -418,19 +420,80 @@ def _reaches(threshold: dict[str, str], events: int, whole: int, amount: int) ->
     return Fraction(-1), "below"
 
 
+SEGMENTS = ((300, "poor"), (580, "fair"), (670, "good"), (740, "very good"), (800, "exceptional"))
+
+
+def issuer_revenue(raw: Raw, root: Path) -> list[Row]:
+    interchange = Interchange(raw, root)
+
+    def key(row: Transaction) -> Hashable:
+        card = raw.cards[row.card]
+        segment = [name for least, name in SEGMENTS if raw.scores[card.client] >= least][-1]
+        return row.month, card.brand, card.kind, row.channel, segment
+
+    found = []
+    rows_of = grouped((r for r in raw.transactions if r.settled or r.settled_refund), key)
+    for (month, brand, kind, channel, segment), rows in rows_of.items():
+        figures, labelled = volume(rows), [r for r in rows if r.fraud is not None]
+        lost = sum(r.settled for r in labelled if r.fraud)
+        mine = interchange.of(labelled)["estimated_interchange"]
+        known = sum(r.settled for r in labelled)
+        found.append({
+            "month_start": month, "card_brand": brand, "card_type": kind, "channel": channel, "client_segment": segment,
+            "days_in_month": (after(month) - month).days, "settled_count": figures["settled_count"],
+            "settled_volume": figures["settled_volume"], "settled_refunds": figures["settled_refunds"],
+            **interchange.of(rows), "labelled_settled_count": sum(r.settled > 0 for r in labelled),
+            "labelled_settled_volume": dollars(known),
+            "settled_fraud_count": sum(bool(r.fraud) and r.settled > 0 for r in labelled),
+            "net_fraud_loss": dollars(lost), "estimated_labelled_interchange": mine,
+            "estimated_labelled_margin": mine - dollars(lost),
+            "estimated_labelled_margin_bp": points(mine - dollars(lost), dollars(known)),
+        })  # fmt: skip
+    return found
+
+
+def active_clients(raw: Raw, root: Path) -> list[Row]:
+    complete = {r["month_start"] for r in monthly_executive_summary(raw, root) if r["is_complete"]}
+    found = []
+    for kind, length in (("month", 1), ("quarter", 3), ("year", 12)):
+        periods = grouped(raw.transactions, lambda r, n=length: r.month.replace(month=(r.month.month - 1) // n * n + 1))
+        for first, rows in periods.items():
+            months = [first]
+            while len(months) < length:
+                months.append(after(months[-1]))
+            last = after(months[-1]) - timedelta(days=1)
+            issued = [card for card in raw.cards.values() if card.opened <= last]
+            open_cards = [card for card in issued if card.expires >= first]
+            clients, cards = ({getattr(r, name) for r in rows if r.settled} for name in ("client", "card"))
+            holders = {card.client for card in open_cards}
+            found.append({
+                "period_kind": kind, "period_start_date": first, "period_end_date": last,
+                "is_complete": all(month in complete for month in months),
+                "active_clients": len(clients), "clients_with_open_cards": len(holders), "active_cards": len(cards),
+                "open_cards": len(open_cards), "issued_cards": len(issued),
+                "active_clients_bp": points(len(clients), len(holders)),
+                "active_cards_bp": points(len(cards), len(open_cards)),
+            })  # fmt: skip
+    return found
+
+
 def monthly_executive_summary(raw: Raw, root: Path) -> list[Row]:
     estimates: dict[date, Decimal] = defaultdict(Decimal)
     for row in daily_revenue(raw, root):
         estimates[row["transacted_on"].replace(day=1)] += row["estimated_interchange"]
     months = grouped(raw.transactions, lambda r: r.month)
     figures = {month: volume(rows) for month, rows in months.items()}
+    is_whole = {m: len({r.day for r in rows}) == (after(m) - m).days for m, rows in months.items()}
     found = []
     for month, rows in months.items():
         here, bad = figures[month], fraud(rows)
-        earlier, last_year = figures.get(month_before(month), {}), figures.get(year_before(month), {})
+        earlier, last_year = (
+            figures[m] if is_whole[month] and is_whole.get(m) else {} for m in (month_before(month), year_before(month))
+        )
         found.append({
             "month_start": month,
-            "is_complete": len({r.day for r in rows}) == (after(month) - month).days,
+            "is_complete": is_whole[month], "days_with_transactions": len({r.day for r in rows}),
+            "days_in_month": (after(month) - month).days,
             **bad, **here, "decline_rate_bp": points(here["declined_count"], len(rows)),
             "online_share_bp": points(
                 sum(r.settled for r in rows if r.channel == "online"), sum(r.settled for r in rows)
