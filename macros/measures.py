@@ -121,17 +121,17 @@ def _in_range(evaluator, day, look_back=0, look_ahead=0):
 
 
 @macro()
-def in_months_of_range(evaluator, day: SQL, look_ahead: int = 0):
-    """Whether a day is of a month that the days from @start_ds to @end_ds touch, or up to `look_ahead` days after them.
+def in_months_of_range(evaluator, day: SQL, look_back: int = 0, look_ahead: int = 0):
+    """Whether a day is of a month that the days from @start_ds to @end_ds touch, or up to so many days before or after these.
 
     What has a row per month is computed from whole months: its models have the month as interval, so that SQLMesh widens
     any range of days to the months it touches.
     """
-    return _in_months_of_range(evaluator, day, look_ahead)
+    return _in_months_of_range(evaluator, day, look_back, look_ahead)
 
 
-def _in_months_of_range(evaluator, day, look_ahead=0):
-    first = _day(evaluator, "start_ds").replace(day=1)
+def _in_months_of_range(evaluator, day, look_back=0, look_ahead=0):
+    first = _day(evaluator, "start_ds").replace(day=1) - timedelta(days=int(look_back))
     end = _day(evaluator, "end_ds")
     last = date(end.year + end.month // 12, end.month % 12 + 1, 1) - timedelta(days=1 - int(look_ahead))
     return f"{day} BETWEEN CAST('{first}' AS DATE) AND CAST('{last}' AS DATE)"
@@ -148,7 +148,10 @@ def in_audited(evaluator, over: str, day: SQL):
 @macro()
 def sides_of(evaluator, sums, side: str):
     """In an audit, the left or right side of each equation, 0 for NULL."""
-    return [f"COALESCE({getattr(equation, side).sql(evaluator.dialect)}, 0)" for equation in sums.expressions]
+    equations = (
+        sums.expressions if isinstance(sums, exp.Tuple) else [sums.unnest()]
+    )  # of one, the parentheses are no tuple
+    return [f"COALESCE({getattr(equation, side).sql(evaluator.dialect)}, 0)" for equation in equations]
 
 
 @macro()
@@ -177,6 +180,13 @@ def days_between(evaluator, first: SQL, last: SQL):
 def days_in_month(evaluator, month_start: SQL):
     """Calendar days of a month, from its first day."""
     return f"EXTRACT(DAY FROM {month_start} + INTERVAL '1 MONTH' - INTERVAL '1 DAY')"
+
+
+@macro()
+def calendar_months(evaluator, first: SQL, last: SQL):
+    """Calendar months from that of one date to that of another, both counted."""
+    years, months = (f"(EXTRACT({part} FROM {last}) - EXTRACT({part} FROM {first}))" for part in ("YEAR", "MONTH"))
+    return f"CAST(12 * {years} + {months} + 1 AS INT)"
 
 
 @macro()

@@ -79,4 +79,6 @@ WHERE
 
 @primary_key(transaction_id);
 
-@index(transacted_on)
+@index(transacted_on);
+
+@index(card_id, transacted_on, where := is_fraud)

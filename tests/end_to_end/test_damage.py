@@ -128,19 +128,28 @@ def pointed_at(view: str, query: str) -> str:
 
 
 REPORTS = {
+    "serving.alert_capacity": "reviewed_cards",
+    "serving.card_lifecycle": "estimated_lifetime_value",
     "serving.card_risk": "labelled_count",
     "serving.client_activity": "transaction_count",
+    "serving.client_cohorts": "lost_clients",
+    "serving.client_value": "estimated_interchange",
+    "serving.contribution_by_month": "estimated_contribution",
     "serving.daily_revenue": "estimated_interchange",
     "serving.decline_analysis": "declined_amount",
+    "serving.fraud_by_card_age": "labelled_count",
     "serving.fraud_by_channel_month": "fraud_rate_bp",
     "serving.fraud_by_geography": "labelled_count",
     "serving.fraud_by_hour": "vampire_index",
     "serving.fraud_by_merchant_category": "fraud_loss",
+    "serving.fraud_runs": "loss_after_alert",
     "serving.merchant_risk": "transaction_count",
     "serving.monthly_executive_summary": "purchase_volume_mom_percent",
     "serving.revenue_by_merchant_category": "average_ticket",
     "serving.revenue_by_state": "active_clients",
+    "serving.rule_overlap": "share_bp",
     "serving.rule_performance": "precision_bp",
+    "serving.seasonality": "purchase_count_index_35d",
 }
 
 DAMAGES: dict[str, tuple[str, str]] = {

@@ -106,6 +106,16 @@ class Card:
     last4: str
     opened: date
     expires: date
+    limit: Decimal
+
+
+@dataclass(frozen=True)
+class Client:
+    """One line of users_data.csv, what reports need of it."""
+
+    income: Decimal
+    debt: Decimal
+    score: int
 
 
 @dataclass
@@ -113,9 +123,9 @@ class Raw:
     """All that the oracle knows."""
 
     transactions: list[Transaction]
+    clients: dict[int, Client]
     cards: dict[int, Card]
     categories: dict[int, str]
-    scores: dict[int, int] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
 
@@ -129,10 +139,17 @@ def read(folder: Path, root: Path) -> Raw:
     }
     categories = {int(code): text for code, text in json.loads((folder / "mcc_codes.json").read_text()).items()}
     users = _lines(folder / "users_data.csv")
+    clients = {
+        int(line["id"]): Client(
+            _money(line["yearly_income"]), _money(line["total_debt"]), int(line["credit_score"])
+        )
+        for line in users
+    }  # fmt: skip
     cards = {
         int(line["id"]): Card(
             int(line["client_id"]), line["card_brand"], line["card_type"], line["card_number"][-4:],
-            datetime.strptime(line["acct_open_date"], "%m/%Y").date(), _month_end(line["expires"]),
+            datetime.strptime(line["acct_open_date"], "%m/%Y").date(), _end_of_month(line["expires"]),
+            _money(line["credit_limit"]),
         )
         for line in _lines(folder / "cards_data.csv")
     }  # fmt: skip
@@ -149,8 +166,7 @@ def read(folder: Path, root: Path) -> Raw:
     }  # fmt: skip
     names = {"mcc_codes": "mcc_codes.json", "fraud_labels": "train_fraud_labels*.json"}
     files = {name: len(list(folder.glob(names.get(name, f"{name}_data*.csv")))) for name in lines}
-    scores = {int(line["id"]): int(line["credit_score"]) for line in users}
-    return Raw(paired(transactions), cards, categories, scores, lines, files)
+    return Raw(paired(transactions), clients, cards, categories, lines, files)
 
 
 def paired(transactions: list[Transaction]) -> list[Transaction]:
@@ -186,13 +202,18 @@ def _minutes_apart(row: Transaction, other: Transaction) -> int:
     return int(abs(other.at - row.at).total_seconds() // 60)
 
 
-def _month_end(text: str) -> date:
-    return (datetime.strptime(text, "%m/%Y").date() + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-
-
 def seed(root: Path, name: str) -> list[dict[str, str]]:
     """A seed: decisions of people, which the models and the oracle both follow."""
     return _lines(root / "seeds" / f"{name}.csv")
+
+
+def _money(text: str) -> Decimal:
+    return Decimal(text.replace("$", ""))
+
+
+def _end_of_month(text: str) -> date:
+    first = datetime.strptime(text, "%m/%Y").date()
+    return (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def _lines(path: Path) -> list[dict[str, str]]:

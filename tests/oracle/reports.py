@@ -428,7 +428,7 @@ def issuer_revenue(raw: Raw, root: Path) -> list[Row]:
 
     def key(row: Transaction) -> Hashable:
         card = raw.cards[row.card]
-        segment = [name for least, name in SEGMENTS if raw.scores[card.client] >= least][-1]
+        segment = [name for least, name in SEGMENTS if raw.clients[card.client].score >= least][-1]
         return row.month, card.brand, card.kind, row.channel, segment
 
     found = []
