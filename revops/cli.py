@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from foundation.errors import CheckFailed, RevopsError, UsageError
+from foundation.errors import CheckFailed, DatabaseUnavailable, RevopsError, UsageError
 from revops.terminal.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -163,11 +164,12 @@ def rotate_key(ctx: click.Context, data: Path | None, max_rejects: float, wait: 
 @cli.command()
 @click.option("--environment", default="prod", show_default=True, metavar="NAME", help="SQLMesh environment.")
 @wait_option
-def build(environment: str, wait: float) -> None:
+@click.pass_context
+def build(ctx: click.Context, environment: str, wait: float) -> None:
     """Transform what has landed, and only what that touches."""
     settings, dsn = _start()
     with _locked(dsn, "build", wait):
-        _function("revops.build", "build")(settings, environment.lower())  # as SQLMesh reads it
+        _function("revops.build", "build")(settings, environment.lower(), ctx.obj["quiet"])  # as SQLMesh reads it
 
 
 @cli.command()
@@ -220,6 +222,46 @@ def export(relation: str, out: str, file_format: str | None) -> None:
 
 
 @cli.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="New folder for the backup.")
+@wait_option
+def backup(out: Path, wait: float) -> None:
+    """Back up the database, SQLMesh's state and the card key together.
+
+    The folder is readable by its owner only, and appears once it is complete. Keep it as safe as the key itself.
+    """
+    from revops import backup as backups
+
+    settings, dsn = _start()
+    began = time.monotonic()
+    with _locked(dsn, "backup", wait):
+        found = backups.backup(settings, dsn, out.expanduser().absolute())
+    seconds = time.monotonic() - began
+    size = backups.size(out.expanduser()) / 1e6
+    click.echo(f"Database {found.database} is backed up in {out}: {size:,.1f} MB in {seconds:.1f} s.")
+    if found.key_fingerprint is not None and not found.key_is_here:
+        click.echo("The card key is not in it: it is in REVOPS_PAN_KEY. Keep a copy of it elsewhere.")
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Drop the warehouse that is there.")
+@wait_option
+def restore(folder: Path, replace: bool, wait: float) -> None:
+    """Restore a backup into an empty database, its card key included.
+
+    The files are checked first; the database is restored in one transaction. Afterwards: revops verify.
+    """
+    from revops import backup as backups
+    from revops import restore as restoring
+
+    found = backups.read(folder)
+    settings, dsn = _start()
+    with _locked(dsn, "restore", wait):
+        restoring.restore(settings, dsn, folder, found, replace)
+    click.echo(f"Database {found.database} is restored from {folder}. Next: revops verify")
+
+
+@cli.command()
 @json_option
 @click.option(
     "--full/--since-last",
@@ -246,13 +288,19 @@ def verify(as_json: bool, full: bool) -> None:
 
 @cli.command()
 @json_option
-def status(as_json: bool) -> None:
-    """Show server, environments, last loads, last refresh, freshness and rows per table."""
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Show server, environments, last loads, last refresh, freshness and rows per table.
+
+    Nothing is counted: rows are as they were noted, or PostgreSQL's estimate. Exit code 4 where the server is down.
+    """
     from revops import settings
     from revops.terminal import display
 
     found = _function("revops.status", "status")(_chosen(settings.load()))
     click.echo(display.as_json(found) if as_json else display.as_text(found))
+    if not found["server"]["running"]:
+        ctx.exit(DatabaseUnavailable.exit_code)
 
 
 @cli.command()
