@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -199,26 +200,46 @@ def keys(dry_run: bool, wait: float) -> None:
 
 
 @cli.command()
-@click.argument("relation")
+@click.argument("relation", required=False)
+@click.option("--list", "list_only", is_flag=True, help="List the relations, their keys and day columns.")
 @click.option(
-    "--out",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    required=True,
-    help="File to write; - for standard output.",
+    "--out", type=click.Path(dir_okay=False, allow_dash=True), metavar="FILE", help="File; - for standard output."
 )
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(["csv", "parquet"]),
-    help="[what the file's name ends in, else csv]",
-)
-def export(relation: str, out: str, file_format: str | None) -> None:
-    """Write a relation of serving to a file; cells that a spreadsheet would run are written as text."""
+@click.option("--format", "file_format", type=click.Choice(["csv", "parquet"]), help="[by the file's ending, else csv]")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="First day, such as 2019-01-31.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Last day, included.")
+@click.option("--columns", metavar="A,B", help="These columns, in this order.")
+@click.option("--order-by", metavar="A,-B", help="Order of rows; - for descending. [the relation's key]")
+def export(
+    relation: str | None,
+    list_only: bool,
+    out: str | None,
+    file_format: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    columns: str | None,
+    order_by: str | None,
+) -> None:
+    """Write a relation of serving to a file, CSV or Parquet.
+
+    Text that a spreadsheet would run as a formula is written as text.
+    """
+    from revops import export as exporting
+    from revops.terminal import display
+
+    if not list_only and (relation is None or out is None):
+        raise UsageError("A relation and --out FILE are needed.\n  revops export --list shows the relations.")
+    if out is not None:
+        exporting.format_of(out, file_format)
     _, dsn = _start()
-    rows = _function("revops.export", "export")(dsn, relation, out, file_format)
-    logging.getLogger(__name__).info(
-        "%s: %d rows written to %s", relation, rows, "standard output" if out == "-" else out
-    )
+    if list_only or relation is None or out is None:
+        click.echo("\n".join(display.table(exporting.listed(dsn))))
+        return
+    first, last = (day.date() if day is not None else None for day in (since, until))
+    selection = exporting.Selection(first, last, _names(columns), _names(order_by))
+    rows = exporting.export(dsn, relation, out, file_format, selection)
+    target = "standard output" if out == "-" else out
+    logging.getLogger(__name__).info("%s: %d rows written to %s", relation, rows, target)
 
 
 @cli.command()
@@ -507,6 +528,10 @@ def _folder(data: Path | None) -> Path | None:
     if not data.exists() and not set("*?[") & set(str(data)):
         raise UsageError(f"--data {str(data)!r}: there is no such folder, file or glob\n  Check its name.")
     return data
+
+
+def _names(listed: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (listed or "").split(",") if name.strip())
 
 
 def _function(module: str, name: str) -> Callable[..., Any]:
