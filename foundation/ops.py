@@ -162,6 +162,15 @@ CREATE TABLE IF NOT EXISTS ops.audit_history (
 );
 COMMENT ON TABLE ops.audit_history IS 'One row per model that a build of revops evaluated and audited';
 
+CREATE TABLE IF NOT EXISTS ops.durations (
+    environment text NOT NULL,
+    model text NOT NULL,
+    seconds double precision NOT NULL,
+    evaluated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (environment, model)
+);
+COMMENT ON TABLE ops.durations IS 'One row per model of an environment: how long the build that evaluated it last took for it';
+
 CREATE TABLE IF NOT EXISTS ops.attributes (
     relation text NOT NULL,
     key text NOT NULL,

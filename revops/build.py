@@ -29,6 +29,7 @@ from revops.ledger import dimensions_and_labels, graph, landings, last_plan, led
 from revops.ledger.days import JOINED_DAYS, Days, days_in, ranges_of
 from revops.ledger.graph import Node
 from revops.ledger.ledger import OutOfDate
+from revops.terminal import progress
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from sqlmesh.core.snapshot import Snapshot
 
     from revops.settings import Settings
+    from revops.terminal.progress import Builds
 
 PROD = "prod"
 # An evaluation costs as much as so many rows of untouched days between two ranges.
@@ -66,10 +68,11 @@ SELECT sum(rows_loaded)::float8 / (max(max_date) - min(min_date) + 1) FROM ops.l
 _log = logging.getLogger(__name__)
 
 
-def build(settings: Settings, environment: str = PROD) -> None:
+def build(settings: Settings, environment: str = PROD, quiet: bool = False) -> None:
     """Brings an environment up to date with the project's models, and with all that has landed.
 
-    The caller holds the warehouse's lock. What a killed build left undone is found again by the next.
+    The caller holds the warehouse's lock. What a killed build left undone is found again by the next. With `quiet` there is no
+    bar on a terminal.
 
     Raises:
         CheckFailed: an audit failed or a model could not be built; names it.
@@ -79,7 +82,8 @@ def build(settings: Settings, environment: str = PROD) -> None:
     began = time.monotonic()
     with closing(database.connect(dsn, "revops build")) as connection:
         if environment != PROD or not _is_up_to_date(connection, settings):
-            _build(settings, connection, environment)
+            with progress.building(quiet) as builds:
+                _build(settings, connection, environment, builds)
     if environment == PROD:
         refresh.bring_up_to_date(dsn)
     _log.info("built %s in %.1f s", environment, time.monotonic() - began)
@@ -98,7 +102,7 @@ def _is_up_to_date(connection: Connection, settings: Settings) -> bool:
     return found
 
 
-def _build(settings: Settings, connection: Connection, environment: str) -> None:
+def _build(settings: Settings, connection: Connection, environment: str, builds: Builds) -> None:
     from revops import sqlmesh_project
 
     bootstrap.prepare(connection)
@@ -108,10 +112,11 @@ def _build(settings: Settings, connection: Connection, environment: str) -> None
         if environment == PROD:
             last_plan.forget(cursor)
     connection.commit()
-    _log.info("%s %s", "reading what is planned of" if is_planned else "planning", environment)
+    builds.expect(sqlmesh_project.durations(connection, environment))
+    builds.phase(f"{'reading what is planned of' if is_planned else 'planning'} {environment}")
     with ThreadPoolExecutor(1, "landings") as beside:
         settling = beside.submit(landings.settle, connection)  # the server's work, while Python reads the project
-        with closing(sqlmesh_project.context(settings, with_models=not is_planned)) as context:
+        with closing(sqlmesh_project.context(settings, with_models=not is_planned, builds=builds)) as context:
             settling.result()
             try:
                 if not is_planned:
@@ -122,7 +127,7 @@ def _build(settings: Settings, connection: Connection, environment: str) -> None
                 if environment == PROD and not is_planned:
                     _settle(context, connection, versions, nodes)
             finally:
-                sqlmesh_project.note_audits(connection, environment)
+                sqlmesh_project.note_evaluations(connection, environment)
     if environment == PROD:
         with connection.cursor() as cursor:
             evaluations.prune(cursor)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from foundation.errors import CheckFailed, RevopsError, UsageError
+from foundation.errors import CheckFailed, DatabaseUnavailable, RevopsError, UsageError
 from revops.terminal.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -163,11 +165,12 @@ def rotate_key(ctx: click.Context, data: Path | None, max_rejects: float, wait: 
 @cli.command()
 @click.option("--environment", default="prod", show_default=True, metavar="NAME", help="SQLMesh environment.")
 @wait_option
-def build(environment: str, wait: float) -> None:
+@click.pass_context
+def build(ctx: click.Context, environment: str, wait: float) -> None:
     """Transform what has landed, and only what that touches."""
     settings, dsn = _start()
     with _locked(dsn, "build", wait):
-        _function("revops.build", "build")(settings, environment.lower())  # as SQLMesh reads it
+        _function("revops.build", "build")(settings, environment.lower(), ctx.obj["quiet"])  # as SQLMesh reads it
 
 
 @cli.command()
@@ -197,26 +200,86 @@ def keys(dry_run: bool, wait: float) -> None:
 
 
 @cli.command()
-@click.argument("relation")
+@click.argument("relation", required=False)
+@click.option("--list", "list_only", is_flag=True, help="List the relations, their keys and day columns.")
 @click.option(
-    "--out",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    required=True,
-    help="File to write; - for standard output.",
+    "--out", type=click.Path(dir_okay=False, allow_dash=True), metavar="FILE", help="File; - for standard output."
 )
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(["csv", "parquet"]),
-    help="[what the file's name ends in, else csv]",
-)
-def export(relation: str, out: str, file_format: str | None) -> None:
-    """Write a relation of serving to a file; cells that a spreadsheet would run are written as text."""
+@click.option("--format", "file_format", type=click.Choice(["csv", "parquet"]), help="[by the file's ending, else csv]")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="First day, such as 2019-01-31.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Last day, included.")
+@click.option("--columns", metavar="A,B", help="These columns, in this order.")
+@click.option("--order-by", metavar="A,-B", help="Order of rows; - for descending. [the relation's key]")
+def export(
+    relation: str | None,
+    list_only: bool,
+    out: str | None,
+    file_format: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    columns: str | None,
+    order_by: str | None,
+) -> None:
+    """Write a relation of serving to a file, CSV or Parquet.
+
+    Text that a spreadsheet would run as a formula is written as text.
+    """
+    from revops import export as exporting
+    from revops.terminal import display
+
+    if not list_only and (relation is None or out is None):
+        raise UsageError("A relation and --out FILE are needed.\n  revops export --list shows the relations.")
+    if out is not None:
+        exporting.format_of(out, file_format)
     _, dsn = _start()
-    rows = _function("revops.export", "export")(dsn, relation, out, file_format)
-    logging.getLogger(__name__).info(
-        "%s: %d rows written to %s", relation, rows, "standard output" if out == "-" else out
-    )
+    if list_only or relation is None or out is None:
+        click.echo("\n".join(display.table(exporting.listed(dsn))))
+        return
+    first, last = (day.date() if day is not None else None for day in (since, until))
+    selection = exporting.Selection(first, last, _names(columns), _names(order_by))
+    rows = exporting.export(dsn, relation, out, file_format, selection)
+    target = "standard output" if out == "-" else out
+    logging.getLogger(__name__).info("%s: %d rows written to %s", relation, rows, target)
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="New folder for the backup.")
+@wait_option
+def backup(out: Path, wait: float) -> None:
+    """Back up the database, SQLMesh's state and the card key together.
+
+    The folder is readable by its owner only, and appears once it is complete. Keep it as safe as the key itself.
+    """
+    from revops import backup as backups
+
+    settings, dsn = _start()
+    began = time.monotonic()
+    with _locked(dsn, "backup", wait):
+        found = backups.backup(settings, dsn, out.expanduser().absolute())
+    seconds = time.monotonic() - began
+    size = backups.size(out.expanduser()) / 1e6
+    click.echo(f"Database {found.database} is backed up in {out}: {size:,.1f} MB in {seconds:.1f} s.")
+    if found.key_fingerprint is not None and not found.key_is_here:
+        click.echo("The card key is not in it: it is in REVOPS_PAN_KEY. Keep a copy of it elsewhere.")
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Drop the warehouse that is there.")
+@wait_option
+def restore(folder: Path, replace: bool, wait: float) -> None:
+    """Restore a backup into an empty database, its card key included.
+
+    The files are checked first; the database is restored in one transaction. Afterwards: revops verify.
+    """
+    from revops import backup as backups
+    from revops import restore as restoring
+
+    found = backups.read(folder)
+    settings, dsn = _start()
+    with _locked(dsn, "restore", wait):
+        restoring.restore(settings, dsn, folder, found, replace)
+    click.echo(f"Database {found.database} is restored from {folder}. Next: revops verify")
 
 
 @cli.command()
@@ -246,13 +309,19 @@ def verify(as_json: bool, full: bool) -> None:
 
 @cli.command()
 @json_option
-def status(as_json: bool) -> None:
-    """Show server, environments, last loads, last refresh, freshness and rows per table."""
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Show server, environments, last loads, last refresh, freshness and rows per table.
+
+    Nothing is counted: rows are as they were noted, or PostgreSQL's estimate. Exit code 4 where the server is down.
+    """
     from revops import settings
     from revops.terminal import display
 
     found = _function("revops.status", "status")(_chosen(settings.load()))
     click.echo(display.as_json(found) if as_json else display.as_text(found))
+    if not found["server"]["running"]:
+        ctx.exit(DatabaseUnavailable.exit_code)
 
 
 @cli.command()
@@ -459,6 +528,10 @@ def _folder(data: Path | None) -> Path | None:
     if not data.exists() and not set("*?[") & set(str(data)):
         raise UsageError(f"--data {str(data)!r}: there is no such folder, file or glob\n  Check its name.")
     return data
+
+
+def _names(listed: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (listed or "").split(",") if name.strip())
 
 
 def _function(module: str, name: str) -> Callable[..., Any]:

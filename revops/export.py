@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from psycopg2 import sql
 
 from foundation import database
 from foundation.errors import UsageError
+from foundation.queries import first_row, scalar
+from meshkeys import declarations
 from meshkeys.catalog import Relation
 from revops import envfile
 
@@ -35,6 +38,16 @@ JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm') AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 """
+_MAY_READ_DECLARATIONS = """
+SELECT coalesce(bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')), FALSE)
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = 'ops' AND c.relname = 'declarations'
+"""
+_RELATIONS = """
+SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm') ORDER BY 1
+"""
+_USUAL_DAY = "transacted_on"
 
 
 @dataclass(frozen=True)
@@ -48,33 +61,99 @@ class Column:
     scale: int | None
 
 
-def export(dsn: str, relation: str, out: str, file_format: str | None = None) -> int:
-    """Writes all rows of a relation of serving; the file appears whole, or not at all, and only its owner may read it.
+@dataclass(frozen=True)
+class Selection:
+    """Which rows and columns of a relation, and in which order.
+
+    Attributes:
+        since: the first day, None for all; days are those of the relation's day column.
+        until: the last day, included.
+        columns: their names, in the order of the file; none for all.
+        order_by: names of columns, with a `-` before those in descending order; none for the relation's key.
+    """
+
+    since: date | None = None
+    until: date | None = None
+    columns: tuple[str, ...] = ()
+    order_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A relation of serving: its columns, its key, and the column that says of which day a row is."""
+
+    relation: Relation
+    columns: list[Column]
+    key: tuple[str, ...]
+    day: str | None
+
+
+def export(
+    dsn: str, relation: str, out: str, file_format: str | None = None, selection: Selection | None = None
+) -> int:
+    """Writes rows of a relation of serving; the file appears whole, or not at all, and only its owner may read it.
 
     Args:
         dsn: the warehouse.
         relation: its name, with or without `serving.` before it.
         out: the file, or `-` for standard output.
-        file_format: one of `FORMATS`; None for what the file's name ends in, else CSV.
+        file_format: one of `FORMATS`; None for what the file's name ends in, CSV where it ends in nothing.
+        selection: which rows and columns; all where None, ordered by the key.
 
     Returns:
         How many rows were written.
 
     Raises:
-        UsageError: there is no such relation in serving, or the file cannot be written.
+        UsageError: there is no such relation in serving or no such column, or the file cannot be written.
     """
-    file_format = file_format or ("parquet" if out.lower().endswith(".parquet") else "csv")
+    file_format = format_of(out, file_format)
+    selection = selection or Selection()
     with closing(database.connect(dsn, "revops export")) as connection:
         connection.set_session(readonly=True)
         with connection.cursor() as cursor:
             cursor.execute("SET timezone = 'UTC'")
-            source, columns = _find(cursor, relation)
+            source = _find(cursor, relation)
+            rest = sql.SQL(" ").join([_where(source, selection), _order(source, selection)])
+            columns = _named(source, selection.columns) if selection.columns else source.columns
             with _opened(out) as stream:
                 write = _write_parquet if file_format == "parquet" else _write_csv
-                return write(cursor, source, columns, stream)
+                return write(cursor, sql.SQL("{} {}").format(source.relation.identifier, rest), columns, stream)
 
 
-def _find(cursor: Cursor, name: str) -> tuple[Relation, list[Column]]:
+def listed(dsn: str) -> list[dict[str, Any]]:
+    """The relations that can be exported: name, number of columns, key and day column of each."""
+    with closing(database.connect(dsn, "revops export", autocommit=True)) as connection, connection.cursor() as cursor:
+        cursor.execute(_RELATIONS, (SCHEMA,))
+        found = [_find(cursor, name) for (name,) in cursor.fetchall()]
+    return [
+        {
+            "relation": str(source.relation),
+            "columns": len(source.columns),
+            "day": source.day,
+            "key": ", ".join(source.key) or None,
+        }
+        for source in found
+    ]
+
+
+def format_of(out: str, file_format: str | None) -> str:
+    """The format to write, by the file's ending unless one is named.
+
+    Raises:
+        UsageError: the ending is of a format that is not written here, or not the one named.
+    """
+    ending = "" if out == STDOUT else Path(out).suffix.lower().removeprefix(".")
+    if ending in FORMATS and file_format not in (None, ending):
+        raise UsageError(f"{out!r} ends in .{ending}, and --format is {file_format}.\n  Change one of the two.")
+    if ending and ending not in FORMATS and file_format is None:
+        raise UsageError(
+            f"{out!r} ends in .{ending}, which is not written here: {' and '.join(FORMATS)} are.\n"
+            "  Change the ending, or name the format with --format."
+        )
+    return file_format or ending or FORMATS[0]
+
+
+def _find(cursor: Cursor, name: str) -> Source:
     schema, _, relation = name.rpartition(".")
     if schema in ("", SCHEMA):
         cursor.execute(_COLUMNS, (SCHEMA, relation))
@@ -83,10 +162,61 @@ def _find(cursor: Cursor, name: str) -> tuple[Relation, list[Column]]:
             for column, kind, category, precision, scale, sized in cursor.fetchall()
         ]
         if found:
-            return Relation(SCHEMA, relation), found
-    cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = %s ORDER BY 1", (SCHEMA,))
+            return _source(cursor, Relation(SCHEMA, relation), found)
+    cursor.execute(_RELATIONS, (SCHEMA,))
     there = ", ".join(row[0] for row in cursor.fetchall()) or "nothing yet: revops run"
     raise UsageError(f"{name!r} is no relation of {SCHEMA}, and only those are exported.\n  There: {there}")
+
+
+def _source(cursor: Cursor, relation: Relation, columns: list[Column]) -> Source:
+    """With its key and day column, as its model declares them; an analyst's login cannot see that and gets neither."""
+    declared = declarations.Declarations()
+    if scalar(cursor, _MAY_READ_DECLARATIONS):
+        row = first_row(cursor, "SELECT declared FROM ops.declarations WHERE model = %s", (str(relation),))
+        declared = declarations.from_json(row[0]) if row is not None else declared
+    view = declared.materialized_view
+    key = declared.primary_key or ((view.unique_key,) if view is not None else ())
+    days = [column.name for column in columns if column.type_name == "date"]
+    of_key = [name for name in key if name in days]
+    usual = [_USUAL_DAY] if _USUAL_DAY in days else []
+    of_view = [view.period] if view is not None and view.period in days else []
+    return Source(relation, columns, key, next(iter([*of_view, *of_key, *usual]), None))
+
+
+def _named(source: Source, names: tuple[str, ...]) -> list[Column]:
+    by_name = {column.name: column for column in source.columns}
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        raise UsageError(
+            f"{source.relation} has no column {', '.join(map(repr, unknown))}.\n  It has: {', '.join(by_name)}"
+        )
+    return [by_name[name] for name in names]
+
+
+def _where(source: Source, selection: Selection) -> sql.Composable:
+    if selection.since is None and selection.until is None:
+        return sql.SQL("")
+    if source.day is None:
+        raise UsageError(f"The rows of {source.relation} are of no day.\n  Leave out --since and --until.")
+    day = sql.Identifier(source.day)
+    bounds = [
+        sql.SQL("{} {} {}::date").format(day, sql.SQL(operator), sql.Literal(bound.isoformat()))
+        for operator, bound in ((">=", selection.since), ("<=", selection.until))
+        if bound is not None
+    ]
+    return sql.SQL("WHERE ") + sql.SQL(" AND ").join(bounds)
+
+
+def _order(source: Source, selection: Selection) -> sql.Composable:
+    wanted = selection.order_by or source.key
+    if not wanted:
+        return sql.SQL("")
+    columns = _named(source, tuple(name.removeprefix("-") for name in wanted))
+    terms = [
+        sql.Identifier(column.name) + sql.SQL(" DESC" if name.startswith("-") else "")
+        for column, name in zip(columns, wanted, strict=True)
+    ]
+    return sql.SQL("ORDER BY ") + sql.SQL(", ").join(terms)
 
 
 @contextmanager
@@ -104,7 +234,7 @@ def _opened(out: str) -> Iterator[IO[bytes]]:
         ) from error
 
 
-def _write_csv(cursor: Cursor, source: Relation, columns: list[Column], stream: IO[bytes]) -> int:
+def _write_csv(cursor: Cursor, source: sql.Composable, columns: list[Column], stream: IO[bytes]) -> int:
     begins = [sql.Literal(begin) for begin in FORMULA_BEGINS]
     neutralised = sql.SQL("CASE WHEN left({0}::text, 1) IN ({1}) THEN '''' || {0}::text ELSE {0}::text END AS {0}")
     cells = [
@@ -116,7 +246,7 @@ def _write_csv(cursor: Cursor, source: Relation, columns: list[Column], stream: 
     return _copy(cursor, source, cells, stream)
 
 
-def _write_parquet(cursor: Cursor, source: Relation, columns: list[Column], stream: IO[bytes]) -> int:
+def _write_parquet(cursor: Cursor, source: sql.Composable, columns: list[Column], stream: IO[bytes]) -> int:
     from pyarrow import csv, parquet
 
     types = {column.name: _arrow_type(column) for column in columns}
@@ -143,14 +273,14 @@ def _write_parquet(cursor: Cursor, source: Relation, columns: list[Column], stre
         return copying.result()
 
 
-def _copy_and_close(cursor: Cursor, source: Relation, cells: list[sql.Identifier], pipe: int) -> int:
+def _copy_and_close(cursor: Cursor, source: sql.Composable, cells: list[sql.Identifier], pipe: int) -> int:
     with os.fdopen(pipe, "wb") as stream:
         return _copy(cursor, source, cells, stream)
 
 
-def _copy(cursor: Cursor, source: Relation, cells: list[Any], stream: IO[bytes]) -> int:
+def _copy(cursor: Cursor, source: sql.Composable, cells: list[Any], stream: IO[bytes]) -> int:
     statement = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT WITH (FORMAT csv, HEADER)").format(
-        sql.SQL(", ").join(cells), source.identifier
+        sql.SQL(", ").join(cells), source
     )
     cursor.copy_expert(statement, stream, _BLOCK_BYTES)
     return int(cursor.rowcount)

@@ -63,7 +63,7 @@ def run(settings: Settings, dsn: str, wanted: Wanted, quiet: bool = False) -> st
     from revops.terminal import summary
 
     land_files(settings, dsn, wanted, quiet)
-    importlib.import_module("revops.build").build(settings, "prod")
+    importlib.import_module("revops.build").build(settings, "prod", quiet)
     verification = importlib.import_module("revops.verify")
     results: Sequence[Any] = verification.verify_and_note(settings, since_last=True)
     text = summary.of(dsn, results, synthetic=demo_set.is_synthetic(dsn))

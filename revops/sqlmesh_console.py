@@ -7,14 +7,18 @@ from typing import Any
 
 from sqlmesh.core.console import NoopConsole
 
+from revops.terminal.progress import Builds
+
 _log = logging.getLogger("revops.build")
 
 
 class LogConsole(NoopConsole):  # type: ignore[misc]
     """Says which model was evaluated, how long it took and what failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, builds: Builds | None = None) -> None:
         super().__init__()
+        self.builds = builds or Builds()
+        self._durations: dict[str, float] = {}
         self._failures: list[tuple[str, Exception]] = []
         self._violations: list[str] = []
         self._is_promoting = False
@@ -24,6 +28,11 @@ class LogConsole(NoopConsole):  # type: ignore[misc]
         """Model, audits passed and audits failed, of each evaluation since the last call."""
         audited, self._audited = self._audited, []
         return audited
+
+    def take_durations(self) -> dict[str, float]:
+        """Seconds that each model took that was evaluated since the last call."""
+        durations, self._durations = self._durations, {}
+        return durations
 
     def take_failures(self) -> list[tuple[str, Exception]]:
         """Each model that failed since the last call, with its error."""
@@ -56,6 +65,14 @@ class LogConsole(NoopConsole):  # type: ignore[misc]
             else:
                 _log.warning("%s", said)
 
+    def start_evaluation_progress(self, batched_intervals: Any, *args: Any, **kwargs: Any) -> None:
+        """Notes how many models follow."""
+        self.builds.begin({_name(snapshot.name): len(found) for snapshot, found in batched_intervals.items()})
+
+    def start_snapshot_evaluation_progress(self, snapshot: Any, audit_only: bool = False) -> None:
+        """Says that a model is being evaluated."""
+        self.builds.start(_name(snapshot.name))
+
     def update_snapshot_evaluation_progress(
         self,
         snapshot: Any,
@@ -68,13 +85,18 @@ class LogConsole(NoopConsole):  # type: ignore[misc]
         execution_stats: Any = None,
         auto_restatement_triggers: Any = None,
     ) -> None:
-        """Logs one line per evaluated model."""
+        """Logs one line per evaluated model, whatever its batches."""
+        model = _name(snapshot.name)
         if num_audits_passed or num_audits_failed:
-            self._audited.append((_name(snapshot.name), num_audits_passed, num_audits_failed))
-        seconds = "" if duration_ms is None else f" in {duration_ms / 1000:.1f} s"
-        audits = f", {num_audits_passed} audits passed" if num_audits_passed else ""
-        failed = f", {num_audits_failed} FAILED" if num_audits_failed else ""
-        _log.info("%s%s%s%s", _name(snapshot.name), seconds, audits, failed)
+            self._audited.append((model, num_audits_passed, num_audits_failed))
+        seconds = None if duration_ms is None else duration_ms / 1000
+        took = self.builds.end(model, seconds, num_audits_passed, num_audits_failed)
+        if took is not None:
+            self._durations[model] = self._durations.get(model, 0.0) + took
+
+    def stop_evaluation_progress(self, success: bool = True) -> None:
+        """Says that no model is being evaluated any more."""
+        self.builds.pause()
 
     def log_failed_models(self, errors: Any) -> None:
         """Keeps what failed, for the error that ends the build."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sqlmesh.core.snapshot import Snapshot
 
     from revops.settings import Settings
+    from revops.terminal.progress import Builds
 
 # SQLMesh creates millions of long-lived objects: at Python's default thresholds, garbage collection takes a third of a plan's
 # start-up. Rarer collections need no more memory.
@@ -39,7 +40,9 @@ def cli() -> None:
     commands(prog_name="sqlmesh")
 
 
-def context(settings: Settings, with_tests: bool = False, with_models: bool = True) -> Context:
+def context(
+    settings: Settings, with_tests: bool = False, with_models: bool = True, builds: Builds | None = None
+) -> Context:
     """The project's context, on the selected database; says what it does in log lines.
 
     Args:
@@ -47,6 +50,7 @@ def context(settings: Settings, with_tests: bool = False, with_models: bool = Tr
         with_tests: read the unit tests too.
         with_models: read the models; without them, only versions that a plan stored can be evaluated (`versions`), seconds
             earlier.
+        builds: what evaluations are reported to; log lines where None.
 
     Raises:
         CheckFailed: a file of the project cannot be read; names it.
@@ -69,7 +73,7 @@ def context(settings: Settings, with_tests: bool = False, with_models: bool = Tr
         def load_model_tests(self) -> list[Any]:
             return []
 
-    set_console(LogConsole())
+    set_console(LogConsole(builds))
     file = "config.yaml: "
     try:
         configs = load_configs(None, Config, [settings.root], dotenv_path=settings.empty_dotenv())
@@ -192,8 +196,8 @@ def _left(environment: str, is_restatement: bool, is_promoting: bool) -> str:
     return f"The views of {environment} are unchanged."
 
 
-def note_audits(connection: Connection, environment: str) -> None:
-    """Keeps how the audits of a build went in ops.audit_history. Commits."""
+def note_evaluations(connection: Connection, environment: str) -> None:
+    """Keeps how the audits of a build went in ops.audit_history, and how long its models took in ops.durations. Commits."""
     from sqlmesh.core.console import get_console
 
     console: Any = get_console()
@@ -202,4 +206,18 @@ def note_audits(connection: Connection, environment: str) -> None:
             "INSERT INTO ops.audit_history (environment, model, audits_passed, audits_failed) VALUES (%s, %s, %s, %s)",
             [(environment, *audited) for audited in console.take_audited()],
         )
+        cursor.executemany(
+            "INSERT INTO ops.durations (environment, model, seconds) VALUES (%s, %s, %s) ON CONFLICT (environment, model)"
+            " DO UPDATE SET seconds = excluded.seconds, evaluated_at = excluded.evaluated_at",
+            [(environment, *took) for took in console.take_durations().items()],
+        )
     connection.commit()
+
+
+def durations(connection: Connection, environment: str) -> dict[str, float]:
+    """How many seconds each model of an environment took the last time. Commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT model, seconds FROM ops.durations WHERE environment = %s", (environment,))
+        found: dict[str, float] = dict(cursor.fetchall())
+    connection.commit()
+    return found

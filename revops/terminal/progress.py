@@ -6,17 +6,21 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from loaders.reporting import LogReporter, Reporter
+from revops.terminal import logs
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
     from loaders.reporting import FileOutcome, Progress
+
+BAR_SECONDS = 0.5
+HEARTBEAT_SECONDS = 15.0
 
 _log = logging.getLogger(__name__)
 
@@ -111,6 +115,144 @@ def counting(title: str) -> Iterator[Callable[[str, int, int], None]]:
             _log.info("%s: %s: %s of %s rows", title, what, f"{done:,}", f"{total:,}")
 
     yield log
+
+
+class Builds:
+    """Says what a build does: which of how many models, since when, and how long it took the last time.
+
+    SQLMesh calls it from several threads. A model that is evaluated over many ranges is one model, and one line.
+    """
+
+    def __init__(self, bars: Bars | None = None) -> None:
+        self._bars = bars
+        self._task = bars.add_task("building", total=None, rows="") if bars is not None else None
+        self._lock = threading.Lock()
+        self._last: dict[str, float] = {}
+        self._left: dict[str, int] = {}
+        self._took: dict[str, float] = {}
+        self._audits: dict[str, tuple[int, int]] = {}
+        self._since: dict[str, float] = {}
+        self._total = 0
+        self._phase = ("", time.monotonic())
+
+    def expect(self, last: Mapping[str, float]) -> None:
+        """How many seconds each model took the last time."""
+        self._last = dict(last)
+
+    def phase(self, what: str) -> None:
+        """Says what is done while no model is evaluated."""
+        self._phase = (what, time.monotonic())
+        _log.info("%s", what)
+
+    def begin(self, batches: Mapping[str, int]) -> None:
+        """So many models follow, each in so many batches."""
+        with self._lock:
+            self._left = {model: count for model, count in batches.items() if count}
+            self._total = len(self._left)
+            self._took, self._audits, self._since = {}, {}, {}
+
+    def start(self, model: str) -> None:
+        """A batch of a model begins."""
+        with self._lock:
+            self._since.setdefault(model, time.monotonic())
+        self.show()
+
+    def end(self, model: str, seconds: float | None, passed: int, failed: int) -> float | None:
+        """A batch of a model has ended; returns the seconds of all of them after the last one."""
+        with self._lock:
+            self._left[model] = self._left.get(model, 1) - 1
+            self._took[model] = self._took.get(model, 0.0) + (seconds or 0.0)
+            before = self._audits.get(model, (0, 0))
+            self._audits[model] = (before[0] + passed, before[1] + failed)
+            if self._left[model] > 0 and seconds is not None:
+                return None
+            self._since.pop(model, None)
+            audits, took = self._audits[model], self._took[model]
+            done = sum(left <= 0 for left in self._left.values())
+        line = [f"{done} of {self._total}: {model}"]
+        line += [f"in {took:.1f} s{self._told_last(model)}"] if seconds is not None else ["failed"]
+        line = [" ".join(line)]
+        line += [f"{audits[0]} audits passed"] if audits[0] else []
+        line += [f"{audits[1]} FAILED"] if audits[1] else []
+        _log.info("%s", ", ".join(line))
+        self.show()
+        return took if seconds is not None else None
+
+    def pause(self) -> None:
+        """The models are evaluated; what follows is not counted."""
+        with self._lock:
+            self._since = {}
+        self._phase = ("keys, indexes and views", time.monotonic())
+
+    def running(self) -> str:
+        """What runs now, since when, and how long it took the last time; empty where nothing does."""
+        now = time.monotonic()
+        with self._lock:
+            models = sorted(self._since.items(), key=lambda item: item[1])
+        told = [f"{model} for {now - since:.0f} s{self._told_last(model)}" for model, since in models]
+        what, since = self._phase
+        return ", ".join(told) or (f"{what} for {now - since:.0f} s" if what else "")
+
+    def show(self) -> None:
+        """Moves the bar, where there is one."""
+        if self._bars is None or self._task is None:
+            return
+        with self._lock:
+            done, total = sum(left <= 0 for left in self._left.values()), self._total
+        count = f"{done} of {total}: " if total else ""
+        self._bars.update(self._task, completed=done, total=total or None, rows=count + self.running())
+
+    def heartbeat(self) -> None:
+        """Shows that time passes: moves the bar, or logs what runs."""
+        if self._bars is not None:
+            self.show()
+        elif running := self.running():
+            _log.info("running: %s", running)
+
+    def _told_last(self, model: str) -> str:
+        return f" (last time {self._last[model]:.1f} s)" if model in self._last else ""
+
+
+@contextmanager
+def building(quiet: bool = False) -> Iterator[Builds]:
+    """What a build reports to: one bar on a terminal, log lines elsewhere or when `quiet` (the log level decides)."""
+    with ExitStack() as stack:
+        bars = None
+        if not quiet and on_terminal():
+            bars = stack.enter_context(_bars())
+            stack.enter_context(_logging_above())
+        builds = Builds(bars)
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(BAR_SECONDS if bars is not None else HEARTBEAT_SECONDS):
+                builds.heartbeat()
+
+        beating = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        beating.start()
+        try:
+            yield builds
+        finally:
+            over.set()
+            beating.join()
+
+
+@contextmanager
+def _logging_above() -> Iterator[None]:
+    """Has log lines appear above the bars: they redirect `sys.stderr`, which handlers have kept from before."""
+    handlers = {
+        handler
+        for name in logs.LOGGERS
+        for handler in logging.getLogger(name).handlers
+        if type(handler) is logging.StreamHandler
+    }
+    before = [(handler, handler.setStream(sys.stderr)) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in before:
+            if stream is not None:
+                handler.setStream(stream)
 
 
 def _bars() -> Bars:

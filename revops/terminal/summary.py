@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foundation import database
 from foundation.queries import one_row, relations_exist, scalar
+from meshkeys.catalog import Relation
 from revops.roles import ANALYST
 from revops.terminal import display
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
 
 LAYERS = ("raw", "quality", "dimensions", "facts", "features", "serving")  # staging is views over raw
 
@@ -92,21 +96,25 @@ def not_used_lines(dsn: str) -> list[str]:
 
 
 def rows_per_relation(dsn: str, counted: Mapping[str, int] | None = None) -> list[dict[str, object]]:
+    """`count_rows` on a connection of its own."""
+    with closing(database.connect(dsn, "revops summary", autocommit=True)) as connection, connection.cursor() as cursor:
+        return count_rows(cursor, counted)
+
+
+def count_rows(cursor: Cursor, counted: Mapping[str, int] | None = None) -> list[dict[str, object]]:
     """Exact row counts of the layers' relations, in the order of the layers; those `counted` already are not counted again."""
     from psycopg2 import sql
 
-    connection = database.connect(dsn, "revops summary", autocommit=True)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(_RELATIONS, (list(LAYERS), list(LAYERS)))
-            found = cursor.fetchall()
-            counts: list[dict[str, object]] = []
-            for schema, name in found:
-                if (known := (counted or {}).get(f"{schema}.{name}")) is not None:
-                    counts.append({"relation": f"{schema}.{name}", "rows": known})
-                    continue
-                query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, name))
-                counts.append({"relation": f"{schema}.{name}", "rows": scalar(cursor, query)})
-            return counts
-    finally:
-        connection.close()
+    counts: list[dict[str, object]] = []
+    for relation in relations(cursor):
+        rows = (counted or {}).get(str(relation))
+        if rows is None:
+            rows = scalar(cursor, sql.SQL("SELECT count(*) FROM {}").format(relation.identifier))
+        counts.append({"relation": str(relation), "rows": rows})
+    return counts
+
+
+def relations(cursor: Cursor) -> list[Relation]:
+    """The relations of the layers, in the order of the layers."""
+    cursor.execute(_RELATIONS, (list(LAYERS), list(LAYERS)))
+    return [Relation(schema, name) for schema, name in cursor.fetchall()]

@@ -59,7 +59,7 @@ def test_every_command_of_the_contract_is_there(project: Project) -> None:
     commands = set(cli.cli.commands)
     assert commands >= {
         *("run", "load", "replay", "rotate-key", "build", "refresh", "keys", "verify", "status", "generate"),
-        *("up", "down", "url", "psql", "sqlmesh", "ui", "dashboard", "doctor"),
+        *("up", "down", "url", "psql", "sqlmesh", "ui", "dashboard", "doctor", "backup", "restore"),
     }
     assert "--data" in project.run("run", "--help").stdout
 
@@ -103,6 +103,15 @@ def test_up_url_psql_and_down(project: Project) -> None:
     assert project.run("psql", "-c", "SELECT 1/0").returncode == 1
     assert project.run("down").stdout == "Stopped.\n"
     assert project.run("down").stdout == "The embedded server was not running.\n"
+
+
+def test_status_of_a_server_that_is_down_exits_with_4(project: Project) -> None:
+    project.run("down")
+    done = project.run("status", "--json")
+    assert (done.returncode, json.loads(done.stdout)["server"]["running"]) == (4, False)
+    assert project.run("up").returncode == 0
+    up = project.run("status", "--json")
+    assert (up.returncode, json.loads(up.stdout)["server"]["running"]) == (0, True)
 
 
 def test_variables_for_other_servers_do_not_mislead_it(project: Project) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import threading
 
 import pytest
 from rich.console import Console
@@ -12,9 +13,10 @@ from rich.progress import Progress as Bars
 from rich.progress import TextColumn
 
 from loaders.reporting import FileOutcome, LogReporter, Progress
-from revops.terminal import progress
+from revops.terminal import logs, progress
 
 pytestmark = pytest.mark.unit
+beat = progress.Builds.heartbeat
 
 
 class Terminal(io.StringIO):
@@ -72,3 +74,69 @@ def test_counting_says_its_end_in_the_log(monkeypatch: pytest.MonkeyPatch, caplo
         count("users.csv", 1, 2000)
         count("users.csv", 2000, 2000)
     assert [record.getMessage() for record in caplog.records] == ["generating: users.csv: 2,000 of 2,000 rows"]
+
+
+def _lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_a_build_says_which_of_how_many_and_how_long_it_took_the_last_time(caplog: pytest.LogCaptureFixture) -> None:
+    builds = progress.Builds()
+    builds.expect({"facts.a": 19.0})
+    builds.begin({"facts.a": 1, "facts.b": 1, "facts.nothing": 0})
+    with caplog.at_level(logging.INFO):
+        builds.start("facts.a")
+        assert builds.running() == "facts.a for 0 s (last time 19.0 s)"
+        assert builds.end("facts.a", 21.04, 3, 0) == 21.04
+        builds.start("facts.b")
+        assert builds.end("facts.b", None, 0, 0) is None
+        assert builds.running() == ""
+    assert _lines(caplog) == [
+        "1 of 2: facts.a in 21.0 s (last time 19.0 s), 3 audits passed",
+        "2 of 2: facts.b failed",
+    ]
+
+
+def test_a_model_of_many_ranges_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    builds = progress.Builds()
+    builds.begin({"facts.a": 3})
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            builds.start("facts.a")
+            builds.end("facts.a", 1.5, 2, 1)
+    assert _lines(caplog) == ["1 of 1: facts.a in 4.5 s, 6 audits passed, 3 FAILED"]
+
+
+def test_while_a_build_goes_on_it_says_what_runs(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", 0.001)
+    said = threading.Event()
+    monkeypatch.setattr(progress.Builds, "heartbeat", lambda builds: (beat(builds), said.set()))
+    with caplog.at_level(logging.INFO), progress.building() as builds:
+        builds.phase("planning prod")
+        builds.begin({"facts.a": 1})
+        said.clear()
+        builds.start("facts.a")
+        assert said.wait(30)
+        said.clear()
+        assert said.wait(30)
+    assert "running: facts.a for 0 s" in _lines(caplog)
+
+
+def test_on_a_terminal_log_lines_appear_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    logs.configure(logging.INFO)
+    handler = logging.getLogger("revops").handlers[0]
+    with progress.building() as builds:
+        builds.begin({"facts.a": 2, "facts.b": 1})
+        assert handler.stream is not terminal
+        builds.start("facts.b")
+        builds.end("facts.b", 1.0, 0, 0)
+    assert handler.stream is terminal
+    assert "1 of 2: facts.b in 1.0 s" in terminal.getvalue()
+    assert "1 of 2: " in terminal.getvalue()
+    with progress.building(quiet=True):
+        assert handler.stream is terminal
