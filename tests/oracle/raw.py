@@ -79,7 +79,7 @@ class Transaction:
     def place(self) -> str:
         """Where the merchant is; nobody knows where `ga` is."""
         if self.state is None:
-            return "ONLINE"
+            return "NO PLACE"
         return "UNKNOWN" if self.country is None else self.state
 
     @property

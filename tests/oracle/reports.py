@@ -196,7 +196,7 @@ def revenue_by_merchant_category(raw: Raw, root: Path) -> list[Row]:
 
 def place_kind(row: Transaction) -> str:
     if row.state is None:
-        return "online"
+        return "none"
     return "unknown" if row.country is None else "foreign" if row.foreign else "domestic"
 
 
@@ -205,7 +205,7 @@ def revenue_by_state(raw: Raw, root: Path) -> list[Row]:
     return [
         {
             "month_start": month, "place": place, "place_kind": place_kind(rows[0]),
-            "place_name": names.get(place, {"ONLINE": "Online", "UNKNOWN": "Unknown"}.get(place, place)),
+            "place_name": names.get(place, {"NO PLACE": "No Place", "UNKNOWN": "Unknown"}.get(place, place)),
             "active_clients": len({r.client for r in rows if r.settled}), **volume(rows),
             "days_in_month": (after(month) - month).days,
         }
