@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CORE = (
     "dim_cards", "dim_dates", "dim_mcc", "dim_users", "fct_transactions", "fct_fraud_labels", "fct_outcomes",
-    "enriched_transactions",
+    "fct_reversals", "enriched_transactions",
 )  # fmt: skip
 PROJECT = ("config.yaml", "models", "macros", "audits", "seeds", "external_models", "linter")
 

@@ -1,4 +1,4 @@
-"""The estimated interchange of purchases: which rate is theirs, and what they make at it. Nothing is rounded here.
+"""The estimated interchange of settled purchases: which rate is theirs, and what they make at it. Nothing is rounded here.
 
 The rates are seeds.interchange_rates; the category group of a code without one in seeds.interchange_mcc_groups is `other`.
 """
@@ -29,19 +29,28 @@ def is_rate_of(evaluator, rates: SQL, volume: SQL, is_card_present: SQL, mcc_gro
 
 @macro()
 def interchange_of(evaluator, volume: SQL, rates: SQL):
-    """What the purchases of `volume` make at the joined rate, in US dollars; 0 where there is no rate.
+    """What the settled purchases of `volume` make at the joined rate, in US dollars; 0 where there is no rate.
 
     Exact: cents by hundredths of a basis point have eight decimals. Nothing is rounded, and nothing divided, so that a month
     has the same sum however it is cut.
     """
-    by_value = f"{volume}.purchase_cents * {rates}.rate_bp * 0.000001"
-    return f"COALESCE({by_value} + {volume}.purchase_count * {rates}.fixed_fee, 0)"
+    return _interchange(f"{volume}.settled_cents", f"{volume}.settled_count", rates)
+
+
+@macro()
+def labelled_interchange_of(evaluator, volume: SQL, rates: SQL):
+    """The same of settled purchases with a label alone."""
+    return _interchange(f"{volume}.labelled_settled_cents", f"{volume}.labelled_settled_count", rates)
+
+
+def _interchange(cents, count, rates):
+    return f"COALESCE({cents} * {rates}.rate_bp * 0.000001 + {count} * {rates}.fixed_fee, 0)"
 
 
 @macro()
 def unpriced_of(evaluator, volume: SQL, rates: SQL):
-    """How many purchases of `volume` have no rate, and so no part in the estimate."""
-    return f"CASE WHEN {rates}.rate_bp IS NULL THEN {volume}.purchase_count ELSE 0 END"
+    """How many settled purchases of `volume` have no rate, and so no part in the estimate."""
+    return f"CASE WHEN {rates}.rate_bp IS NULL THEN {volume}.settled_count ELSE 0 END"
 
 
 @macro()

@@ -61,7 +61,7 @@ SELECT
   outcomes.month_start::DATE, /* First day of the month */
   outcomes.card_id::INT, /* The card */
   outcomes.channel::TEXT, /* swipe, chip or online */
-  outcomes.place::TEXT, /* US state code, country, ONLINE, or UNKNOWN, as in facts.fct_outcomes */
+  outcomes.place::TEXT, /* US state code, country, NO PLACE, or UNKNOWN, as in facts.fct_outcomes */
   outcomes.is_foreign::BOOLEAN, /* Whether the place is a country abroad */
   COUNT(*)::BIGINT AS transaction_count, /* All transactions, declined ones too */
   COUNT(*) FILTER(WHERE

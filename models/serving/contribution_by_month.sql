@@ -82,8 +82,8 @@ SELECT
   card_brand::TEXT, /* Visa, Mastercard, Amex or Discover */
   card_type::TEXT, /* Debit, Credit or Debit (Prepaid) */
   channel::TEXT, /* swipe, chip or online */
-  place::TEXT, /* US state code, country, ONLINE, or UNKNOWN, as in serving.revenue_by_state */
-  @place_kind_of(place, is_foreign)::TEXT AS place_kind, /* domestic, foreign, online or unknown */
+  place::TEXT, /* US state code, country, NO PLACE, or UNKNOWN, as in serving.revenue_by_state */
+  @place_kind_of(place, is_foreign)::TEXT AS place_kind, /* domestic, foreign, none or unknown */
   active_cards::BIGINT, /* Cards with at least one approved purchase of this channel and place in the month: not to be added up over channels, places or months */
   transaction_count::BIGINT, /* All transactions, declined ones too */
   purchase_count::BIGINT, /* Approved, of more than zero dollars */

@@ -15,6 +15,7 @@ from typing import Any
 FIRST = date(1900, 12, 1)
 LAST = date(2998, 2, 20)
 _LONGEST_LOOK_BACK = 400
+_MONTH_OF_LAST_ENDS = date(2998, 2, 28)
 _ANY_DAY = re.compile(r"\b(?:1899|1900|2998)-[0-9]{2}-[0-9]{2}\b")
 
 
@@ -114,8 +115,8 @@ def of_days(query: str, first: date, last: date) -> str:
         day = date.fromisoformat(found.group())
         if FIRST - timedelta(days=_LONGEST_LOOK_BACK) <= day <= FIRST:
             return str(first - (FIRST - day))
-        if day.year == LAST.year:  # the day itself, the next, or the end of its month, which ends where `last` does
-            return str(last + min(day - LAST, timedelta(days=1))) if day <= LAST + timedelta(days=1) else str(last)
+        if day.year == LAST.year:  # the day, or the end of its month, where `last` is too; or a day after one of them
+            return str(last + (day - (LAST if day < _MONTH_OF_LAST_ENDS else _MONTH_OF_LAST_ENDS)))
         return found.group()
 
     return _ANY_DAY.sub(replaced, query)
@@ -146,8 +147,9 @@ def _apart(query: Any, grain: set[str]) -> tuple[str | None, tuple[Lookup, ...]]
             continue
         key: dict[str, str] = {}
         for equation in condition.flatten() if isinstance(condition, exp.And) else [condition]:
-            sides = {side.table: side for side in (equation.left, equation.right) if isinstance(side, exp.Column)}
-            own = sides.get(source.alias_or_name) if isinstance(equation, exp.EQ) else None
+            of_equation = (equation.left, equation.right) if isinstance(equation, exp.EQ) else ()
+            sides = {side.table: side for side in of_equation if isinstance(side, exp.Column)}
+            own = sides.get(source.alias_or_name)
             other = sides.get(table.alias_or_name)
             names = [name for name, value in shown.items() if own is not None and value == own]
             if other is None or not names:

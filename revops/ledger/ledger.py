@@ -6,7 +6,7 @@ version of a table, and whoever evaluated it. Nothing is ever marked as done.
 
     a landed relation       changes on days (transactions), or as a whole
     a table of days         is out of date on a day on which a parent changed or was evaluated later than the table itself;
-                            with a look-back window, also on so many days after
+                            with a look-back window, also on so many days after; with a look-ahead window, before
     a table made whole      is out of date if anything it reads changed or was evaluated later
     a whole table's rows    change where they differ from what they were (attributes.py): only tables of days that read those
                             columns, on those days
@@ -164,7 +164,7 @@ class _History:
         """The last number above a table of days, for each day of it."""
         latest = np.zeros(self._count, dtype=np.int64)
         for parent in node.parents:
-            np.maximum(latest, _looked_back_on(self.of(parent).days, node.look_back), out=latest)
+            np.maximum(latest, _looked_at(self.of(parent).days, node), out=latest)
             for change in self._attributes.get(parent, ()):
                 if change.columns is None or set(change.columns) & set(node.columns.get(parent, change.columns)):
                     span = self._slice(change)
@@ -199,10 +199,11 @@ class _History:
         return slice(first, min((change.ends_before - FIRST_DAY).days, self._count))
 
 
-def _looked_back_on(numbers: NDArray[np.int64], days: int) -> NDArray[np.int64]:
-    """For each day the largest number of that day and so many days before."""
-    if not days:
+def _looked_at(numbers: NDArray[np.int64], node: Node) -> NDArray[np.int64]:
+    """For each day the largest number of all days that a row of it reads."""
+    if not (node.look_back or node.look_ahead):
         return numbers
-    padded = np.concatenate([np.zeros(days, dtype=np.int64), numbers])
-    largest: NDArray[np.int64] = np.lib.stride_tricks.sliding_window_view(padded, days + 1).max(axis=1)
+    padded = np.pad(numbers, (node.look_back, node.look_ahead))
+    span = node.look_back + 1 + node.look_ahead
+    largest: NDArray[np.int64] = np.lib.stride_tricks.sliding_window_view(padded, span).max(axis=1)
     return largest

@@ -115,7 +115,8 @@ def felt(cursor: Cursor, models: Mapping[str, Model], written: Mapping[str, Writ
             is_whole |= of_parent.is_whole
             longer = _A_MONTH if parent in models and _is_monthly(models[parent]) else 1
             reach = (model.definition.look_back if model.definition else 0) + longer
-            days |= {day + timedelta(days=i) for day in of_parent.days for i in range(reach)}
+            before = nodes[name].look_ahead
+            days |= {day + timedelta(days=i) for day in of_parent.days for i in range(-before, reach)}
         result[name] = Written(frozenset(days), is_whole)
     return result
 

@@ -604,11 +604,14 @@ def test_damage_to_a_touched_day_is_found_by_the_next_run(
     )[0][0]
     turn_to(damaged, next(turn for turn in range(RUNS) if not share(turn, day, day + timedelta(days=90))))
     with closing(psycopg2.connect(damaged.url)) as connection, connection.cursor() as cursor:
-        reach: dict[str, int] = {}
-        for node in noted_nodes(cursor):  # as a build would that evaluated the day, and what looks back at it
-            reach[node.model] = node.look_back + max((reach.get(parent, 0) for parent in node.parents), default=0)
+        after: dict[str, int] = {}
+        before: dict[str, int] = {}
+        for node in noted_nodes(cursor):  # as a build would that evaluated the day, and what looks at it
+            after[node.model] = node.look_back + max((after.get(parent, 0) for parent in node.parents), default=0)
+            before[node.model] = node.look_ahead + max((before.get(parent, 0) for parent in node.parents), default=0)
             if node.relation:
-                days = (day, day + timedelta(days=reach[node.model])) if node.by_days else (None, None)
+                span = (day - timedelta(days=before[node.model]), day + timedelta(days=after[node.model]))
+                days = span if node.by_days else (None, None)
                 cursor.execute(
                     "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)",
                     (node.relation, *days),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -29,6 +30,10 @@ class Transaction:
     country: str | None
     errors: tuple[str, ...]
     fraud: bool | None
+    pair: int | None = None
+    apart: int | None = None
+    second: bool = False
+    has_opposite: bool = False
 
     @cached_property
     def day(self) -> date:
@@ -52,6 +57,21 @@ class Transaction:
         return -self.cents if self.approved and self.cents < 0 else 0
 
     @property
+    def kind(self) -> str:
+        if self.cents <= 0:
+            return "refund" if self.cents else "check"
+        return "purchase" if self.approved else "declined"
+
+    @property
+    def settled(self) -> int:
+        """Cents of a purchase that was not reversed."""
+        return 0 if self.pair else self.purchase
+
+    @property
+    def settled_refund(self) -> int:
+        return 0 if self.pair else self.refund
+
+    @property
     def foreign(self) -> bool:
         return self.country is not None and self.country != "United States"
 
@@ -59,7 +79,7 @@ class Transaction:
     def place(self) -> str:
         """Where the merchant is; nobody knows where `ga` is."""
         if self.state is None:
-            return "ONLINE"
+            return "NO PLACE"
         return "UNKNOWN" if self.country is None else self.state
 
     @property
@@ -128,7 +148,7 @@ def read(folder: Path, root: Path) -> Raw:
     cards = {
         int(line["id"]): Card(
             int(line["client_id"]), line["card_brand"], line["card_type"], line["card_number"][-4:],
-            datetime.strptime(line["acct_open_date"], "%m/%Y").date(), _end_of_month(line["expires"]),
+            datetime.strptime(line["acct_open_date"], "%m/%Y").date(), _month_end(line["expires"]),
             _money(line["credit_limit"]),
         )
         for line in _lines(folder / "cards_data.csv")
@@ -146,7 +166,44 @@ def read(folder: Path, root: Path) -> Raw:
     }  # fmt: skip
     names = {"mcc_codes": "mcc_codes.json", "fraud_labels": "train_fraud_labels*.json"}
     files = {name: len(list(folder.glob(names.get(name, f"{name}_data*.csv")))) for name in lines}
-    return Raw(transactions, clients, cards, categories, lines, files)
+    return Raw(paired(transactions), clients, cards, categories, lines, files)
+
+
+def paired(transactions: list[Transaction]) -> list[Transaction]:
+    """The same rows, each with the one that it is reversed by or reverses, and whether an opposite one went before it."""
+    opposites = defaultdict(list)
+    for row in transactions:
+        if row.approved:
+            opposites[row.card, row.merchant, row.cents].append(row)
+    near = {row.number: _near(row, opposites[row.card, row.merchant, -row.cents]) for row in transactions}
+    found = []
+    for row in transactions:
+        first = near[row.number][0] if near[row.number] else None
+        is_pair = first is not None and near[first.number][0].number == row.number
+        found.append(replace(
+            row,
+            pair=first.number if first and is_pair else None,
+            apart=_minutes_apart(row, first) if first and is_pair else None,
+            has_opposite=first is not None,
+            second=any(other.at < row.at for other in near[row.number]),
+        ))  # fmt: skip
+    return found
+
+
+def _near(row: Transaction, opposites: list[Transaction]) -> list[Transaction]:
+    """What is exactly opposite within a day, the nearest first; of two as near the earlier, then the lower number."""
+    if not row.approved or not row.cents:
+        return []
+    within = [other for other in opposites if abs(other.at - row.at) <= timedelta(days=1)]
+    return sorted(within, key=lambda other: (_minutes_apart(row, other), other.at, other.number))
+
+
+def _minutes_apart(row: Transaction, other: Transaction) -> int:
+    return int(abs(other.at - row.at).total_seconds() // 60)
+
+
+def _month_end(text: str) -> date:
+    return (datetime.strptime(text, "%m/%Y").date() + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def seed(root: Path, name: str) -> list[dict[str, str]]:
@@ -156,11 +213,6 @@ def seed(root: Path, name: str) -> list[dict[str, str]]:
 
 def _money(text: str) -> Decimal:
     return Decimal(text.replace("$", ""))
-
-
-def _end_of_month(text: str) -> date:
-    first = datetime.strptime(text, "%m/%Y").date()
-    return (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def _lines(path: Path) -> list[dict[str, str]]:

@@ -21,14 +21,15 @@ from tests.oracle.reports import Row
 REPORTS: dict[str, Callable[[Raw, Path], list[Row]]] = {
     f"serving.{report.__name__}": report
     for report in (
-        reports.card_risk, reports.client_activity, reports.daily_revenue, reports.data_freshness,
+        reports.active_clients, reports.authorisation, reports.card_risk,
+        reports.client_activity, reports.daily_revenue, reports.data_freshness,
         reports.decline_analysis, reports.fraud_by_channel_month, reports.fraud_by_geography, reports.fraud_by_hour,
-        reports.fraud_by_merchant_category, reports.merchant_risk, reports.monthly_executive_summary,
+        reports.fraud_by_merchant_category, reports.issuer_revenue, reports.merchant_risk, reports.monthly_executive_summary,
         reports.network_monitors, reports.revenue_by_merchant_category, reports.revenue_by_state,
         value.card_lifecycle, value.client_cohorts, value.client_value, value.contribution_by_month,
         value.fraud_by_card_age, value.seasonality,
     )
-}  # fmt: skip
+} | {"facts.fct_reversals": reports.fct_reversals}  # fmt: skip
 ALERTS = ("features.rule_hits", "serving.fraud_alerts", "serving.rule_performance")
 INVESTIGATION: dict[str, Callable[[Alerts], list[Row]]] = {
     f"serving.{report.__name__}": report
@@ -110,6 +111,8 @@ def test_a_month_has_the_same_estimate_however_it_is_cut(case: Case) -> None:
         SELECT month_start, estimated_interchange FROM serving.monthly_executive_summary
         EXCEPT
         (SELECT month_start, sum(estimated_interchange) FROM serving.revenue_by_merchant_category GROUP BY 1
+         INTERSECT
+         SELECT month_start, sum(estimated_interchange) FROM serving.issuer_revenue GROUP BY 1
          INTERSECT
          SELECT date_trunc('month', transacted_on)::date, sum(estimated_interchange) FROM serving.daily_revenue GROUP BY 1)""")
     assert case.warehouse.rows("SELECT FROM serving.monthly_executive_summary WHERE estimated_interchange > 0")
