@@ -19,6 +19,7 @@ MODEL (
         SUM(labelled_count) = SUM(labelled_count),
         SUM(fraud_count) = SUM(fraud_count),
         SUM(fraud_loss) = @dollars_of(SUM(fraud_loss_cents)),
+        SUM(settled_refunds) = @dollars_of(SUM(settled_refund_cents)),
         SUM(settled_fraud_count) = SUM(settled_fraud_count),
         SUM(net_fraud_loss) = @dollars_of(SUM(settled_fraud_cents))
       )
@@ -44,6 +45,8 @@ WITH last_months AS (
     SUM(months.purchase_cents) AS purchase_cents,
     SUM(months.settled_count) AS settled_count,
     SUM(months.settled_cents) AS settled_cents,
+    SUM(months.settled_refund_count) AS settled_refund_count,
+    SUM(months.settled_refund_cents) AS settled_refund_cents,
     SUM(months.labelled_count) AS labelled_count,
     SUM(months.fraud_count) AS fraud_count,
     SUM(months.labelled_purchase_cents) AS labelled_purchase_cents,
@@ -86,6 +89,10 @@ SELECT
   @dollars_of(summed.purchase_cents)::DECIMAL(18, 2) AS purchase_volume, /* US dollars of approved purchases: gross, reversed ones included */
   summed.settled_count::BIGINT, /* Purchases without the reversed ones */
   @dollars_of(summed.settled_cents)::DECIMAL(18, 2) AS settled_volume, /* US dollars of settled purchases */
+  summed.settled_refund_count::BIGINT, /* Refunds without those of reversed purchases */
+  @dollars_of(summed.settled_refund_cents)::DECIMAL(18, 2) AS settled_refunds, /* US dollars of these, positive */
+  @basis_points(summed.settled_refund_count, summed.settled_count)::DECIMAL(18, 2) AS refund_rate_bp, /* By count: settled refunds in basis points of the settled purchases; NULL where there was none of these */
+  @basis_points(summed.settled_refund_cents, summed.settled_cents)::DECIMAL(18, 2) AS refund_rate_by_value_bp, /* By value: settled refunds in basis points of the settled volume; NULL where that is zero */
   summed.labelled_count::BIGINT, /* With a label, of any kind: what fraud_rate_bp divides by */
   summed.fraud_count::BIGINT, /* Labelled as fraud, of any kind: purchases, declined attempts, refunds and checks of zero dollars */
   @basis_points(summed.fraud_count, summed.labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count, of transactions of any kind: basis points of the labelled; NULL where nothing is labelled. settled_fraud_rate_bp is of the transactions that a rate by value is of */

@@ -134,7 +134,6 @@ REPORTS = {
     "serving.client_activity": "transaction_count",
     "serving.client_cohorts": "lost_clients",
     "serving.client_value": "estimated_interchange",
-    "serving.contribution_by_month": "estimated_contribution",
     "serving.daily_revenue": "estimated_interchange",
     "serving.decline_analysis": "declined_amount",
     "serving.fraud_by_card_age": "labelled_count",
@@ -143,13 +142,14 @@ REPORTS = {
     "serving.fraud_by_hour": "vampire_index",
     "serving.fraud_by_merchant_category": "fraud_loss",
     "serving.fraud_runs": "loss_after_alert",
+    "serving.issuer_revenue_by_place": "estimated_labelled_margin",
     "serving.merchant_risk": "transaction_count",
     "serving.monthly_executive_summary": "purchase_volume_mom_percent",
     "serving.revenue_by_merchant_category": "average_ticket",
     "serving.revenue_by_state": "active_clients",
     "serving.rule_overlap": "share_bp",
     "serving.rule_performance": "precision_bp",
-    "serving.seasonality": "purchase_count_index_35d",
+    "serving.seasonality": "settled_count_index_35d",
 }
 
 DAMAGES: dict[str, tuple[str, str]] = {
