@@ -44,12 +44,13 @@ RECORDS = {
 FIRST = (*RECORDS.values(), "quality.quarantined_records")
 BY_DAY = ("facts.fct_transactions", "quality.quarantined_transactions")
 AFTER = (
-    "dimensions.dim_dates", "facts.fct_outcomes", "facts.fct_card_months", "facts.fct_merchant_months",
+    "dimensions.dim_dates", "facts.fct_reversals", "facts.fct_outcomes", "facts.fct_card_months", "facts.fct_merchant_months",
     "dimensions.dim_merchants", "features.transaction_features", "features.rule_hits", "serving.fraud_alerts",
     "serving.rule_performance", "serving.daily_revenue", "serving.revenue_by_merchant_category",
     "serving.revenue_by_state", "serving.decline_analysis", "serving.client_activity", "serving.fraud_by_hour",
     "serving.fraud_by_geography", "serving.fraud_by_channel_month", "serving.fraud_by_merchant_category",
     "serving.merchant_risk", "serving.card_risk", "serving.network_monitors", "serving.monthly_executive_summary",
+    "serving.authorisation", "serving.issuer_revenue", "serving.active_clients",
     "serving.data_freshness", "serving.enriched_transactions",
 )  # fmt: skip
 SCHEMAS = ("staging", "dimensions", "facts", "quality", "features", "serving", "seeds")
