@@ -142,7 +142,9 @@ def _in_months_of_range(evaluator, day, look_back=0, look_ahead=0):
 @macro()
 def in_audited(evaluator, over: str, day: SQL):
     """In an audit, whether a day is one of what is audited: of the range (`days`), of its months (`months`), or any (`all`)."""
-    return {"days": _in_range, "months": _in_months_of_range, "all": lambda *_: "TRUE"}[over](evaluator, day)
+    if over == "days":
+        return _in_range(evaluator, day)
+    return _in_months_of_range(evaluator, day) if over == "months" else "TRUE"
 
 
 @macro()

@@ -39,20 +39,6 @@ def settled_cents(evaluator, of: SQL = None):
 
 
 @macro()
-def reversed_count(evaluator, of: SQL = None):
-    """Purchases that were reversed."""
-    of = _named(of)
-    return f"COUNT(*) FILTER(WHERE {of}purchase_cents > 0 AND {of}is_reversed)"
-
-
-@macro()
-def reversed_cents(evaluator, of: SQL = None):
-    """Cents of purchases that were reversed."""
-    of = _named(of)
-    return f"COALESCE(SUM({of}purchase_cents) FILTER(WHERE {of}is_reversed), 0)"
-
-
-@macro()
 def settled_refund_count(evaluator, of: SQL = None):
     """Refunds that do not reverse a purchase."""
     of = _named(of)
