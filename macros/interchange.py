@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from sqlmesh import SQL, macro
 
+from macros.settlement import is_settled_purchase
+
 OTHER_GROUP = "other"
 
 
@@ -67,12 +69,22 @@ def fee_in_units(evaluator, rates: SQL):
 
 @macro()
 def interchange_in_units(evaluator, outcomes: SQL, prices: SQL):
-    """What outcomes make, added up, in 10^-8 US dollars: the same as `interchange_of`, purchase by purchase.
+    """What settled purchases make, added up, in 10^-8 US dollars: the same as `interchange_of`, purchase by purchase.
 
     Of single purchases whole numbers are added up much faster than decimals. `prices` has `rate_units` and `fee_units`.
     """
+    return _in_units(outcomes, prices, is_settled_purchase(f"{outcomes}."))
+
+
+@macro()
+def labelled_interchange_in_units(evaluator, outcomes: SQL, prices: SQL):
+    """The same of settled purchases with a label alone."""
+    return _in_units(outcomes, prices, f"{is_settled_purchase(f'{outcomes}.')} AND NOT {outcomes}.is_fraud IS NULL")
+
+
+def _in_units(outcomes, prices, which):
     of_each = f"{outcomes}.purchase_cents * {prices}.rate_units + {prices}.fee_units"
-    return f"COALESCE(SUM({of_each}) FILTER(WHERE {outcomes}.purchase_cents > 0), 0)"
+    return f"COALESCE(SUM({of_each}) FILTER(WHERE {which}), 0)"
 
 
 @macro()

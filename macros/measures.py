@@ -122,7 +122,9 @@ def _in_range(evaluator, day, look_back=0, look_ahead=0):
 
 @macro()
 def in_months_of_range(evaluator, day: SQL, look_back: int = 0, look_ahead: int = 0):
-    """Whether a day is of a month that the days from @start_ds to @end_ds touch, or up to so many days before or after these.
+    """Whether a day is of a month that the days from @start_ds to @end_ds touch, or near these months.
+
+    Near are up to `look_back` days before the first of them and `look_ahead` days after the last.
 
     What has a row per month is computed from whole months: its models have the month as interval, so that SQLMesh widens
     any range of days to the months it touches.
@@ -177,16 +179,16 @@ def days_between(evaluator, first: SQL, last: SQL):
 
 
 @macro()
-def days_in_month(evaluator, month_start: SQL):
-    """Calendar days of a month, from its first day."""
-    return f"EXTRACT(DAY FROM {month_start} + INTERVAL '1 MONTH' - INTERVAL '1 DAY')"
-
-
-@macro()
 def calendar_months(evaluator, first: SQL, last: SQL):
     """Calendar months from that of one date to that of another, both counted."""
     years, months = (f"(EXTRACT({part} FROM {last}) - EXTRACT({part} FROM {first}))" for part in ("YEAR", "MONTH"))
     return f"CAST(12 * {years} + {months} + 1 AS INT)"
+
+
+@macro()
+def days_in_month(evaluator, month_start: SQL):
+    """Calendar days of a month, from its first day."""
+    return f"EXTRACT(DAY FROM {month_start} + INTERVAL '1 MONTH' - INTERVAL '1 DAY')"
 
 
 @macro()

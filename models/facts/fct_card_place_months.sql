@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column month_start
   ),
-  description 'One row per month, card, channel and place with transactions, in cents, with the estimated interchange. What reports of the value of cards and cardholders, brands, channels and places are summed from.',
+  description 'One row per month, card, channel and place with transactions, in cents, with the estimated interchange. What reports of the value of cards, cardholders and places are summed from.',
   grain (month_start, card_id, channel, place),
   references card_id,
   tags (fact, labelled, card_attributes),
@@ -15,8 +15,8 @@ MODEL (
         channel,
         place,
         transaction_count,
-        purchase_cents,
-        refund_cents
+        settled_cents,
+        settled_refund_cents
       )
     ),
     unique_combination_of_columns(columns := (month_start, card_id, channel, place)),
@@ -26,9 +26,10 @@ MODEL (
       day := month_start,
       sums := (
         SUM(transaction_count) = COUNT(*),
-        SUM(purchase_cents) = SUM(purchase_cents),
-        SUM(refund_cents) = SUM(refund_cents),
-        SUM(fraud_loss_cents) = @fraud_loss_cents()
+        SUM(settled_cents) = @settled_cents(),
+        SUM(settled_refund_cents) = @settled_refund_cents(),
+        SUM(labelled_settled_count) = @labelled_settled_count(),
+        SUM(settled_fraud_cents) = @net_fraud_loss_cents()
       )
     )
   ),
@@ -61,25 +62,23 @@ SELECT
   outcomes.month_start::DATE, /* First day of the month */
   outcomes.card_id::INT, /* The card */
   outcomes.channel::TEXT, /* swipe, chip or online */
-  outcomes.place::TEXT, /* US state code, country, ONLINE, or UNKNOWN, as in facts.fct_outcomes */
+  outcomes.place::TEXT, /* US state code, country, NO PLACE, or UNKNOWN, as in facts.fct_outcomes */
   outcomes.is_foreign::BOOLEAN, /* Whether the place is a country abroad */
   COUNT(*)::BIGINT AS transaction_count, /* All transactions, declined ones too */
-  COUNT(*) FILTER(WHERE
-    outcomes.is_approved)::BIGINT AS approved_count, /* Without any error */
   COUNT(short_of_money.transaction_id)::BIGINT AS insufficient_balance_count, /* Declined with Insufficient Balance, alone or beside other errors */
-  COUNT(*) FILTER(WHERE
-    outcomes.purchase_cents > 0)::BIGINT AS purchase_count, /* Approved, of more than zero dollars */
-  COUNT(*) FILTER(WHERE
-    outcomes.refund_cents > 0)::BIGINT AS refund_count, /* Approved, of less than zero dollars */
-  SUM(outcomes.purchase_cents)::BIGINT AS purchase_cents, /* Cents of approved purchases */
-  SUM(outcomes.refund_cents)::BIGINT AS refund_cents, /* Cents that went back, positive */
+  @settled_count(of := outcomes)::BIGINT AS settled_count, /* Settled purchases: approved, of more than zero dollars, not reversed */
+  @settled_cents(of := outcomes)::BIGINT AS settled_cents, /* Cents of these */
+  @settled_refund_cents(of := outcomes)::BIGINT AS settled_refund_cents, /* Cents of refunds without those of reversed purchases, positive */
   @labelled_count(of := outcomes)::BIGINT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
   @fraud_count(of := outcomes)::BIGINT AS fraud_count, /* Labelled as fraud, declined or not */
-  COALESCE(@labelled_purchase_cents(of := outcomes), 0)::BIGINT AS labelled_purchase_cents, /* Cents of approved purchases with a label: the denominator of a fraud rate by value */
-  COALESCE(@fraud_loss_cents(of := outcomes), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud */
-  @interchange_of_units(@interchange_in_units(outcomes, prices))::DECIMAL(24, 8) AS estimated_interchange, /* An estimate in US dollars, on purchases, refunds not deducted; not rounded */
+  @labelled_settled_count(of := outcomes)::BIGINT AS labelled_settled_count, /* Settled purchases with a label: the denominator of their fraud rate by count */
+  COALESCE(@labelled_settled_cents(of := outcomes), 0)::BIGINT AS labelled_settled_cents, /* Cents of these: the denominator of their fraud rate by value */
+  @settled_fraud_count(of := outcomes)::BIGINT AS settled_fraud_count, /* Settled purchases labelled as fraud */
+  COALESCE(@net_fraud_loss_cents(of := outcomes), 0)::BIGINT AS settled_fraud_cents, /* Cents of these */
+  @interchange_of_units(@interchange_in_units(outcomes, prices))::DECIMAL(24, 8) AS estimated_interchange, /* An estimate in US dollars, on settled purchases, refunds not deducted; not rounded */
+  @interchange_of_units(@labelled_interchange_in_units(outcomes, prices))::DECIMAL(24, 8) AS estimated_labelled_interchange, /* The same of settled purchases with a label alone */
   COUNT(*) FILTER(WHERE
-    outcomes.purchase_cents > 0 AND prices.card_id IS NULL)::BIGINT AS unpriced_count /* Purchases for which the seed has no rate: not in the estimate */
+    @is_settled(of := outcomes) AND prices.card_id IS NULL)::BIGINT AS unpriced_count /* Settled purchases for which the seed has no rate: not in the estimate */
 FROM facts.fct_outcomes AS outcomes
 LEFT JOIN short_of_money
   ON short_of_money.transaction_id = outcomes.transaction_id

@@ -45,7 +45,7 @@ SELECT
   facts.merchant_id::INT, /* The merchant */
   facts.mcc::INT, /* Merchant category code */
   facts.channel::TEXT, /* swipe, chip or online */
-  @place_of(facts.merchant_state, facts.merchant_country)::TEXT AS place, /* US state code, country, ONLINE where no state is published, or UNKNOWN for all that is published as neither state nor country */
+  @place_of(facts.merchant_state, facts.merchant_country)::TEXT AS place, /* US state code, country, NO PLACE where no state is published (most of them online, see channel), or UNKNOWN for all that is published as neither state nor country */
   (
     COALESCE(facts.merchant_country, 'United States') <> 'United States'
   )::BOOLEAN AS is_foreign, /* Whether the place is a country abroad */

@@ -115,7 +115,7 @@ SELECT
   SUM(defrauded_reviewed_cards)::BIGINT AS defrauded_reviewed_cards, /* Of these, defrauded */
   SUM(defrauded_cards - defrauded_reviewed_cards)::BIGINT AS defrauded_missed_cards, /* Defrauded cards of a day that were beyond the capacity of that day */
   @basis_points(SUM(defrauded_reviewed_cards), SUM(labelled_reviewed_cards))::DECIMAL(18, 2) AS precision_bp, /* Defrauded by labelled ones that were looked at, basis points; NULL where none is labelled */
-  @dollars_of(SUM(caught_cents))::DECIMAL(18, 2) AS value_caught, /* US dollars of approved purchases labelled as fraud, with an alert, of the cards that were looked at on their day */
+  @dollars_of(SUM(caught_cents))::DECIMAL(18, 2) AS value_caught, /* US dollars of approved purchases labelled as fraud, gross, with an alert, of the cards that were looked at on their day */
   @dollars_of(SUM(fraud_cents) - COALESCE(SUM(caught_cents), 0))::DECIMAL(18, 2) AS value_missed /* Likewise, of the cards that were not */
 FROM by_day
 GROUP BY

@@ -53,7 +53,7 @@ WITH later_tries AS (
     NOT declines.is_approved
     AND declines.amount > 0
     AND @in_months_of_range(declines.transacted_on)
-    AND @in_months_of_range(later.transacted_on, 0, 1)
+    AND @in_months_of_range(later.transacted_on, look_ahead := 1)
 ), next_tries AS (
   SELECT
     transaction_id,

@@ -108,12 +108,12 @@ SELECT
   @dollars_of(summed.labelled_settled_cents)::DECIMAL(18, 2) AS labelled_settled_volume, /* US dollars of settled purchases with a label: what settled_fraud_rate_by_value_bp divides by */
   @dollars_of(summed.net_fraud_loss_cents)::DECIMAL(18, 2) AS net_fraud_loss, /* US dollars of settled purchases labelled as fraud: net of what was reversed */
   @basis_points(summed.net_fraud_loss_cents, summed.labelled_settled_cents)::DECIMAL(18, 2) AS settled_fraud_rate_by_value_bp, /* By value, of settled purchases: basis points of labelled_settled_volume; NULL where that is zero. One large fraud moves it: there is no interval */
-  COALESCE(summed.recent_labelled_count, 0)::BIGINT AS recent_labelled_count, /* Of the last twelve months of the data: with a label */
+  COALESCE(summed.recent_labelled_count, 0)::BIGINT AS recent_labelled_count, /* With a label, of any kind, in the last twelve calendar months of all the data: that of its last transaction, finished or not, and the eleven before it */
   COALESCE(summed.recent_fraud_count, 0)::BIGINT AS recent_fraud_count, /* Of these, labelled as fraud */
   @basis_points(summed.recent_fraud_count, summed.recent_labelled_count)::DECIMAL(18, 2) AS recent_fraud_rate_bp, /* By count, of transactions of any kind of the last twelve months of the data; NULL where nothing is labelled */
   @rate_low(summed.recent_fraud_count, summed.recent_labelled_count)::DECIMAL(18, 2) AS recent_fraud_rate_low_bp, /* Lower end of the 95 % interval (Wilson) of recent_fraud_rate_bp */
   @rate_high(summed.recent_fraud_count, summed.recent_labelled_count)::DECIMAL(18, 2) AS recent_fraud_rate_high_bp, /* Upper end of the same interval */
-  @dollars_of(summed.recent_fraud_loss_cents)::DECIMAL(18, 2) AS recent_fraud_loss, /* US dollars lost in the last twelve months of the data */
+  @dollars_of(summed.recent_fraud_loss_cents)::DECIMAL(18, 2) AS recent_fraud_loss, /* US dollars of approved purchases labelled as fraud in these twelve months, gross */
   summed.last_fraud_on::DATE /* Day of the last fraud; NULL where there was none */
 FROM summed
 CROSS JOIN overall

@@ -130,7 +130,7 @@ SELECT
   @dollars_of(settled_refund_cents)::DECIMAL(18, 2) AS settled_refunds, /* US dollars of these, positive */
   @average_of(@dollars_of(settled_cents), settled_count)::DECIMAL(18, 2) AS average_ticket, /* US dollars for each settled purchase; NULL where there was none */
   last_purchase_on::DATE, /* Day of the last settled purchase up to the end of the month; NULL where there was none yet */
-  @days_between(last_purchase_on, as_of_on)::INT AS days_since_last_purchase /* Days from it to the end of the month, or to the last day of the data */
+  @days_between(last_purchase_on, as_of_on)::INT AS days_since_last_purchase /* Calendar days from it to the end of the month, or to the last day of the data */
 FROM followed;
 
 @primary_key(client_id, month_start);

@@ -14,7 +14,7 @@ MODEL (
         new_clients,
         returning_clients,
         lost_clients,
-        purchase_volume
+        settled_volume
       )
     ),
     unique_combination_of_columns(columns := (cohort_month_date, month_start)),
@@ -23,7 +23,7 @@ MODEL (
       sums := (
         SUM(active_clients) = COUNT(*) FILTER(WHERE
           is_active),
-        SUM(purchase_volume) = SUM(purchase_volume)
+        SUM(settled_volume) = SUM(settled_volume)
       )
     ),
     clients_come_and_go
@@ -46,7 +46,7 @@ WITH first_purchases AS (
   SELECT
     first_purchases.cohort_month_date,
     activity.month_start,
-    activity.purchase_volume,
+    activity.settled_volume,
     activity.is_active,
     COALESCE(
       LAG(activity.is_active) OVER (PARTITION BY activity.client_id ORDER BY activity.month_start),
@@ -59,14 +59,14 @@ WITH first_purchases AS (
     activity.month_start >= first_purchases.cohort_month_date
 )
 SELECT
-  cohort_month_date::DATE, /* First day of the month of the clients' first approved purchase */
+  cohort_month_date::DATE, /* First day of the month of the clients' first settled purchase */
   month_start::DATE, /* First day of the month that is looked at */
   (
     @calendar_months(cohort_month_date, month_start) - 1
   )::INT AS months_since_first, /* Months from the one to the other: 0 in the month of the first purchase */
   COUNT(*)::BIGINT AS client_count, /* Clients of the cohort: what retention_bp divides by, the same in all its months */
   COUNT(*) FILTER(WHERE
-    is_active)::BIGINT AS active_clients, /* Of these, with at least one approved purchase in the month */
+    is_active)::BIGINT AS active_clients, /* Of these, with at least one settled purchase in the month */
   @basis_points(COUNT(*) FILTER(WHERE
     is_active), COUNT(*))::DECIMAL(18, 2) AS retention_bp, /* Active clients in basis points of the cohort */
   COUNT(*) FILTER(WHERE
@@ -75,7 +75,7 @@ SELECT
     is_active AND NOT was_active AND month_start > cohort_month_date)::BIGINT AS returning_clients, /* Of the active ones, those that were not active in the month before, but earlier */
   COUNT(*) FILTER(WHERE
     was_active AND NOT is_active)::BIGINT AS lost_clients, /* Active in the month before, not in this one; they may come back, and are returning then */
-  SUM(purchase_volume)::DECIMAL(18, 2) AS purchase_volume /* US dollars of approved purchases of the cohort in the month */
+  SUM(settled_volume)::DECIMAL(18, 2) AS settled_volume /* US dollars of settled purchases of the cohort in the month */
 FROM followed
 GROUP BY
   cohort_month_date,

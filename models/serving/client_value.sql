@@ -15,8 +15,8 @@ MODEL (
         issued_cards,
         used_cards,
         transaction_count,
-        purchase_volume,
-        fraud_loss,
+        settled_volume,
+        net_fraud_loss,
         estimated_lifetime_value
       )
     ),
@@ -27,9 +27,9 @@ MODEL (
       parent := facts.fct_card_months,
       sums := (
         SUM(transaction_count) = SUM(transaction_count),
-        SUM(purchase_volume) = @dollars_of(SUM(purchase_cents)),
-        SUM(refunds) = @dollars_of(SUM(refund_cents)),
-        SUM(fraud_loss) = @dollars_of(SUM(fraud_loss_cents))
+        SUM(settled_volume) = @dollars_of(SUM(settled_cents)),
+        SUM(settled_refunds) = @dollars_of(SUM(settled_refund_cents)),
+        SUM(net_fraud_loss) = @dollars_of(SUM(settled_fraud_cents))
       )
     )
   ),
@@ -53,13 +53,16 @@ WITH summed AS (
     SUM(transaction_count) AS transaction_count,
     SUM(declined_count) AS declined_count,
     SUM(insufficient_balance_count) AS insufficient_balance_count,
-    SUM(purchase_count) AS purchase_count,
-    SUM(purchase_volume) AS purchase_volume,
-    SUM(refund_count) AS refund_count,
-    SUM(refunds) AS refunds,
-    SUM(estimated_interchange) AS interchange,
-    SUM(fraud_count) AS fraud_count,
-    SUM(fraud_loss) AS fraud_loss
+    SUM(reversed_count) AS reversed_count,
+    SUM(settled_count) AS settled_count,
+    SUM(settled_volume) AS settled_volume,
+    SUM(settled_refund_count) AS settled_refund_count,
+    SUM(settled_refunds) AS settled_refunds,
+    SUM(estimated_interchange) AS estimated_interchange,
+    SUM(labelled_settled_count) AS labelled_settled_count,
+    SUM(settled_fraud_count) AS settled_fraud_count,
+    SUM(net_fraud_loss) AS net_fraud_loss,
+    SUM(estimated_labelled_interchange) AS estimated_labelled_interchange
   FROM serving.card_lifecycle
   GROUP BY
     client_id
@@ -89,13 +92,16 @@ WITH summed AS (
     COALESCE(summed.transaction_count, 0) AS transaction_count,
     COALESCE(summed.declined_count, 0) AS declined_count,
     COALESCE(summed.insufficient_balance_count, 0) AS insufficient_balance_count,
-    COALESCE(summed.purchase_count, 0) AS purchase_count,
-    COALESCE(summed.purchase_volume, 0) AS purchase_volume,
-    COALESCE(summed.refund_count, 0) AS refund_count,
-    COALESCE(summed.refunds, 0) AS refunds,
-    COALESCE(summed.interchange, 0) AS interchange,
-    COALESCE(summed.fraud_count, 0) AS fraud_count,
-    COALESCE(summed.fraud_loss, 0) AS fraud_loss
+    COALESCE(summed.reversed_count, 0) AS reversed_count,
+    COALESCE(summed.settled_count, 0) AS settled_count,
+    COALESCE(summed.settled_volume, 0) AS settled_volume,
+    COALESCE(summed.settled_refund_count, 0) AS settled_refund_count,
+    COALESCE(summed.settled_refunds, 0) AS settled_refunds,
+    COALESCE(summed.estimated_interchange, 0) AS estimated_interchange,
+    COALESCE(summed.labelled_settled_count, 0) AS labelled_settled_count,
+    COALESCE(summed.settled_fraud_count, 0) AS settled_fraud_count,
+    COALESCE(summed.net_fraud_loss, 0) AS net_fraud_loss,
+    COALESCE(summed.estimated_labelled_interchange, 0) AS estimated_labelled_interchange
   FROM dimensions.dim_users AS clients
   LEFT JOIN summed
     ON summed.client_id = clients.client_id
@@ -112,29 +118,32 @@ SELECT
   total_credit_limit::DECIMAL(18, 2), /* US dollars: the limits of all issued cards added up, debit and prepaid cards too */
   first_month::DATE AS first_month_date, /* First day of the month of the first transaction; NULL where there was none */
   last_transaction_on::DATE, /* Day of the last transaction; NULL where there was none */
-  last_purchase_on::DATE, /* Day of the last approved purchase; NULL where there was none */
+  last_purchase_on::DATE, /* Day of the last settled purchase; NULL where there was none */
   days_since_last_purchase::INT, /* Calendar days from it to the last day of the data */
   months_since_first_use::INT, /* Calendar months from that of the first transaction to the last of the data, both counted; NULL where there was none */
-  active_months::BIGINT, /* Months with at least one approved purchase by any card */
+  active_months::BIGINT, /* Months with at least one settled purchase by any card */
   transaction_count::BIGINT, /* All transactions, declined ones too: what insufficient_balance_rate_bp divides by */
   declined_count::BIGINT, /* With an error */
   insufficient_balance_count::BIGINT, /* Declined with Insufficient Balance, alone or beside other errors */
   @basis_points(insufficient_balance_count, transaction_count)::DECIMAL(18, 2) AS insufficient_balance_rate_bp, /* Basis points of all transactions; NULL where there was none */
-  purchase_count::BIGINT, /* Approved, of more than zero dollars: what refund_rate_bp divides by */
-  purchase_volume::DECIMAL(18, 2), /* US dollars of approved purchases */
-  refund_count::BIGINT, /* Approved, of less than zero dollars */
-  refunds::DECIMAL(18, 2), /* US dollars that went back, positive */
-  @basis_points(refund_count, purchase_count)::DECIMAL(18, 2) AS refund_rate_bp, /* By count: refunds in basis points of the purchases; NULL where there was no purchase */
-  @basis_points(refunds, purchase_volume)::DECIMAL(18, 2) AS refund_rate_by_value_bp, /* By value: refunds in basis points of the purchase volume; NULL where that is zero */
-  @basis_points(purchase_volume, active_months * total_credit_limit)::DECIMAL(18, 2) AS average_limit_use_bp, /* Purchase volume by active month, in basis points of total_credit_limit; NULL where that is zero or unknown, or no month active */
-  @basis_points(12 * purchase_volume, active_months * yearly_income)::DECIMAL(18, 2) AS income_use_bp, /* Twelve times the purchase volume by active month, in basis points of the yearly income; NULL where that is zero or unknown, or no month active */
-  interchange::DECIMAL(24, 8) AS estimated_interchange, /* An estimate in US dollars, on purchases, refunds not deducted; not rounded */
-  fraud_count::BIGINT, /* Labelled as fraud, declined or not */
-  fraud_loss::DECIMAL(18, 2), /* US dollars of approved purchases labelled as fraud */
+  reversed_count::BIGINT, /* Approved purchases that were reversed: not settled */
+  settled_count::BIGINT, /* Settled purchases: approved, of more than zero dollars, not reversed. What refund_rate_bp divides by */
+  settled_volume::DECIMAL(18, 2), /* US dollars of these */
+  settled_refund_count::BIGINT, /* Refunds without those of reversed purchases */
+  settled_refunds::DECIMAL(18, 2), /* US dollars of these, positive */
+  @basis_points(settled_refund_count, settled_count)::DECIMAL(18, 2) AS refund_rate_bp, /* By count: settled refunds in basis points of the settled purchases; NULL where there was none of these */
+  @basis_points(settled_refunds, settled_volume)::DECIMAL(18, 2) AS refund_rate_by_value_bp, /* By value: settled refunds in basis points of the settled volume; NULL where that is zero */
+  @basis_points(settled_volume, active_months * total_credit_limit)::DECIMAL(18, 2) AS average_limit_use_bp, /* Settled volume by active month, in basis points of total_credit_limit; NULL where that is zero or unknown, or no month active */
+  @basis_points(12 * settled_volume, active_months * yearly_income)::DECIMAL(18, 2) AS income_use_bp, /* Twelve times the settled volume by active month, in basis points of the yearly income; NULL where that is zero or unknown, or no month active */
+  estimated_interchange::DECIMAL(24, 8), /* An estimate in US dollars, on settled purchases, refunds not deducted; not rounded */
+  labelled_settled_count::BIGINT, /* Settled purchases with a label: of these alone the loss is known */
+  settled_fraud_count::BIGINT, /* Of these, labelled as fraud */
+  net_fraud_loss::DECIMAL(18, 2), /* US dollars of these frauds: net of what was reversed */
+  estimated_labelled_interchange::DECIMAL(24, 8), /* The estimated interchange of settled purchases with a label alone */
   (
-    interchange - fraud_loss
-  )::DECIMAL(24, 8) AS estimated_lifetime_value, /* Estimated interchange less fraud loss, over all of the data */
-  @average_of(interchange - fraud_loss, months_since_first_use)::DECIMAL(18, 2) AS estimated_value_per_month /* That by months_since_first_use, so that clients of different age compare; NULL where there was no transaction */
+    estimated_labelled_interchange - net_fraud_loss
+  )::DECIMAL(24, 8) AS estimated_lifetime_value, /* Of settled purchases with a label, about two in three, over all of the data: estimated interchange less net fraud loss */
+  @average_of(estimated_labelled_interchange - net_fraud_loss, months_since_first_use)::DECIMAL(18, 2) AS estimated_value_per_month /* That by months_since_first_use, so that clients of different age compare; NULL where there was no transaction */
 FROM valued;
 
 @primary_key(client_id)

@@ -53,7 +53,7 @@ SELECT
   outcomes.merchant_id::INT, /* The merchant */
   outcomes.mcc::INT, /* Merchant category code */
   outcomes.channel::TEXT, /* swipe, chip or online */
-  outcomes.place::TEXT, /* US state code, country, ONLINE, or UNKNOWN */
+  outcomes.place::TEXT, /* US state code, country, NO PLACE, or UNKNOWN */
   @dollars_of(outcomes.amount_cents)::DECIMAL(18, 2) AS amount, /* US dollars, refunds negative */
   outcomes.is_approved::BOOLEAN, /* Whether it went through all the same */
   @kind_of(outcomes)::TEXT AS transaction_kind, /* purchase, if approved; declined, a purchase that was not; refund; check of zero dollars: a rule says which it looks at */

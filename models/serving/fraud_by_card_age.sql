@@ -18,7 +18,7 @@ MODEL (
         transaction_count,
         labelled_count,
         fraud_count,
-        fraud_loss
+        net_fraud_loss
       )
     ),
     unique_combination_of_columns(columns := (month_start, card_age, channel)),
@@ -30,7 +30,8 @@ MODEL (
         SUM(transaction_count) = COUNT(*),
         SUM(labelled_count) = @labelled_count(),
         SUM(fraud_count) = @fraud_count(),
-        SUM(fraud_loss) = @dollars_of(@fraud_loss_cents())
+        SUM(labelled_settled_count) = @labelled_settled_count(),
+        SUM(net_fraud_loss) = @dollars_of(@net_fraud_loss_cents())
       )
     ),
     rates_are_of_a_part
@@ -50,8 +51,10 @@ WITH aged AS (
     months.transaction_count,
     months.labelled_count,
     months.fraud_count,
-    months.labelled_purchase_cents,
-    months.fraud_loss_cents,
+    months.labelled_settled_count,
+    months.labelled_settled_cents,
+    months.settled_fraud_count,
+    months.settled_fraud_cents,
     CASE
       WHEN cards.card_opened_on IS NULL
       THEN '7 unknown'
@@ -82,8 +85,10 @@ WITH aged AS (
     SUM(transaction_count) AS transaction_count,
     SUM(labelled_count) AS labelled_count,
     SUM(fraud_count) AS fraud_count,
-    SUM(labelled_purchase_cents) AS labelled_purchase_cents,
-    SUM(fraud_loss_cents) AS fraud_loss_cents
+    SUM(labelled_settled_count) AS labelled_settled_count,
+    SUM(labelled_settled_cents) AS labelled_settled_cents,
+    SUM(settled_fraud_count) AS settled_fraud_count,
+    SUM(settled_fraud_cents) AS settled_fraud_cents
   FROM aged
   GROUP BY
     month_start,
@@ -95,12 +100,17 @@ SELECT
   card_age::TEXT, /* Whole months from the month in which the account was opened to this month: 0 to 5 are the first half-year, 6 to 11 the second, 12 to 35, 36 to 59 and 60 to 119 the next groups, 120 and more are later; not opened yet is a month before it; in the order of its first digit */
   channel::TEXT, /* swipe, chip or online (card not present) */
   transaction_count::BIGINT, /* All transactions, declined ones too */
-  labelled_count::BIGINT, /* With a label: what fraud_rate_bp divides by */
-  fraud_count::BIGINT, /* Labelled as fraud, declined or not */
-  @basis_points(fraud_count, labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count: basis points of the labelled; NULL where nothing is labelled */
-  @dollars_of(labelled_purchase_cents)::DECIMAL(18, 2) AS labelled_purchase_volume, /* US dollars of approved purchases with a label: what fraud_rate_by_value_bp divides by */
-  @dollars_of(fraud_loss_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of approved purchases labelled as fraud */
-  @basis_points(fraud_loss_cents, labelled_purchase_cents)::DECIMAL(18, 2) AS fraud_rate_by_value_bp /* By value: basis points of the labelled purchase volume; NULL where that is zero */
+  labelled_count::BIGINT, /* With a label, of any kind: what fraud_rate_bp divides by */
+  fraud_count::BIGINT, /* Labelled as fraud, of any kind, declined or not */
+  @basis_points(fraud_count, labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count, of transactions of any kind: basis points of the labelled; NULL where nothing is labelled */
+  @rate_low(fraud_count, labelled_count)::DECIMAL(18, 2) AS fraud_rate_low_bp, /* Lower end of the 95 % interval (Wilson) of fraud_rate_bp: what to sort by; NULL where nothing is labelled */
+  @rate_high(fraud_count, labelled_count)::DECIMAL(18, 2) AS fraud_rate_high_bp, /* Upper end of the same interval */
+  labelled_settled_count::BIGINT, /* Settled purchases with a label: what settled_fraud_rate_bp divides by */
+  settled_fraud_count::BIGINT, /* Of these, labelled as fraud */
+  @basis_points(settled_fraud_count, labelled_settled_count)::DECIMAL(18, 2) AS settled_fraud_rate_bp, /* By count, of settled purchases: basis points of the labelled; NULL where none is labelled */
+  @dollars_of(labelled_settled_cents)::DECIMAL(18, 2) AS labelled_settled_volume, /* US dollars of settled purchases with a label: what settled_fraud_rate_by_value_bp divides by */
+  @dollars_of(settled_fraud_cents)::DECIMAL(18, 2) AS net_fraud_loss, /* US dollars of settled purchases labelled as fraud: net of what was reversed */
+  @basis_points(settled_fraud_cents, labelled_settled_cents)::DECIMAL(18, 2) AS settled_fraud_rate_by_value_bp /* By value, of settled purchases: basis points of labelled_settled_volume; NULL where that is zero */
 FROM by_age;
 
 @primary_key(month_start, card_age, channel)

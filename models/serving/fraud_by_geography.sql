@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column month_start
   ),
-  description 'One row per month and place of the merchant with transactions. A place is a US state, a country abroad, ONLINE, or UNKNOWN; Georgia is the country, GA the state. Unlabelled is unknown, never legitimate: rates divide by the labelled.',
+  description 'One row per month and place of the merchant with transactions. A place is a US state, a country abroad, NO PLACE where none is published, or UNKNOWN; Georgia is the country, GA the state. Unlabelled is unknown, never legitimate: rates divide by the labelled.',
   grain (month_start, place),
   tags (serving, fraud, labelled),
   audits (
@@ -63,8 +63,8 @@ WITH labelled AS (
 )
 SELECT
   labelled.month_start::DATE, /* First day of the month */
-  labelled.place::TEXT, /* US state code, country, ONLINE, or UNKNOWN for all that is published as neither state nor country */
-  @place_kind_of(labelled.place, labelled.is_foreign)::TEXT AS place_kind, /* domestic, foreign, online or unknown */
+  labelled.place::TEXT, /* US state code, country, NO PLACE where none is published (not the same as channel online), or UNKNOWN for all that is published as neither state nor country */
+  @place_kind_of(labelled.place, labelled.is_foreign)::TEXT AS place_kind, /* domestic, foreign, none or unknown */
   labelled.transaction_count::BIGINT, /* All transactions, declined ones too */
   labelled.labelled_count::BIGINT, /* With a label, of any kind: what fraud_rate_bp divides by */
   labelled.fraud_count::BIGINT, /* Labelled as fraud, of any kind: purchases, declined attempts, refunds and checks of zero dollars */

@@ -17,7 +17,7 @@ MODEL (
         first_fraud_at,
         last_fraud_at,
         fraud_count,
-        fraud_loss,
+        net_fraud_loss,
         frauds_after_alert,
         loss_after_alert
       )
@@ -27,7 +27,7 @@ MODEL (
       parent := facts.fct_card_months,
       sums := (
         SUM(fraud_count) = SUM(fraud_count),
-        SUM(fraud_loss) = @dollars_of(SUM(fraud_loss_cents))
+        SUM(net_fraud_loss) = @dollars_of(SUM(settled_fraud_cents))
       )
     ),
     runs_are_apart
@@ -48,7 +48,7 @@ WITH frauds AS (
     outcomes.minute_number,
     outcomes.channel,
     outcomes.is_approved,
-    outcomes.purchase_cents,
+    CASE WHEN outcomes.is_reversed THEN 0 ELSE outcomes.purchase_cents END AS lost_cents,
     CASE WHEN NOT alerts.action IS NULL THEN outcomes.minute_number END AS alerted_minute,
     CASE WHEN alerts.action = 'block' THEN outcomes.minute_number END AS blocked_minute
   FROM facts.fct_outcomes AS outcomes
@@ -97,25 +97,25 @@ SELECT
   COUNT(*) FILTER(WHERE
     channel = 'online')::BIGINT AS online_fraud_count, /* Of these, card not present */
   COUNT(DISTINCT merchant_id)::BIGINT AS merchant_count, /* Merchants with frauds of the run */
-  @dollars_of(SUM(purchase_cents))::DECIMAL(18, 2) AS fraud_loss, /* US dollars of approved purchases labelled as fraud */
+  @dollars_of(SUM(lost_cents))::DECIMAL(18, 2) AS net_fraud_loss, /* US dollars of settled purchases labelled as fraud: net of what was reversed */
   COUNT(alerted_minute)::BIGINT AS alerted_fraud_count, /* Frauds of the run that have an alert in serving.fraud_alerts */
   MIN(transacted_at) FILTER(WHERE
     minute_number = alert_minute)::TIMESTAMP AS first_alert_at, /* Minute of the first of these; NULL where none has an alert */
   (
     MIN(alert_minute) - MIN(minute_number)
   )::INT AS minutes_to_alert, /* Minutes from the first fraud to that: 0 where the first fraud itself has an alert; NULL where none has one */
-  @dollars_of(SUM(purchase_cents) FILTER(WHERE
-    minute_number = alert_minute))::DECIMAL(18, 2) AS loss_at_alert, /* US dollars of fraud loss in that very minute: saved too where an alert declines at once */
+  @dollars_of(SUM(lost_cents) FILTER(WHERE
+    minute_number = alert_minute))::DECIMAL(18, 2) AS loss_at_alert, /* US dollars of net fraud loss in that very minute: saved too where an alert declines at once */
   COUNT(*) FILTER(WHERE
     minute_number > alert_minute)::BIGINT AS frauds_after_alert, /* Frauds of the run in a later minute; 0 where none has an alert */
-  @dollars_of(SUM(purchase_cents) FILTER(WHERE
-    minute_number > alert_minute))::DECIMAL(18, 2) AS loss_after_alert, /* US dollars of fraud loss in a later minute: what a block of the card at the first alert would have saved */
+  @dollars_of(SUM(lost_cents) FILTER(WHERE
+    minute_number > alert_minute))::DECIMAL(18, 2) AS loss_after_alert, /* US dollars of net fraud loss in a later minute: what a block of the card at the first alert would have saved */
   MIN(transacted_at) FILTER(WHERE
     minute_number = block_minute)::TIMESTAMP AS first_block_at, /* As first_alert_at, of alerts whose action is block; NULL where there is none */
   COUNT(*) FILTER(WHERE
     minute_number > block_minute)::BIGINT AS frauds_after_block, /* Frauds of the run in a later minute than first_block_at */
-  @dollars_of(SUM(purchase_cents) FILTER(WHERE
-    minute_number > block_minute))::DECIMAL(18, 2) AS loss_after_block /* US dollars of fraud loss in a later minute than first_block_at */
+  @dollars_of(SUM(lost_cents) FILTER(WHERE
+    minute_number > block_minute))::DECIMAL(18, 2) AS loss_after_block /* US dollars of net fraud loss in a later minute than first_block_at */
 FROM followed
 GROUP BY
   card_id,

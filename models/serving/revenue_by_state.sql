@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column month_start
   ),
-  description 'One row per month and place of the merchant: a US state, a country abroad, ONLINE, or UNKNOWN. Georgia is the country, GA the state. Volume is what cardholders spend, and no revenue of the issuer.',
+  description 'One row per month and place of the merchant: a US state, a country abroad, NO PLACE where none is published, or UNKNOWN. Georgia is the country, GA the state. Volume is what cardholders spend, and no revenue of the issuer.',
   grain (month_start, place),
   tags (serving, revenue),
   audits (
@@ -83,8 +83,8 @@ WITH by_client AS (
 )
 SELECT
   by_place.month_start::DATE, /* First day of the month */
-  by_place.place::TEXT, /* US state code, country, ONLINE, or UNKNOWN for all that is published as neither state nor country */
-  @place_kind_of(by_place.place, by_place.is_foreign)::TEXT AS place_kind, /* domestic, foreign, online or unknown */
+  by_place.place::TEXT, /* US state code, country, NO PLACE where none is published (not the same as channel online), or UNKNOWN for all that is published as neither state nor country */
+  @place_kind_of(by_place.place, by_place.is_foreign)::TEXT AS place_kind, /* domestic, foreign, none or unknown */
   CASE
     WHEN @is_real_place(by_place.place)
     THEN COALESCE(states.state_name, by_place.place)

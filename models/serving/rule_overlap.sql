@@ -119,7 +119,9 @@ SELECT
   labelled_alert_count::BIGINT, /* Of these alerts, with a label */
   fraud_alert_count::BIGINT, /* Of these, fraud */
   @basis_points(fraud_alert_count, labelled_alert_count)::DECIMAL(18, 2) AS precision_bp, /* Fraud by labelled alerts, basis points; NULL where none is labelled */
-  @dollars_of(caught_cents)::DECIMAL(18, 2) AS value_caught, /* US dollars of approved purchases labelled as fraud among these alerts; for none, what only this rule catches */
+  @rate_low(fraud_alert_count, labelled_alert_count)::DECIMAL(18, 2) AS precision_low_bp, /* Lower end of the 95 % interval (Wilson) of precision_bp; NULL where none is labelled */
+  @rate_high(fraud_alert_count, labelled_alert_count)::DECIMAL(18, 2) AS precision_high_bp, /* Upper end of the same interval */
+  @dollars_of(caught_cents)::DECIMAL(18, 2) AS value_caught, /* US dollars of approved purchases labelled as fraud among these alerts, gross as in serving.rule_performance; for none, what only this rule catches */
   @dollars_of(disturbed_cents)::DECIMAL(18, 2) AS value_of_false_positives /* US dollars of approved purchases labelled as no fraud among these alerts */
 FROM summed;
 

@@ -1,12 +1,12 @@
 MODEL (
   name serving.seasonality,
   kind FULL,
-  description 'One row per day from the first to the last of the data, with its purchases as an index of what is usual around it, so that weekdays, holidays and seasons show apart from growth. Against the 35 days around it, each weekday five times, the index shows weekdays and holidays; against the 365 days around it, it shows seasons too.',
+  description 'One row per day from the first to the last of the data, with its settled purchases as an index of what is usual around it, so that weekdays, holidays and seasons show apart from growth. Against the 35 days around it, each weekday five times, the index shows weekdays and holidays; against the 365 days around it, it shows seasons too.',
   grain date_day,
   tags (serving, revenue),
   audits (
     not_null(
-      columns := (date_day, weekday_name, is_weekend, is_holiday, purchase_count, purchase_volume)
+      columns := (date_day, weekday_name, is_weekend, is_holiday, settled_count, settled_volume)
     ),
     unique_values(columns := (
       date_day
@@ -14,8 +14,8 @@ MODEL (
     sums_agree(
       parent := serving.daily_revenue,
       sums := (
-        SUM(purchase_count) = SUM(purchase_count),
-        SUM(purchase_volume) = SUM(purchase_volume)
+        SUM(settled_count) = SUM(settled_count),
+        SUM(settled_volume) = SUM(settled_volume)
       )
     )
   ),
@@ -27,8 +27,8 @@ MODEL (
 WITH sold AS (
   SELECT
     transacted_on,
-    SUM(purchase_count) AS purchase_count,
-    SUM(purchase_volume) AS purchase_volume
+    SUM(settled_count) AS settled_count,
+    SUM(settled_volume) AS settled_volume
   FROM serving.daily_revenue
   GROUP BY
     transacted_on
@@ -44,8 +44,8 @@ WITH sold AS (
     dates.weekday_number,
     dates.weekday_name,
     dates.is_weekend,
-    COALESCE(sold.purchase_count, 0) AS purchase_count,
-    COALESCE(sold.purchase_volume, 0) AS purchase_volume,
+    COALESCE(sold.settled_count, 0) AS settled_count,
+    COALESCE(sold.settled_volume, 0) AS settled_volume,
     @holiday_of(dates) AS holiday_name
   FROM dimensions.dim_dates AS dates
   JOIN ends
@@ -56,11 +56,11 @@ WITH sold AS (
   SELECT
     days.*,
     COUNT(*) OVER five_weeks AS days_of_35,
-    SUM(days.purchase_count) OVER five_weeks AS purchases_of_35,
-    SUM(days.purchase_volume) OVER five_weeks AS volume_of_35,
+    SUM(days.settled_count) OVER five_weeks AS purchases_of_35,
+    SUM(days.settled_volume) OVER five_weeks AS volume_of_35,
     COUNT(*) OVER year_around AS days_of_365,
-    SUM(days.purchase_count) OVER year_around AS purchases_of_365,
-    SUM(days.purchase_volume) OVER year_around AS volume_of_365
+    SUM(days.settled_count) OVER year_around AS purchases_of_365,
+    SUM(days.settled_volume) OVER year_around AS volume_of_365
   FROM days
   WINDOW five_weeks AS (ORDER BY days.date_day ROWS BETWEEN 17 PRECEDING AND 17 FOLLOWING), year_around AS (ORDER BY days.date_day ROWS BETWEEN 182 PRECEDING AND 182 FOLLOWING)
 )
@@ -74,15 +74,15 @@ SELECT
     NOT holiday_name IS NULL
   )::BOOLEAN AS is_holiday, /* Whether it is a federal holiday of the United States, on the day itself */
   holiday_name::TEXT, /* Which; NULL for none */
-  purchase_count::BIGINT, /* Approved, of more than zero dollars */
-  purchase_volume::DECIMAL(18, 2), /* US dollars of approved purchases */
-  CASE WHEN days_of_35 = 35 THEN @index_of(purchase_count, purchases_of_35, 35) END::DECIMAL(18, 2) AS purchase_count_index_35d, /* 100 times the purchases by the mean of the 35 days from 17 before to 17 after: 100 is as usual; NULL in the first and last 17 days of the data */
-  CASE WHEN days_of_35 = 35 THEN @index_of(purchase_volume, volume_of_35, 35) END::DECIMAL(18, 2) AS purchase_volume_index_35d, /* Likewise of the purchase volume */
+  settled_count::BIGINT, /* Settled purchases: approved, of more than zero dollars, not reversed */
+  settled_volume::DECIMAL(18, 2), /* US dollars of these */
+  CASE WHEN days_of_35 = 35 THEN @index_of(settled_count, purchases_of_35, 35) END::DECIMAL(18, 2) AS settled_count_index_35d, /* 100 times the purchases by the mean of the 35 days from 17 before to 17 after: 100 is as usual; NULL in the first and last 17 days of the data */
+  CASE WHEN days_of_35 = 35 THEN @index_of(settled_volume, volume_of_35, 35) END::DECIMAL(18, 2) AS settled_volume_index_35d, /* Likewise of the settled volume */
   CASE
     WHEN days_of_365 = 365
-    THEN @index_of(purchase_count, purchases_of_365, 365)
-  END::DECIMAL(18, 2) AS purchase_count_index_365d, /* 100 times the purchases by the mean of the 365 days from 182 before to 182 after; NULL in the first and last 182 days of the data */
-  CASE WHEN days_of_365 = 365 THEN @index_of(purchase_volume, volume_of_365, 365) END::DECIMAL(18, 2) AS purchase_volume_index_365d /* Likewise of the purchase volume */
+    THEN @index_of(settled_count, purchases_of_365, 365)
+  END::DECIMAL(18, 2) AS settled_count_index_365d, /* 100 times the purchases by the mean of the 365 days from 182 before to 182 after; NULL in the first and last 182 days of the data */
+  CASE WHEN days_of_365 = 365 THEN @index_of(settled_volume, volume_of_365, 365) END::DECIMAL(18, 2) AS settled_volume_index_365d /* Likewise of the settled volume */
 FROM compared;
 
 @primary_key(date_day)

@@ -128,13 +128,14 @@ def pointed_at(view: str, query: str) -> str:
 
 
 REPORTS = {
+    "serving.active_clients": "active_cards",
     "serving.alert_capacity": "reviewed_cards",
+    "serving.authorisation": "lost_volume",
     "serving.card_lifecycle": "estimated_lifetime_value",
     "serving.card_risk": "labelled_count",
     "serving.client_activity": "transaction_count",
     "serving.client_cohorts": "lost_clients",
     "serving.client_value": "estimated_interchange",
-    "serving.contribution_by_month": "estimated_contribution",
     "serving.daily_revenue": "estimated_interchange",
     "serving.decline_analysis": "declined_amount",
     "serving.fraud_by_card_age": "labelled_count",
@@ -143,13 +144,15 @@ REPORTS = {
     "serving.fraud_by_hour": "vampire_index",
     "serving.fraud_by_merchant_category": "fraud_loss",
     "serving.fraud_runs": "loss_after_alert",
+    "serving.issuer_revenue": "estimated_labelled_margin",
+    "serving.issuer_revenue_by_place": "estimated_labelled_margin",
     "serving.merchant_risk": "transaction_count",
-    "serving.monthly_executive_summary": "purchase_volume_mom_percent",
+    "serving.monthly_executive_summary": "settled_volume",
     "serving.revenue_by_merchant_category": "average_ticket",
     "serving.revenue_by_state": "active_clients",
     "serving.rule_overlap": "share_bp",
     "serving.rule_performance": "precision_bp",
-    "serving.seasonality": "purchase_count_index_35d",
+    "serving.seasonality": "settled_count_index_35d",
 }
 
 DAMAGES: dict[str, tuple[str, str]] = {
@@ -252,6 +255,12 @@ DAMAGES: dict[str, tuple[str, str]] = {
     "outcome's cents": (changed("facts.fct_outcomes", "purchase_cents = purchase_cents + 1"), "facts.fct_outcomes"),
     "outcome's minute": (changed("facts.fct_outcomes", "minute_number = minute_number + 1"), "facts.fct_outcomes"),
     "outcome's country": (changed("facts.fct_outcomes", "is_foreign = NOT is_foreign"), "facts.fct_outcomes"),
+    "outcome reversed": (changed("facts.fct_outcomes", "is_reversed = NOT is_reversed"), "facts.fct_outcomes"),
+    "pair broken": (changed("facts.fct_reversals", "is_reversed = FALSE", "is_reversed"), "facts.fct_reversals"),
+    "pairs exchanged": (
+        exchanged("facts.fct_reversals", "counterpart_id", "transaction_id", "is_reversed"),
+        "facts.fct_reversals",
+    ),
     "month of outcomes deleted": (month_deleted("facts.fct_outcomes", "transacted_on"), "facts.fct_outcomes"),
     "card month": (changed("facts.fct_card_months", "client_id = client_id + 1"), "facts.fct_card_months"),
     "month of card months deleted": (month_deleted("facts.fct_card_months", "month_start"), "facts.fct_card_months"),

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from tests.oracle.alerts import Alerts
 from tests.oracle.raw import Raw, Transaction
-from tests.oracle.reports import Row, dollars, grouped, month_before, points, rounded
+from tests.oracle.reports import Row, dollars, grouped, interval, month_before, points, rounded
 
 QUIET = timedelta(days=60)
 
@@ -42,13 +42,13 @@ def fraud_runs(alerts: Alerts) -> list[Row]:
                 "first_fraud_at": run[0].at, "last_fraud_at": run[-1].at, "days_long": (run[-1].day - run[0].day).days,
                 "fraud_count": len(run), "declined_fraud_count": sum(not r.approved for r in run),
                 "online_fraud_count": sum(r.channel == "online" for r in run),
-                "merchant_count": len({r.merchant for r in run}), "fraud_loss": dollars(sum(r.purchase for r in run)),
+                "merchant_count": len({r.merchant for r in run}), "net_fraud_loss": dollars(sum(r.settled for r in run)),
                 "alerted_fraud_count": len(alerted), "first_alert_at": alert,
                 "minutes_to_alert": None if alert is None else int((alert - run[0].at).total_seconds()) // 60,
-                "loss_at_alert": dollars(sum(r.purchase for r in run if r.at == alert)),
-                "frauds_after_alert": len(later), "loss_after_alert": dollars(sum(r.purchase for r in later)),
+                "loss_at_alert": dollars(sum(r.settled for r in run if r.at == alert)),
+                "frauds_after_alert": len(later), "loss_after_alert": dollars(sum(r.settled for r in later)),
                 "first_block_at": block, "frauds_after_block": len(after_block),
-                "loss_after_block": dollars(sum(r.purchase for r in after_block)),
+                "loss_after_block": dollars(sum(r.settled for r in after_block)),
             })  # fmt: skip
     return found
 
@@ -114,6 +114,7 @@ def rule_overlap(alerts: Alerts) -> list[Row]:
             "labelled_alert_count": sum(r.fraud is not None for r in rows),
             "fraud_alert_count": sum(bool(r.fraud) for r in rows),
             "precision_bp": points(sum(bool(r.fraud) for r in rows), sum(r.fraud is not None for r in rows)),
+            **interval("precision", sum(bool(r.fraud) for r in rows), sum(r.fraud is not None for r in rows)),
             "value_caught": dollars(sum(r.purchase for r in rows if r.fraud)),
             "value_of_false_positives": dollars(sum(r.purchase for r in rows if r.fraud is False)),
         }

@@ -79,7 +79,7 @@ class Transaction:
     def place(self) -> str:
         """Where the merchant is; nobody knows where `ga` is."""
         if self.state is None:
-            return "ONLINE"
+            return "NO PLACE"
         return "UNKNOWN" if self.country is None else self.state
 
     @property
@@ -148,7 +148,7 @@ def read(folder: Path, root: Path) -> Raw:
     cards = {
         int(line["id"]): Card(
             int(line["client_id"]), line["card_brand"], line["card_type"], line["card_number"][-4:],
-            datetime.strptime(line["acct_open_date"], "%m/%Y").date(), _end_of_month(line["expires"]),
+            datetime.strptime(line["acct_open_date"], "%m/%Y").date(), _month_end(line["expires"]),
             _money(line["credit_limit"]),
         )
         for line in _lines(folder / "cards_data.csv")
@@ -202,6 +202,10 @@ def _minutes_apart(row: Transaction, other: Transaction) -> int:
     return int(abs(other.at - row.at).total_seconds() // 60)
 
 
+def _month_end(text: str) -> date:
+    return (datetime.strptime(text, "%m/%Y").date() + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
 def seed(root: Path, name: str) -> list[dict[str, str]]:
     """A seed: decisions of people, which the models and the oracle both follow."""
     return _lines(root / "seeds" / f"{name}.csv")
@@ -209,11 +213,6 @@ def seed(root: Path, name: str) -> list[dict[str, str]]:
 
 def _money(text: str) -> Decimal:
     return Decimal(text.replace("$", ""))
-
-
-def _end_of_month(text: str) -> date:
-    first = datetime.strptime(text, "%m/%Y").date()
-    return (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def _lines(path: Path) -> list[dict[str, str]]:

@@ -196,7 +196,7 @@ def revenue_by_merchant_category(raw: Raw, root: Path) -> list[Row]:
 
 def place_kind(row: Transaction) -> str:
     if row.state is None:
-        return "online"
+        return "none"
     return "unknown" if row.country is None else "foreign" if row.foreign else "domestic"
 
 
@@ -205,7 +205,7 @@ def revenue_by_state(raw: Raw, root: Path) -> list[Row]:
     return [
         {
             "month_start": month, "place": place, "place_kind": place_kind(rows[0]),
-            "place_name": names.get(place, {"ONLINE": "Online", "UNKNOWN": "Unknown"}.get(place, place)),
+            "place_name": names.get(place, {"NO PLACE": "No Place", "UNKNOWN": "Unknown"}.get(place, place)),
             "active_clients": len({r.client for r in rows if r.settled}), **volume(rows),
             "days_in_month": (after(month) - month).days,
         }
@@ -357,8 +357,13 @@ def risk(whole: Whole, rows: list[Transaction]) -> Row:
 def merchant_risk(raw: Raw, root: Path) -> list[Row]:
     found, whole = [], whole_of(raw)
     for merchant, rows in grouped(raw.transactions, lambda r: r.merchant).items():
-        mcc = min(r.mcc for r in rows)
-        found.append({"merchant_id": merchant, "mcc": mcc, "mcc_description": raw.categories[mcc], **risk(whole, rows)})
+        mcc, figures = min(r.mcc for r in rows), volume(rows)
+        found.append({
+            "merchant_id": merchant, "mcc": mcc, "mcc_description": raw.categories[mcc], **risk(whole, rows),
+            "settled_refund_count": figures["settled_refund_count"], "settled_refunds": figures["settled_refunds"],
+            "refund_rate_bp": points(figures["settled_refund_count"], figures["settled_count"]),
+            "refund_rate_by_value_bp": points(sum(r.settled_refund for r in rows), sum(r.settled for r in rows)),
+        })  # fmt: skip
     return found
 
 

@@ -21,7 +21,7 @@ COUNTED = {
     "serving.decline_analysis": "decline_reason = 'Any error'",
     "serving.network_monitors": "event_count > 0",
     "serving.rule_overlap": "other_rule_name = 'all'",
-    "serving.seasonality": "purchase_count > 0",
+    "serving.seasonality": "settled_count > 0",
 }
 Audits = dict[str, tuple[str, str]]
 

@@ -26,8 +26,8 @@ REPORTS: dict[str, Callable[[Raw, Path], list[Row]]] = {
         reports.decline_analysis, reports.fraud_by_channel_month, reports.fraud_by_geography, reports.fraud_by_hour,
         reports.fraud_by_merchant_category, reports.issuer_revenue, reports.merchant_risk, reports.monthly_executive_summary,
         reports.network_monitors, reports.revenue_by_merchant_category, reports.revenue_by_state,
-        value.card_lifecycle, value.client_cohorts, value.client_value, value.contribution_by_month,
-        value.fraud_by_card_age, value.seasonality,
+        value.card_lifecycle, value.client_cohorts, value.client_value, value.fraud_by_card_age,
+        value.issuer_revenue_by_place, value.seasonality,
     )
 } | {"facts.fct_reversals": reports.fct_reversals}  # fmt: skip
 ALERTS = ("features.rule_hits", "serving.fraud_alerts", "serving.rule_performance")

@@ -43,27 +43,44 @@ FLOATING = {
 }
 
 
-def contribution_by_month(raw: Raw, root: Path) -> list[Row]:
+def issuer_revenue_by_place(raw: Raw, root: Path) -> list[Row]:
     interchange = Interchange(raw, root)
-    shown = ("transaction_count", "purchase_count", "refund_count", "purchase_volume", "refunds")
-    groups = grouped(
-        raw.transactions, lambda r: (r.month, raw.cards[r.card].brand, raw.cards[r.card].kind, r.channel, r.place)
-    )
-    return [
-        {
-            "month_start": month, "card_brand": brand, "card_type": kind, "channel": channel, "place": place,
-            "place_kind": place_kind(rows[0]), "active_cards": len({r.card for r in rows if r.purchase}),
-            **{name: figure for name, figure in volume(rows).items() if name in shown},
-            **(made := interchange.of(rows)), "fraud_loss": (lost := fraud(rows)["fraud_loss"]),
-            "estimated_contribution": made["estimated_interchange"] - lost,
-        }
-        for (month, brand, kind, channel, place), rows in groups.items()
-    ]  # fmt: skip
+    found = []
+    for (month, place, channel), rows in grouped(raw.transactions, lambda r: (r.month, r.place, r.channel)).items():
+        figures, worth = volume(rows), _worth(rows, interchange)
+        margin = worth["estimated_labelled_interchange"] - worth["net_fraud_loss"]
+        found.append({
+            "month_start": month, "place": place, "channel": channel, "place_kind": place_kind(rows[0]),
+            "active_cards": len({r.card for r in rows if r.settled}), "transaction_count": len(rows),
+            "settled_count": figures["settled_count"], "settled_volume": figures["settled_volume"],
+            "settled_refunds": figures["settled_refunds"], **interchange.of(rows), **worth,
+            "labelled_settled_volume": fraud(rows)["labelled_settled_volume"], "estimated_labelled_margin": margin,
+            "estimated_labelled_margin_bp": points(margin, fraud(rows)["labelled_settled_volume"]),
+        })  # fmt: skip
+    return found
+
+
+def _worth(rows: list[Transaction], interchange: Interchange) -> Row:
+    """Of purchases with a label, the only ones of which the loss is known."""
+    bad = fraud(rows)
+    return {
+        "labelled_settled_count": bad["labelled_settled_count"], "settled_fraud_count": bad["settled_fraud_count"],
+        "net_fraud_loss": bad["net_fraud_loss"],
+        "estimated_labelled_interchange": interchange.of(r for r in rows if r.fraud is not None)["estimated_interchange"],
+    }  # fmt: skip
 
 
 def fraud_by_card_age(raw: Raw, root: Path) -> list[Row]:
     groups = grouped(raw.transactions, lambda r: (r.month, _age(raw.cards[r.card], r.month), r.channel))
-    return [{"month_start": m, "card_age": age, "channel": c, **fraud(rows)} for (m, age, c), rows in groups.items()]
+    shown = (
+        "transaction_count", "labelled_count", "fraud_count", "fraud_rate_bp", "fraud_rate_low_bp", "fraud_rate_high_bp",
+        "labelled_settled_count", "settled_fraud_count", "settled_fraud_rate_bp", "labelled_settled_volume",
+        "net_fraud_loss", "settled_fraud_rate_by_value_bp",
+    )  # fmt: skip
+    return [
+        {"month_start": m, "card_age": age, "channel": c, **{name: fraud(rows)[name] for name in shown}}
+        for (m, age, c), rows in groups.items()
+    ]
 
 
 def _age(card: Card, month: date) -> str:
@@ -81,14 +98,14 @@ def card_lifecycle(raw: Raw, root: Path) -> list[Row]:
     found = []
     for number, card in raw.cards.items():
         rows = by_card.get(number, [])
-        months = grouped([r for r in rows if r.purchase], lambda r: r.month)
-        peak = max((sum(r.purchase for r in each) for each in months.values()), default=0)
+        months = grouped([r for r in rows if r.settled], lambda r: r.month)
+        peak = max((sum(r.settled for r in each) for each in months.values()), default=0)
         found.append({
             "card_id": number, "client_id": card.client, "card_brand": card.brand, "card_type": card.kind,
             "card_last4": card.last4, "card_opened_on": card.opened, "card_expires_on": card.expires,
             "credit_limit": card.limit, "is_used": bool(rows), **_life(rows, last, interchange),
             "peak_month_volume": dollars(peak), "peak_limit_use_bp": points(peak, 100 * card.limit),
-            "average_limit_use_bp": points(sum(r.purchase for r in rows), len(months) * 100 * card.limit),
+            "average_limit_use_bp": points(sum(r.settled for r in rows), len(months) * 100 * card.limit),
         })  # fmt: skip
     return found
 
@@ -100,7 +117,7 @@ def client_value(raw: Raw, root: Path) -> list[Row]:
     for number, client in raw.clients.items():
         rows, cards = by_client.get(number, []), [c for c in raw.cards.values() if c.client == number]
         life, limit = _life(rows, last, interchange), sum((c.limit for c in cards), Decimal(0)) if cards else None
-        bought, months = sum(r.purchase for r in rows), life["active_months"]
+        bought, months = sum(r.settled for r in rows), life["active_months"]
         found.append({
             "client_id": number, "yearly_income": client.income, "total_debt": client.debt,
             "credit_score": client.score, "issued_cards": len(cards), "used_cards": len({r.card for r in rows}),
@@ -116,8 +133,8 @@ def client_cohorts(raw: Raw, root: Path) -> list[Row]:
     last = max(r.month for r in raw.transactions)
     bought: dict[int, dict[date, int]] = defaultdict(lambda: defaultdict(int))
     for row in raw.transactions:
-        if row.purchase:
-            bought[row.client][row.month] += row.purchase
+        if row.settled:
+            bought[row.client][row.month] += row.settled
     cohorts: dict[date, list[dict[date, int]]] = defaultdict(list)
     for months in bought.values():
         cohorts[min(months)].append(months)
@@ -134,7 +151,7 @@ def client_cohorts(raw: Raw, root: Path) -> list[Row]:
                 "new_clients": len(clients) if month == first else 0,
                 "returning_clients": sum(before not in c for c in active) if month > first else 0,
                 "lost_clients": sum(before in c and month not in c for c in clients),
-                "purchase_volume": dollars(sum(c.get(month, 0) for c in clients)),
+                "settled_volume": dollars(sum(c.get(month, 0) for c in clients)),
             })  # fmt: skip
             month = after(month)
     return found
@@ -144,16 +161,16 @@ def seasonality(raw: Raw, root: Path) -> list[Row]:
     by_day = grouped(raw.transactions, lambda r: r.day)
     first, last = min(by_day), max(by_day)
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    counts = [sum(r.purchase > 0 for r in by_day.get(day, [])) for day in days]
-    cents = [sum(r.purchase for r in by_day.get(day, [])) for day in days]
+    counts = [sum(r.settled > 0 for r in by_day.get(day, [])) for day in days]
+    cents = [sum(r.settled for r in by_day.get(day, [])) for day in days]
     return [
         {
             "date_day": day, "month_number": day.month, "weekday_number": day.isoweekday(),
             "weekday_name": day.strftime("%A"), "is_weekend": day.isoweekday() > 5,
             "is_holiday": _holiday(day) is not None, "holiday_name": _holiday(day),
-            "purchase_count": counts[n], "purchase_volume": dollars(cents[n]),
-            "purchase_count_index_35d": _index(counts, n, 17), "purchase_volume_index_35d": _index(cents, n, 17),
-            "purchase_count_index_365d": _index(counts, n, 182), "purchase_volume_index_365d": _index(cents, n, 182),
+            "settled_count": counts[n], "settled_volume": dollars(cents[n]),
+            "settled_count_index_35d": _index(counts, n, 17), "settled_volume_index_35d": _index(cents, n, 17),
+            "settled_count_index_365d": _index(counts, n, 182), "settled_volume_index_365d": _index(cents, n, 182),
         }
         for n, day in enumerate(days)
     ]  # fmt: skip
@@ -181,23 +198,24 @@ def _holiday(day: date) -> str | None:
 
 def _life(rows: list[Transaction], last: date, interchange: Interchange) -> dict[str, Any]:
     """What cards and clients have alike."""
-    figures, bad, made = volume(rows), fraud(rows), interchange.of(rows)["estimated_interchange"]
+    figures, worth = volume(rows), _worth(rows, interchange)
     first = min((r.month for r in rows), default=None)
-    bought = max((r.day for r in rows if r.purchase), default=None)
+    bought = max((r.day for r in rows if r.settled), default=None)
     short = sum("Insufficient Balance" in r.errors for r in rows)
     months = None if first is None else _months_to(last, first) + 1
-    worth = made - bad["fraud_loss"]
+    value = worth["estimated_labelled_interchange"] - worth["net_fraud_loss"]
     return {
         "first_month_date": first, "last_transaction_on": max((r.day for r in rows), default=None),
         "last_purchase_on": bought, "days_since_last_purchase": None if bought is None else (last - bought).days,
-        "months_since_first_use": months, "active_months": len({r.month for r in rows if r.purchase}),
+        "months_since_first_use": months, "active_months": len({r.month for r in rows if r.settled}),
         "transaction_count": len(rows), "declined_count": figures["declined_count"],
         "insufficient_balance_count": short, "insufficient_balance_rate_bp": points(short, len(rows)),
-        "purchase_count": figures["purchase_count"], "purchase_volume": figures["purchase_volume"],
-        "refund_count": figures["refund_count"], "refunds": figures["refunds"],
-        "refund_rate_bp": points(figures["refund_count"], figures["purchase_count"]),
-        "refund_rate_by_value_bp": points(sum(r.refund for r in rows), sum(r.purchase for r in rows)),
-        "estimated_interchange": made, "fraud_count": bad["fraud_count"], "fraud_loss": bad["fraud_loss"],
-        "estimated_lifetime_value": worth,
-        "estimated_value_per_month": None if months is None else rounded(Fraction(worth) / months),
+        "reversed_count": figures["reversed_count"], "settled_count": figures["settled_count"],
+        "settled_volume": figures["settled_volume"], "settled_refund_count": figures["settled_refund_count"],
+        "settled_refunds": figures["settled_refunds"],
+        "refund_rate_bp": points(figures["settled_refund_count"], figures["settled_count"]),
+        "refund_rate_by_value_bp": points(sum(r.settled_refund for r in rows), sum(r.settled for r in rows)),
+        "estimated_interchange": interchange.of(rows)["estimated_interchange"], **worth,
+        "estimated_lifetime_value": value,
+        "estimated_value_per_month": None if months is None else rounded(Fraction(value) / months),
     }  # fmt: skip
