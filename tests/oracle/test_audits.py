@@ -13,7 +13,11 @@ from tests.oracle import built
 AUDIT = "sums_agree"
 DAYS = {"start": "2000-01-01", "end": "2019-12-31", "execution_time": "2020-01-02"}
 # Not every row of these is in a sum.
-COUNTED = {"serving.decline_analysis": "decline_reason = 'Any error'", "serving.network_monitors": "event_count > 0"}
+COUNTED = {
+    "serving.active_clients": "period_kind = 'month' AND active_cards > 0",
+    "serving.decline_analysis": "decline_reason = 'Any error'",
+    "serving.network_monitors": "event_count > 0",
+}
 Audits = dict[str, tuple[str, str]]
 
 
