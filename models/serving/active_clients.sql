@@ -22,7 +22,9 @@ MODEL (
       sums := (
         SUM(active_cards) FILTER(WHERE
           period_kind = 'month') = COUNT(*) FILTER(WHERE
-          settled_count > 0)
+          settled_count > 0),
+        COUNT(*) FILTER(WHERE
+          period_kind = 'month') = COUNT(DISTINCT month_start)
       )
     )
   ),
