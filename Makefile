@@ -9,7 +9,7 @@ SCALE ?=
 DEMO ?=
 TESTS ?=
 ARGS ?=
-# Each worker has servers of its own, unless all are told to use one; the tests of a file share what is built for them.
+# Each worker starts its own servers, unless all share a given one; the tests of a file share what is built for them.
 WORKERS ?= $(if $(REVOPS_TEST_URL),0,logical)
 SIDE_BY_SIDE := --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PYTHON

@@ -50,4 +50,20 @@ SELECT
   transaction_count
 FROM @this_model
 WHERE
-  place_kind = 'unknown'
+  place_kind = 'unknown';
+
+AUDIT (
+  name clients_come_and_go,
+  dialect postgres
+);
+
+/* The active clients of a month are those of the month before, with the new and returning ones and without the lost ones. */
+SELECT
+  this_month.cohort_month_date,
+  this_month.month_start
+FROM @this_model AS this_month
+LEFT JOIN @this_model AS month_before
+  ON month_before.cohort_month_date = this_month.cohort_month_date
+  AND month_before.months_since_first = this_month.months_since_first - 1
+WHERE
+  this_month.active_clients <> COALESCE(month_before.active_clients, 0) + this_month.new_clients + this_month.returning_clients - this_month.lost_clients

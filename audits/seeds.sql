@@ -44,7 +44,7 @@ AUDIT (
   dialect postgres
 );
 
-/* A channel alone is not enough, and a limit on a rate needs one on what it divides by. */
+/* A channel or kinds alone are not enough, a limit on a rate needs one on what it divides by, and kinds are known ones. */
 SELECT
   rules.rule_name
 FROM @this_model AS rules
@@ -52,6 +52,7 @@ WHERE
   (
     @asks_for_nothing(rules)
   )
+  OR @unknown_kinds(rules)
   OR (
     NOT min_merchant_fraud_bp IS NULL AND min_merchant_labelled IS NULL
   )

@@ -81,6 +81,35 @@ ALTER TABLE dimensions.dim_dates ADD PRIMARY KEY (date_day);
 ANALYZE facts.fct_fraud_labels, dimensions.dim_users, dimensions.dim_cards, dimensions.dim_mcc, dimensions.dim_dates;
 
 -- == outcomes ==
+CREATE TABLE facts.fct_reversals AS
+WITH ranked AS (
+    SELECT
+        r.transaction_id AS refund_id, r.transacted_on AS refunded_on, r.transacted_at AS refunded_at,
+        p.transaction_id AS purchase_id, p.transacted_on AS purchased_on, p.transacted_at AS purchased_at,
+        row_number() OVER (PARTITION BY r.transaction_id ORDER BY greatest(
+            p.transacted_at - r.transacted_at, r.transacted_at - p.transacted_at), p.transacted_at, p.transaction_id) = 1
+        AND row_number() OVER (PARTITION BY p.transaction_id ORDER BY greatest(
+            p.transacted_at - r.transacted_at, r.transacted_at - p.transacted_at), r.transacted_at, r.transaction_id) = 1 AS is_pair
+    FROM facts.fct_transactions AS r
+    JOIN facts.fct_transactions AS p
+        ON p.card_id = r.card_id AND p.merchant_id = r.merchant_id AND p.amount = -r.amount
+        AND p.transacted_at BETWEEN r.transacted_at - INTERVAL '24 hours' AND r.transacted_at + INTERVAL '24 hours'
+    WHERE r.is_approved AND r.amount < 0 AND p.is_approved AND p.amount > 0
+)
+SELECT
+    transaction_id, transacted_on, bool_or(is_pair) AS is_reversed, max(other_id) FILTER (WHERE is_pair) AS counterpart_id,
+    max((abs(extract(epoch FROM at - other_at)) / 60)::int) FILTER (WHERE is_pair) AS minutes_apart,
+    bool_or(other_at < at) AS is_second_leg
+FROM (
+    SELECT refund_id, refunded_on, refunded_at, purchase_id, purchased_at, is_pair FROM ranked
+    UNION ALL
+    SELECT purchase_id, purchased_on, purchased_at, refund_id, refunded_at, is_pair FROM ranked
+) AS halves (transaction_id, transacted_on, at, other_id, other_at, is_pair)
+GROUP BY transaction_id, transacted_on;
+ALTER TABLE facts.fct_reversals ADD PRIMARY KEY (transaction_id);
+CREATE INDEX ON facts.fct_reversals (transacted_on);
+ANALYZE facts.fct_reversals;
+
 CREATE TABLE facts.fct_outcomes AS
 SELECT
     f.transaction_id, f.transacted_at, f.transacted_on, date_trunc('month', f.transacted_at)::date AS month_start,
@@ -89,8 +118,11 @@ SELECT
     f.has_bad_card_number OR f.has_bad_cvv OR f.has_bad_expiration AS has_bad_card_data,
     (f.amount * 100)::bigint AS amount_cents,
     CASE WHEN f.is_approved AND f.amount > 0 THEN (f.amount * 100)::bigint ELSE 0 END AS purchase_cents,
-    CASE WHEN f.is_approved AND f.amount < 0 THEN (f.amount * -100)::bigint ELSE 0 END AS refund_cents, l.is_fraud
-FROM facts.fct_transactions AS f LEFT JOIN facts.fct_fraud_labels AS l ON l.transaction_id = f.transaction_id;
+    CASE WHEN f.is_approved AND f.amount < 0 THEN (f.amount * -100)::bigint ELSE 0 END AS refund_cents,
+    coalesce(r.is_reversed, FALSE) AS is_reversed, coalesce(r.is_second_leg, FALSE) AS is_second_leg, l.is_fraud
+FROM facts.fct_transactions AS f
+LEFT JOIN facts.fct_fraud_labels AS l ON l.transaction_id = f.transaction_id
+LEFT JOIN facts.fct_reversals AS r ON r.transaction_id = f.transaction_id;
 
 -- == indexes and view: facts ==
 CREATE UNIQUE INDEX fct_transactions_pk ON facts.fct_transactions (transaction_id);
@@ -106,12 +138,13 @@ ANALYZE facts.fct_outcomes;
 -- == indexes and view: served ==
 CREATE MATERIALIZED VIEW serving.enriched_transactions AS
 SELECT
-    f.*, l.is_fraud, m.mcc_description, c.card_brand, c.card_type, c.card_last4, c.has_chip, c.credit_limit,
+    f.*, coalesce(r.is_reversed, FALSE) AS is_reversed, l.is_fraud, m.mcc_description, c.card_brand, c.card_type, c.card_last4, c.has_chip, c.credit_limit,
     c.card_opened_on, c.card_expires_on, u.gender, u.birth_year,
     (extract(year FROM f.transacted_on) - u.birth_year)::int AS age_at_transaction, u.credit_score, u.yearly_income,
     u.per_capita_income, u.total_debt, u.latitude AS client_latitude, u.longitude AS client_longitude
 FROM facts.fct_transactions AS f
 LEFT JOIN facts.fct_fraud_labels AS l ON l.transaction_id = f.transaction_id
+LEFT JOIN facts.fct_reversals AS r ON r.transaction_id = f.transaction_id
 LEFT JOIN dimensions.dim_users AS u ON u.client_id = f.client_id
 LEFT JOIN dimensions.dim_cards AS c ON c.card_id = f.card_id
 LEFT JOIN dimensions.dim_mcc AS m ON m.mcc = f.mcc;

@@ -97,7 +97,7 @@ def server_cpu(dsn: str) -> float:
 
 
 def with_loaders(dsn: str, data: Path, work: Path) -> Run:
-    """Load by the loaders, in a process of its own whose memory the operating system accounts for."""
+    """Load by the loaders, in a separate process whose memory the operating system accounts for."""
     with fresh_database(dsn) as database:
         before = server_cpu(dsn)
         began = time.perf_counter()

@@ -132,7 +132,7 @@ def script() -> Iterator[tuple[str, str]]:
 
 
 def statements(url: str, text: str, *values: object) -> None:
-    """Runs statements on a connection of their own, each in a transaction of its own."""
+    """Runs statements on a separate connection, each in its own transaction."""
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         for statement in filter(str.strip, text.split(";\n")):
@@ -140,7 +140,7 @@ def statements(url: str, text: str, *values: object) -> None:
 
 
 def copy(url: str, table: str, chunks: Chunks) -> None:
-    """COPY on a connection of its own."""
+    """COPY on a separate connection."""
     with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
         cursor.copy_expert(f"COPY {table} FROM STDIN {_CSV}", chunks, size=CHUNK)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CORE = (
     "dim_cards", "dim_dates", "dim_mcc", "dim_users", "fct_transactions", "fct_fraud_labels", "fct_outcomes",
-    "enriched_transactions",
+    "fct_reversals", "enriched_transactions", "us_states", "countries", "known_exceptions",
 )  # fmt: skip
 PROJECT = ("config.yaml", "models", "macros", "audits", "seeds", "external_models", "linter")
 
@@ -24,7 +24,7 @@ def copied(folder: Path, whole: bool) -> Path:
             shutil.copy2(source, folder / name)
     if whole:
         return folder
-    for layer in ("dimensions", "facts", "features", "serving"):
+    for layer in ("seeds", "dimensions", "facts", "features", "serving"):
         for path in (folder / "models" / layer).iterdir():
             if path.stem not in CORE:
                 path.unlink()

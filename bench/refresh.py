@@ -2,9 +2,9 @@
 
     python -m bench.refresh [--rounds 3]
 
-Works on the built warehouse that revops selects (`revops run` first, at the scale that is to be measured), in a schema of its own
-that it drops at the end. Each way brings one changed day, then one changed month, into a relation with the columns, rows and
-indexes of serving.enriched_transactions, while a reader asks for a transaction by its id over and over. Printed for each:
+Works on the built warehouse that revops selects (`revops run` first, at the scale that is to be measured), in a separate
+schema that it drops at the end. Each way brings one changed day, then one changed month, into a relation with the columns, rows
+and indexes of serving.enriched_transactions, while a reader asks for a transaction by its id over and over. Printed for each:
 median seconds, the longest a reader waited, and how much larger the relation was after all rounds.
 """
 

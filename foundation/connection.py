@@ -63,7 +63,7 @@ _HINTS = {
 }
 # Each program names its own sessions.
 _IGNORED = {"application_name", "fallback_application_name"}
-# libpq's variables that would lead a connection to the embedded server elsewhere, or ask of it what it does not have.
+# libpq's variables that would redirect a connection to the embedded server, or demand what it does not offer.
 ELSEWHERE = ("PGHOSTADDR", "PGSERVICE", "PGOPTIONS", "PGSSLMODE", "PGREQUIRESSL", "PGGSSENCMODE", "PGREQUIREAUTH",
              "PGCHANNELBINDING", "PGTARGETSESSIONATTRS")  # fmt: skip
 
@@ -72,7 +72,7 @@ def normalized(text: str) -> str:
     """The connection string, a URL or `key=value` pairs, as a URL in which every special character is percent-encoded.
 
     Raises:
-        UsageError: it is none that libpq reads, or it asks for what SQLMesh cannot be given; never shows any of it.
+        UsageError: libpq cannot read it, or it has options that SQLMesh cannot be given; the message shows none of it.
     """
     options = parse(text)
     if "dbname" not in options:
@@ -152,7 +152,7 @@ def for_sqlmesh() -> dict[str, str]:
         from sqlmesh.utils.errors import ConfigError
 
         raise ConfigError(str(error)) from None
-    # SQLMesh wants these in any case, and libpq takes its own defaults only for what is not given.
+    # SQLMesh requires these, and libpq's defaults apply only to what is not given.
     for name in ("host", "user", "password"):
         options.setdefault(name, os.environ.get(f"PG{name.upper()}", ""))
     options["user"] = options["user"] or getpass.getuser()
@@ -207,6 +207,6 @@ def _is_port(text: str) -> bool:
 
 
 def _yaml(value: str) -> str:
-    """A text as YAML reads it back, whatever is in it."""
+    """A text quoted so that YAML reads it back unchanged."""
     plain = (c if c.isascii() and c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in value)
     return '"' + "".join(plain) + '"'

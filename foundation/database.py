@@ -48,7 +48,7 @@ def connect(dsn: str, application_name: str = "revops", autocommit: bool = False
 
 
 def ask(dsn: str, query: str) -> object:
-    """The first value of a query's result, on a connection of its own; None where there is no row.
+    """The first value of a query's result, on a separate connection; None where there is no row.
 
     Raises:
         DatabaseUnavailable: it cannot be reached.

@@ -36,7 +36,7 @@ class LockHeld(RevopsError):
     exit_code = 5
 
 
-# Ours that say the same as those of the package that keeps keys and views.
+# Our errors that correspond to those of `meshkeys`.
 _OURS: dict[type[errors.MeshkeysError], type[RevopsError]] = {
     errors.DatabaseUnavailable: DatabaseUnavailable,
     errors.DeclarationError: UsageError,

@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS ops.load_files (
     CHECK (rows_read = rows_loaded + rows_rejected)
 );
 COMMENT ON TABLE ops.load_files IS
-    'One row per file whose rows stand in raw now; what was replaced or retired: ops.load_history';
+    'One row per file whose rows are in raw now; what was replaced or retired: ops.load_history';
 
 CREATE TABLE IF NOT EXISTS ops.load_aliases (
     relation text NOT NULL,
@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS ops.load_aliases (
 );
 CREATE INDEX IF NOT EXISTS load_aliases_file_id ON ops.load_aliases (file_id);
 COMMENT ON TABLE ops.load_aliases IS
-    'One row per further name under which the bytes of a landed file lie; its rows are in raw once';
+    'One row per further name of a file whose bytes landed under another one; its rows are in raw once';
 
 CREATE TABLE IF NOT EXISTS ops.load_history (
     happened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -197,8 +197,8 @@ CREATE TABLE IF NOT EXISTS ops.planned (
 COMMENT ON TABLE ops.planned IS 'One row: what prod was last planned from, with SQLMesh''s id of the plan and the day';
 """
 
-# What an earlier version of this schema lacks. Evaluations had numbers apart from those of changes; what waited for a build
-# was in ops.touched_days and ops.built_files; what a model reads and is was in ops.declarations.
+# Upgrades an earlier version of this schema, in which evaluations had a separate sequence, work for a build was in
+# ops.touched_days and ops.built_files, and what a model reads and is was in ops.declarations.
 _UPGRADE = """
 DO $$
 BEGIN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from generator import figures as fig
-from generator.draws import Draws, Ints
+from generator.draws import Draws, Ints, Mask
 from generator.people import MONTHS
 from generator.quotas import Month
 from generator.rows import Rows
@@ -14,11 +14,53 @@ from generator.world import World
 SWIPE, CHIP, NET = range(3)
 
 
-def tie_refunds_to_sales(draws: Draws, rows: Rows) -> None:
-    """Gives most refunds the card, merchant and (nearly) the minute of a sale of the same category and channel."""
-    back = np.flatnonzero(rows.refunds & draws.chance(len(rows.minutes), 0.7))
+def tie_refunds_to_sales(draws: Draws, rows: Rows, holding: Mask, valid: Mask) -> None:
+    """Gives refunds the card and merchant of sales: most of any, nearly in its minute; those that release a hold, of the hold.
+
+    Args:
+        draws: the month's.
+        rows: changed in place.
+        holding: which rows are of categories that hold whole amounts and release them.
+        valid: which rows are of cards in their time; the few others are tied to none, so that there are no more of them.
+    """
     kind = rows.categories * 2 + rows.online
-    sales = np.flatnonzero(~rows.refunds & np.isin(kind, np.unique(kind[back])))
+    released, holds = _holds(rows, kind, holding, valid)
+    is_hold = np.zeros(len(kind), dtype=np.bool_)
+    is_hold[holds] = True
+    _tie_to_any_sale(draws, rows, kind, is_hold, valid)
+    _tie_holds(draws, rows, released, holds)
+
+
+def _holds(rows: Rows, kind: Ints, holding: Mask, valid: Mask) -> tuple[Ints, Ints]:
+    """The refunds that release a hold, and for each a sale that is to be the hold: one of whole dollars, as far as there are."""
+    whole = (rows.cents % 100 == 0) & (rows.cents >= 5000) & (rows.cents <= 10000)
+    released, holds = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for each in np.unique(kind[rows.refunds & holding]):
+        back = np.flatnonzero(rows.refunds & (kind == each) & valid)
+        sales = np.flatnonzero(~rows.refunds & (kind == each) & valid)
+        chosen = sales[np.argsort(~whole[sales], kind="stable")][: len(back)]
+        released.append(back[: len(chosen)])
+        holds.append(chosen)
+    return np.concatenate(released), np.concatenate(holds)
+
+
+def _tie_holds(draws: Draws, rows: Rows, released: Ints, holds: Ints) -> None:
+    count = len(holds)
+    same = draws.chance(count, fig.HOLD_IN_REFUNDS_MINUTE)
+    nearer = np.minimum(draws.below(count, fig.HOLD_MINUTES), draws.below(count, fig.HOLD_MINUTES))
+    apart = np.where(same, 0, 1 + nearer)
+    released_at = rows.minutes[released]
+    minute_of_day = released_at % 1440
+    is_after = (draws.chance(count, 0.5) | (minute_of_day < apart)) & (minute_of_day + apart < 1440)
+    rows.minutes[holds] = released_at + np.where(is_after, apart, -apart)
+    rows.cents[holds] = -rows.cents[released]
+    for column in (rows.cards, rows.merchants, rows.places):
+        column[holds] = column[released]
+
+
+def _tie_to_any_sale(draws: Draws, rows: Rows, kind: Ints, is_hold: Mask, valid: Mask) -> None:
+    back = np.flatnonzero(rows.refunds & valid & draws.chance(len(rows.minutes), 0.7))
+    sales = np.flatnonzero(~rows.refunds & ~is_hold & valid & np.isin(kind, np.unique(kind[back])))
     if not len(back) or not len(sales):
         return
     sales = sales[np.argsort(kind[sales], kind="stable")]

@@ -111,7 +111,10 @@ ROWS_BEFORE_OPENING, ROWS_AFTER_EXPIRY = 309, 83  # [eda]
 
 # --- Ties of (minute, client) [4,999 real rows]: a fourth of the same-merchant ties ascend, the rest are swapped ----------
 TIE_SWAPPED = 0.75
-REFUND_IN_SALES_MINUTE = 0.1
+REFUND_IN_SALES_MINUTE = 0.075
+# A refund of groceries or fuel releases a hold: a sale of exactly the opposite amount at most 28 minutes before or after.
+HOLD_IN_REFUNDS_MINUTE = 0.024
+HOLD_MINUTES = 28
 
 # --- Merchants with their category and rows [eda; category real] ----------------------------------------------------------
 TOP_MERCHANTS: tuple[tuple[int, int, int], ...] = (

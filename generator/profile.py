@@ -138,9 +138,26 @@ def _amounts(rows: pd.DataFrame, up: float) -> Figures:
         "dollars above zero": float(dollars[dollars > 0].sum()) * up,
         "dollars below zero": float(dollars[dollars < 0].sum()) * up,
     }
+    figures |= _released(rows)
     for percent in (25, 50, 75, 90, 95, 99, 99.9):
         figures[f"amount q{percent:g}"] = float(dollars.quantile(percent / 100))
     return figures
+
+
+def _released(rows: pd.DataFrame) -> Figures:
+    """Of the approved refunds, those with a sale of exactly the opposite amount of the card at the merchant within 30 minutes."""
+    key = ["card_id", "merchant_id", "opposite"]
+    approved = rows.loc[rows["errors"] == "", ["date", "card_id", "merchant_id", "cents"]]
+    refunds = approved.loc[approved["cents"] < 0].assign(opposite=lambda found: -found["cents"])
+    sales = approved.loc[approved["cents"] > 0].assign(opposite=lambda found: found["cents"])
+    both = refunds.reset_index().merge(sales, on=key, suffixes=("", "_of_sale"))
+    both["minutes"] = (both["date_of_sale"] - both["date"]).dt.total_seconds() / 60
+    near = both.loc[both["minutes"].abs() <= 30].drop_duplicates("index")["minutes"]
+    return {
+        "share refunds that release a hold": len(near) / max(len(refunds), 1),
+        "share holds after their release": float((near > 0).mean()),
+        "share holds in the minute of their release": float((near == 0).mean()),
+    }
 
 
 def _groups(rows: pd.DataFrame, up: float) -> Figures:

@@ -85,7 +85,9 @@ def _usual_rows(draws: Draws, world: World, month: Month, count: int, online: in
     cents, refunds = _amounts(draws, world, categories, net)
     none = np.zeros(count, dtype=np.bool_)
     rows = Rows(minutes, cards, categories, merchants, places, net, cents, refunds, fraud=none, labelled=none.copy())
-    tie_refunds_to_sales(draws, rows)
+    now = FIRST_MONTH + month.index
+    valid = (world.cards.opened[cards] <= now) & (now <= world.cards.expires[cards])
+    tie_refunds_to_sales(draws, rows, world.near[categories], valid)
     return rows
 
 

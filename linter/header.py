@@ -27,7 +27,7 @@ KEYS = (
 
 
 class DescribedAsOneRowPer(Rule):
-    """A description begins with what a row stands for: "One row per ...". Write it so, then the caveats."""
+    """A description begins with what a row is: "One row per ...". Write it so, then the caveats."""
 
     def check_model(self, model: Model) -> RuleViolation | None:
         """One violation where the description is missing or begins otherwise."""

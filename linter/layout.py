@@ -37,7 +37,7 @@ class NamedLikeItsFile(Rule):
         schema, _, name = short_name(model.fqn).partition(".")
         if told == ("models", schema, name) and model.name == f"{schema}.{name}":
             return None
-        return self.violation(f"{model.name} stands in {'/'.join(told)}{path.suffix}: {self.summary}")
+        return self.violation(f"{model.name} is in {'/'.join(told)}{path.suffix}: {self.summary}")
 
 
 class ReadsOnlyLayersAbove(Rule):

@@ -1,4 +1,4 @@
-"""Rules of what nobody may see: card numbers, security codes, homes and birthdays end in staging."""
+"""Rules of what no reader may see: card numbers, security codes, homes and birthdays end in staging."""
 
 from __future__ import annotations
 

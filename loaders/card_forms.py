@@ -1,4 +1,4 @@
-"""Owns what a card lands as, in whatever form its number was delivered: a token, the last four digits, both or neither.
+"""Owns what a card lands as, for each form in which its number may be delivered: a token, the last four digits, both or neither.
 
 Nothing is made up: what a file does not hold stays empty.
 """

@@ -38,7 +38,7 @@ COMMENT ON TABLE raw.superseded_rows IS
     'One row per landed row that gives way to another row with its key: to a sound one, one of a later file, a later line';
 """
 
-# The key is that of staging, so that 7 and 007 are one; what staging cannot read, as it is written.
+# The key as staging reads it, so that 7 and 007 are one; as it is written where staging cannot read it.
 _FIND = """
 CREATE TEMPORARY TABLE superseded_now ON COMMIT DROP AS
 WITH keyed AS NOT MATERIALIZED (
@@ -70,7 +70,7 @@ SELECT DISTINCT left(landed.date, 10) FROM raw.transactions AS landed JOIN super
 """
 
 
-# Files of about the same number of rows, the keys of one within those of the other as far as that is known.
+# Files with about as many rows, the key range of one within that of the other, as far as ranges are known.
 _ALIKE = """
 SELECT mine.name, other.file_id, other.name
 FROM ops.load_files AS mine JOIN ops.load_files AS other USING (relation)
@@ -102,13 +102,13 @@ class _Keys:
 def mark(cursor: Cursor, relation: str) -> set[str]:
     """Marks the superseded rows of a relation again, in the caller's transaction.
 
-    Which row counts follows from the files that have landed alone, not from when they did: a row without a fault before
+    Which row counts depends only on the files that have landed, not on their order: a row without a fault before
     one with a fault, then the row of the later file (loaders.ranking), then the later line.
 
-    Only rows whose keys lie where a file repeats its own, or where the keys of two files overlap, are read.
+    Only rows with keys in ranges where a file repeats keys, or where two files overlap, are read.
 
     Returns:
-        For transactions, the days, as landed, of rows that are superseded now and were not, or the other way round.
+        For transactions, the days, as landed, of rows that have become superseded or are so no longer.
     """
     known = _known_keys(cursor, relation)
     rows = sql.SQL("true") if known is None else _where(known, relation)
@@ -132,14 +132,14 @@ def mark(cursor: Cursor, relation: str) -> set[str]:
 
 
 def versions(cursor: Cursor, relation: str, file_id: int) -> list[tuple[str, str]]:
-    """The landed files that are another version of a file, each with which of the two counts: one has all keys of the other."""
+    """The landed files that are another version of a file (one has all keys of the other), each with the one that counts."""
     cursor.execute(_ALIKE, (file_id, _MOST_ALIKE))
     alike = cursor.fetchall()
     names = {"key": sql.Identifier(KEYS[relation]), "relation": sql.Identifier("raw", relation)}
     query = sql.SQL(_HAS_OTHER_KEYS).format(**names)
 
     def within(one: int, other: int) -> bool:
-        # Of files that are no versions, the first keys tell.
+        # The first keys are enough to tell most files that are no versions.
         return not any(scalar(cursor, query, {"one": one, "other": other, "some": some}) for some in (100, None))
 
     return [
@@ -150,7 +150,7 @@ def versions(cursor: Cursor, relation: str, file_id: int) -> list[tuple[str, str
 
 
 def _in_order(cursor: Cursor, relation: str) -> list[int]:
-    """The ids of a relation's files, the later one last; bytes that lie under several names count as the last of them."""
+    """The ids of a relation's files, the later one last; a file with several names counts as the last of them."""
     ranks = {file_id: max(map(rank, names)) for file_id, names in manifest.names(cursor, relation).items()}
     return sorted(ranks, key=ranks.__getitem__)
 
@@ -205,7 +205,7 @@ def _where(files: list[_Keys], relation: str) -> sql.Composable:
     others = [file for file in concerned if file is not largest]
     if largest.repeats or _MUCH_LARGER * sum(file.rows for file in others) > largest.rows:
         return where
-    # A correction of a few rows of a large file: whatever is there twice is among those few.
+    # A correction of a few rows of a large file: what is there twice is among those few.
     return sql.SQL("{} AND {} IN (SELECT {} FROM {} AS landed WHERE landed._file_id IN ({}))").format(
         where,
         number,

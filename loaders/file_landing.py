@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection, cursor
 
 LARGE_FILE_BYTES = 16 << 20
-"""Files from this size on get a partition of their own: see docs/loading.md for the measurement."""
+"""Files of this size or more get their own partition: see docs/loading.md for the measurement."""
 
 _SOME_KEYS = 1000
 _SOME_SHARED = """
@@ -49,12 +49,12 @@ SELECT NOT EXISTS (SELECT FROM {after} WHERE _file_id = %(now)s)
 _REJECTS_AT_ONCE = 1000
 _REPORT_EVERY_SECONDS = 0.25
 _ROWS_TO_GUESS_FROM = 50_000
-_GUESSED_AT_MOST = 4  # times as many rows as the share of a packed file that was read lets expect
+_GUESSED_AT_MOST = 4  # times as many rows as what was read of a packed file suggests
 _PACKED_GUESS = 6  # a packed file holds about this many times its size
 
 
 class Stopped(Exception):
-    """The landing was told to stop; its transaction is rolled back."""
+    """The landing has to stop; its transaction is rolled back."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class Job:
         source: the relation it belongs to.
         tokenizer: makes card tokens, None where there are no card numbers.
         max_rejects: the share of its rows that may be rejected.
-        report: who is told.
+        report: receives the progress.
         stop: set when the landing is to stop.
         again: land the file although the same bytes have landed.
-        replace: let it replace rows of which it has no key.
+        replace: let it replace rows although it has no key in common with them.
     """
 
     file: InputFile
@@ -103,7 +103,7 @@ def land_file(conn: connection, job: Job) -> FileOutcome:
 
 
 def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
-    """Land one file in the caller's transaction; it is rolled back where the file's content turns out to be known."""
+    """Land one file in the caller's transaction, which is rolled back if the file's content turns out to have landed already."""
     file, source = job.file, job.source
     cur.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"revops load {source.relation} {file.name}",)
@@ -186,7 +186,7 @@ def _touched_days(
     """Return the days on which this landing adds, changes or removes rows, and what a replacement changes, in words."""
     if source.date_column is None:
         return [], f"{earlier.rows_loaded:,} rows go, {tally.rows_loaded:,} come" if earlier is not None else ""
-    # A row that cannot be used may have a date whose text begins with a day, and is no time all the same.
+    # The date of an unusable row may begin with a valid day and still be no time.
     undated = {UNDATED_DAY} if tally.undated or tally.unusable or tally.earlier else set()
     if earlier is None:
         return sorted({*tally.dates, *undated}), ""
@@ -213,7 +213,7 @@ def _share_a_key(cur: cursor, source: Source, earlier: LandedFile, file_id: int)
         "after": sql.Identifier("raw", postgres.partition_of(source, file_id)),
     }
     values = {"earlier": earlier.file_id, "now": file_id, "some": _SOME_KEYS}
-    # Of a correction, the first keys are found at once.
+    # A correction shares its first keys, so the cheap question comes first.
     return any(scalar(cur, sql.SQL(statement).format(**names), values) for statement in (_SOME_SHARED, _ANY_SHARED))
 
 
@@ -250,7 +250,7 @@ def _copy(cur: cursor, job: Job, stream: ByteStream, file_id: int) -> tuple[Tall
 
 
 class _Feed:
-    """What COPY reads from: passes chunks on, counts them, and pauses COPY when rejects are to be written."""
+    """What COPY reads from: passes chunks on, counts them, and ends a COPY when rejects are to be written."""
 
     def __init__(self, chunks: Iterator[Chunk], job: Job, stream: ByteStream) -> None:
         self.tally = Tally()
@@ -265,7 +265,7 @@ class _Feed:
         job.report.started(self._progress())
 
     def read(self, size: int) -> bytes:
-        """Return the next rows. Never raises: the driver would hide what and send it to the server's log."""
+        """Return the next rows. Never raises: the driver would hide the error and send its text to the server's log."""
         del size
         try:
             while len(self._rejects) < _REJECTS_AT_ONCE:
@@ -290,9 +290,9 @@ class _Feed:
         return b""
 
     def _give_up_if_hopeless(self) -> None:
-        """Refuse the file as soon as its bad rows are too many however the rest of it turns out.
+        """Refuse the file as soon as its bad rows are too many even if all others are good.
 
-        How many rows a plain file can still have is known; of a packed one it is guessed from what was read so far.
+        The rows that a plain file can still have are known from its size; those of a packed one are guessed from what was read.
 
         Raises:
             InputRefused: they are.

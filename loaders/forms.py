@@ -22,7 +22,7 @@ class Read(NamedTuple):
     Attributes:
         text: the published form; the value as it is where there is none.
         fault: why it cannot be used, empty where it can.
-        doubt: why it may not be what it should be, although it can be used; else empty.
+        doubt: why it may be wrong although it can be used; else empty.
     """
 
     text: str
@@ -192,7 +192,7 @@ def state(text: str) -> Read:
 
 
 def errors(text: str) -> Read:
-    """Read a list of errors; none is empty, and what is no known error is left as it is: one of a new kind."""
+    """Read a list of errors; none is empty, and an unknown error is left as it is."""
     bare = text.strip()
     if bare.lower() in _NO_ERRORS:
         return Read("")

@@ -1,4 +1,4 @@
-"""Owns what a file is told by: the SHA-256 of its bytes, whether the same bytes have landed, and what is noted if so."""
+"""Owns the identity of a file: the SHA-256 of its bytes, whether the same bytes have landed, and what is noted if so."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def take_as_known(
 
 
 def packed_sha256(file: InputFile) -> str | None:
-    """Return the SHA-256 of a packed file's bytes as they lie there, None of a plain one."""
+    """Return the SHA-256 of a packed file as it is on disk, None for a plain one."""
     return None if file.packing == "plain" else _sha256(file)
 
 
 def _sha256(file: InputFile) -> str:
-    """Return the SHA-256 of the bytes as they lie there, packed or not."""
+    """Return the SHA-256 of the file as it is on disk, packed or not."""
     try:
         status = file.path.stat()
         return _sha256_of(file.path, status.st_size, status.st_mtime_ns)

@@ -37,12 +37,12 @@ class InputFile:
     Attributes:
         name: its identity: the path relative to the data folder, or from the dated folder on, printable, card numbers
             masked; archive/member in an archive.
-        path: where it lies.
+        path: its place on disk.
         packing: how its bytes are packed.
         member: the member of the archive, None outside one.
-        size: bytes as it lies there (of a member: unpacked).
+        size: bytes on disk (of a member: unpacked).
         compression: of a tar, how all of it is compressed.
-        not_read: what it is where that cannot be read, such as a workbook; else empty.
+        not_read: what kind of file it is, such as a workbook, if that kind is not read; else empty.
         is_named: it was named itself, not found in a folder.
         beginning: its first bytes, where they are known already.
     """
@@ -108,7 +108,7 @@ def discover(data: Sequence[Path] | Path) -> list[InputFile]:
 
 
 def look(data: Sequence[Path] | Path, prefix: str = "") -> Found:
-    """Find the input files in folders, files and globs, and what is not one.
+    """Find the input files in folders, files and globs, and what is there beside them.
 
     Args:
         data: folders, files, globs.
@@ -252,7 +252,7 @@ class _Search:
 
 
 def _dated_part(base: Path) -> str:
-    """The end of a folder's path from a dated folder on, so that a file has one name from wherever it is landed."""
+    """The end of a folder's path from a dated folder on, so that a file's name does not depend on the folder given."""
     parts = base.resolve().parts[-_DEEPEST_DATE:]
     for place, part in enumerate(parts):
         if _DATED_FOLDER.fullmatch(part.lower()):

@@ -52,14 +52,14 @@ def land(
         dsn: where the warehouse is; the schemas raw and ops are created if absent.
         data: folders, files or globs.
         only: land just these relations.
-        prune: remove the rows of landed files that are not in `data` any more, once all others have landed. A folder that
-            cannot be read or is empty is not taken for a folder that is gone, and nothing is removed after a refusal.
+        prune: remove the rows of landed files that are not in `data` any more, once all others have landed. Files of a folder
+            that cannot be read or is empty are kept, and nothing is removed after a refusal.
         whole: every chosen relation must have a file in `data` or have landed before; nothing lands if one has not.
-        partial: relations may be missing, also where pruning leaves nothing of one.
+        partial: relations may be missing, or be emptied by pruning.
         replace: a changed file may replace rows although it has no key in common with them.
         prefix: a folder that is put before each file's name.
         max_rejects: the share of a file's rows that may be rejected; beyond it nothing of the file lands.
-        report: who is told about progress; plain log lines by default.
+        report: receives the progress; plain log lines by default.
         pan_key: where the key for card tokens is; the environment, then .warehouse/pan.key by default.
         found: what `inputs.look` found in `data`, where that has been done already.
 
@@ -134,7 +134,7 @@ def _check_complete(
     whole: bool,
     prune: bool,
 ) -> None:
-    """Refuse data in which relations are missing that nothing else brings, or that pruning would empty.
+    """Refuse data that leaves relations missing, or that pruning would leave empty.
 
     Raises:
         InputRefused: it names them.
@@ -179,7 +179,7 @@ def _check_numbering(conn: connection, files: list[tuple[InputFile, Source]], ch
 
 
 def _of_both_kinds(files: set[tuple[str, str]]) -> tuple[set[str], set[str]]:
-    """The names of TabFormer's transactions, which are labels too as no published file is, and of the published ones."""
+    """The names of TabFormer's transactions and of the published ones; only the former are labels too."""
     transactions, labels = ({name for each, name in files if each == of} for of in ("transactions", "fraud_labels"))
     return transactions & labels, transactions - labels
 

@@ -23,7 +23,7 @@ FIRST_LARGE_FILE_ID = 1_000_000_000
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A file whose rows stand in raw."""
+    """A file whose rows are in raw."""
 
     file_id: int
     relation: str
@@ -37,7 +37,7 @@ class LandedFile:
 
     @property
     def is_large(self) -> bool:
-        """Whether the file has a partition of its own."""
+        """Whether the file has its own partition."""
         return self.file_id >= FIRST_LARGE_FILE_ID
 
 
@@ -55,7 +55,7 @@ FROM (
 
 
 def landed_files(cur: cursor) -> list[LandedFile]:
-    """Return all files whose rows stand in raw; one whose bytes lie under several names, by each of them."""
+    """Return all files whose rows are in raw; one whose bytes landed under several names, once for each name."""
     cur.execute(_LANDED + " ORDER BY file_id, is_alias, name")
     return [LandedFile(*row) for row in cur]
 
@@ -74,7 +74,7 @@ def landed_bytes(cur: cursor, relation: str, sha256: str) -> LandedFile | None:
 
 
 def names(cur: cursor, relation: str) -> dict[int, list[str]]:
-    """Return the names under which the bytes of each landed file of a relation lie, the one in the manifest first."""
+    """Return the names of each landed file of a relation, the one in the manifest first."""
     cur.execute(
         "SELECT file_id, name FROM (SELECT relation, file_id, name, 0 AS place FROM ops.load_files"
         " UNION ALL SELECT relation, file_id, name, 1 FROM ops.load_aliases) AS named"
@@ -88,7 +88,7 @@ def names(cur: cursor, relation: str) -> dict[int, list[str]]:
 
 
 def names_of(cur: cursor, file_id: int) -> list[str]:
-    """Return the names under which the bytes of a landed file lie, the one in the manifest first."""
+    """Return the names of a landed file, the one in the manifest first."""
     cur.execute(
         "SELECT name FROM ops.load_files WHERE file_id = %(id)s UNION ALL"
         " (SELECT name FROM ops.load_aliases WHERE file_id = %(id)s ORDER BY name)",
@@ -167,7 +167,7 @@ def rename(cur: cursor, file_id: int, name: str) -> None:
 
 
 def add_name(cur: cursor, file_id: int, relation: str, name: str, packed_sha256: str | None, size: int) -> None:
-    """Note a further name under which a landed file's bytes lie."""
+    """Note another name for the bytes of a landed file."""
     before = _rank(cur, file_id)
     cur.execute(
         "INSERT INTO ops.load_aliases (file_id, relation, name, packed_sha256, bytes) VALUES (%s, %s, %s, %s, %s)"
@@ -178,7 +178,7 @@ def add_name(cur: cursor, file_id: int, relation: str, name: str, packed_sha256:
 
 
 def take_name(cur: cursor, file_id: int, name: str) -> str | None:
-    """Take a name from a landed file whose bytes lie under another one too; return the name it has then.
+    """Take a name from a landed file that has another one too; return the name it keeps.
 
     Returns:
         None where it was the only name: its rows are the caller's to remove.
@@ -207,7 +207,7 @@ def _rank(cur: cursor, file_id: int) -> Rank:
 
 
 def _note_rank(cur: cursor, file_id: int, before: Rank) -> None:
-    """Tell the next build where a name came or went by which another file's rows may count, or no longer."""
+    """Note for the next build that a name came or went, by which the rows of another file may count now, or no longer."""
     if _rank(cur, file_id) == before:
         return
     has_others = (
@@ -219,7 +219,7 @@ def _note_rank(cur: cursor, file_id: int, before: Rank) -> None:
 
 
 def _note_renamed(cur: cursor, file_id: int) -> None:
-    """Note that a file's rows may count before others, or after them, from now on."""
+    """Note that a file's rows may now take precedence over those of other files, or give way to them."""
     write_history(cur, "renamed", file_id)
     cur.execute(
         "INSERT INTO ops.changes (relation, cause, file_id)"
@@ -290,7 +290,7 @@ def spans(days: Iterable[datetime.date]) -> list[tuple[datetime.date, datetime.d
 
 
 def make_durable(cur: cursor) -> None:
-    """Write and wait until this and all that was committed before is on disk, whatever synchronous_commit says."""
+    """Write and wait until this and all that was committed before is on disk, even with synchronous_commit off."""
     cur.execute("SET LOCAL synchronous_commit TO on")
     cur.execute(
         "INSERT INTO ops.load_state (last_change_at) VALUES (now())"

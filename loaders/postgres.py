@@ -65,7 +65,7 @@ def connected(dsn: str) -> Iterator[connection]:
 
 
 def commit_lazily(conn: connection) -> None:
-    """Let commits of this connection not wait for the disk: with thousands of files that is most of the time.
+    """Commits of this connection do not wait for the disk, which is most of the time with thousands of files.
 
     A crash may lose the last of them, whole, rows and manifest alike; manifest.make_durable ends a landing.
     """
@@ -100,7 +100,7 @@ def _create_raw(cur: cursor, source: Source) -> None:
         "CREATE INDEX {index} ON {shared} (_file_id)",
     ):
         cur.execute(sql.SQL(statement).format(**names))
-    if source.date_column is not None:  # by days: rows of many files lie mixed here
+    if source.date_column is not None:  # by days: rows of many files are mixed here
         cur.execute(
             sql.SQL("CREATE INDEX {} ON {} ({}, _file_id)").format(
                 sql.Identifier(f"{shared_partition(source)}_date"), names["shared"], sql.Identifier(source.date_column)
@@ -131,10 +131,10 @@ def partition_of(source: Source, file_id: int) -> str:
 
 
 def create_partition(cur: cursor, source: Source, file_id: int) -> None:
-    """Create the table that will hold a large file's rows; nobody sees it before it is attached.
+    """Create the table that will hold a large file's rows; it is invisible until it is attached.
 
-    Its columns are spelled out, not copied by LIKE: that would hold a lock on the parent as long as the file loads. It
-    knows its file, so that no row has to say it.
+    Its columns are spelled out, not copied by LIKE, which would lock the parent while the file loads. The file's id is the
+    column's default, so that no row has to carry it.
     """
     partition = sql.Identifier("raw", partition_of(source, file_id))
     cur.execute(
@@ -146,10 +146,10 @@ def create_partition(cur: cursor, source: Source, file_id: int) -> None:
 
 
 def index_days(cur: cursor, source: Source) -> None:
-    """Let a day be found without reading all of the large files that landed since this was last called.
+    """Add a block range index on the day to the large files that landed since this was last called.
 
-    The published files are in order of time, so it is enough to note the first and last date of every few pages. It is
-    done when all rows are there: one more pass over them, where noting as they come would cost each row.
+    The published files are in order of time, so the first and last date of every few pages are enough to find a day. The index
+    is built when all rows are there: one more pass over them is cheaper than maintaining it with each row.
     """
     if source.date_column is None:
         return
@@ -182,7 +182,7 @@ def remove_rows(cur: cursor, source: Source, file_id: int) -> None:
             (file_id,),
         )
         return
-    # A reader locks the parent before it looks for partitions: with the parent locked, nobody sees neither old nor new.
+    # A reader locks the parent before it looks for partitions: with the parent locked, it finds one of the two.
     lock_patiently(cur, source)
     cur.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("raw", partition_of(source, file_id))))
 
@@ -201,7 +201,7 @@ def lock_patiently(cur: cursor, source: Source) -> None:
             f"a query kept reading raw.{source.relation}, so its earlier rows are still there\n"
             "  Load again when that query is done (pg_stat_activity shows it)."
         ) from error
-    cur.execute("SELECT set_config('lock_timeout', '0', true)")  # what follows needs no other lock that readers hold
+    cur.execute("SELECT set_config('lock_timeout', '0', true)")  # no later statement waits for readers
 
 
 def copy_rows(
@@ -242,7 +242,7 @@ class _Readable:
 
 
 def landed_lines(cur: cursor, source: Source, file_id: int, line_numbers: list[int]) -> set[int]:
-    """Return which of these lines of a file stand in raw."""
+    """Return which of these lines of a file are in raw."""
     cur.execute(
         sql.SQL("SELECT _line_number FROM {} WHERE _file_id = %s AND _line_number = ANY(%s)").format(
             sql.Identifier("raw", partition_of(source, file_id))

@@ -39,7 +39,7 @@ class Tokenizer:
     def token(self, card_number: str) -> str:
         """Return the token of a card number: 64 letters from a to p, the same for the same number and key.
 
-        The letters are hexadecimal digits, g to p standing for 0 to 9.
+        The letters are hexadecimal digits, g to p in place of 0 to 9.
         """
         return self._digest(card_number.encode())
 
@@ -187,7 +187,7 @@ def is_card_shaped(digits: str) -> bool:
 def holds_card_number(text: str) -> bool:
     """Tell whether the text contains a card number: 13 to 19 digits that pass Luhn, in one run or in groups.
 
-    Groups are separated by single spaces or dashes; several numbers may stand side by side. Part of a longer run of up
+    Groups are separated by single spaces or dashes; several numbers may be side by side. Part of a longer run of up
     to 19 digits is no card number but an account of another kind.
     """
     for found in _DIGITS.finditer(text):

@@ -51,5 +51,5 @@ def _is_a_day(year: int, month: int, day: int) -> bool:
 
 
 def _natural(text: str) -> tuple[str | int, ...]:
-    """The text cut at its numbers, which compare as numbers; letters compare whatever their case."""
+    """The text cut at its numbers, which compare as numbers; letters compare regardless of case."""
     return tuple(int(part) if place % 2 else part for place, part in enumerate(_NUMBERS.split(text.casefold())))

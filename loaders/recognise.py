@@ -19,7 +19,7 @@ from loaders.inputs import InputFile, opened
 from loaders.sources import DAY_PATTERN, SOURCES, Source
 
 _ENOUGH_COLUMNS = 0.6
-"""The share of a relation's columns from which a header is that relation's, whatever the file is called."""
+"""The share of a relation's columns from which a header is that relation's, regardless of the file's name."""
 PUBLISHED = {
     "transactions": "transactions_data.csv",
     "users": "users_data.csv",
@@ -114,7 +114,7 @@ def in_order(
         files: the files.
         chosen: the relations.
         refused: takes the files that belong to a relation and cannot be read; they are raised where it is None.
-        note: told what is worth a line.
+        note: receives what is worth a line.
     """
     found: list[tuple[InputFile, Source]] = []
     unknown: list[InputFile] = []
@@ -140,10 +140,10 @@ def in_order(
 
 
 def _as_tabformer(found: list[tuple[InputFile, Source]], mapped: list[InputFile]) -> list[tuple[InputFile, Source]]:
-    """Leave out the categories that a file of TabFormer tells by its rows where another file has them.
+    """Leave out the categories in a file of TabFormer where another file has categories.
 
     Raises:
-        InputRefused: published users, cards or transactions lie beside them, and number people in another way.
+        InputRefused: published users, cards or transactions are in the same folder, and number people differently.
     """
     other = {source.relation: file for file, source in found if file not in mapped}
     numbered = next((other[relation] for relation in ("users", "cards", "transactions") if relation in other), None)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def retire_file(conn: connection, source: Source, landed: LandedFile) -> FileOutcome:
-    """Take a name away in one transaction, and its rows with it unless their bytes lie under another name too."""
+    """Take a name away in one transaction, and its rows with it unless the file has another name too."""
     with conn, conn.cursor() as cur:
         left_to = manifest.take_name(cur, landed.file_id, landed.name)
         if left_to is None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection, cursor
 
 PLACE_COLUMNS = ("_file", "_line_number")
-"""What comes before the published columns in a file of corrections: which rejected row the rest stands for."""
+"""What comes before the published columns in a file of corrections: which rejected row the rest corrects."""
 
 REJECTS_COLUMNS = ("file_name", "line_number", "reason", "raw_line")
 """The columns of ops.rejected_rows in the file that the documentation's \\copy writes."""
@@ -42,7 +42,7 @@ _LONGEST_VALUE = 1 << 20
 
 @dataclass(frozen=True)
 class _Correction:
-    """A corrected row: where it stands in the file of corrections, and which rejected row it stands for."""
+    """A corrected row: its line in the file of corrections, and the rejected row that it corrects."""
 
     here: int
     file: str
@@ -63,14 +63,14 @@ def replay(
     Args:
         dsn: where the warehouse is.
         corrections: the file of corrections.
-        report: who is told; plain log lines by default.
+        report: receives the progress; plain log lines by default.
         pan_key: where the key for card tokens is, as for `land`.
 
     Returns:
         One outcome per file that the rejects came from; rows_loaded is what was replayed of it.
 
     Raises:
-        InputRefused: the file is not as described, a row is still bad, or it stands for no rejected row.
+        InputRefused: the file is not as described, a row is still bad, or it corrects no rejected row.
     """
     report = report or LogReporter()
     name = printable_name(corrections.name)
@@ -209,7 +209,7 @@ def _replay_file(
 def _still_rejected(
     cur: cursor, source: Source, name: str, landed: LandedFile, rows: Sequence[_Correction]
 ) -> list[_Correction]:
-    """Return the corrections that stand for rejects; those that have landed already are passed over."""
+    """Return the corrections of rejects; those that have landed already are skipped."""
     rejected = manifest.rejected_lines(cur, landed.file_id)
     others = [row for row in rows if row.line_number not in rejected]
     there = postgres.landed_lines(cur, source, landed.file_id, [row.line_number for row in others])

@@ -1,4 +1,4 @@
-"""Owns what a landing tells while it runs and when it is done. Draws nothing: a command line does."""
+"""Owns the progress and the outcome that a landing reports. Draws nothing: a command line does."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class FileOutcome:
         name: the file's name, relative to the data folder; of a member of an archive: archive/member.
         relation: the relation of the schema raw it belongs to.
         action: landed (new), replaced (its bytes changed), unchanged (same name, same bytes), duplicate (same bytes
-            under another name), renamed (gone, but its bytes lie under another name), retired (pruned), replayed (corrected
+            under another name), renamed (gone, but its bytes are there under another name), retired (pruned), replayed (corrected
             rejects of it have landed).
         file_id: the id of the manifest row; that of the other file for a duplicate.
         rows_read: rows in the file = rows_loaded + rows_rejected.
         rows_loaded: rows landed in raw.
         rows_rejected: rows in ops.rejected_rows.
         amount_sum: dollars of the loaded rows, None for relations without amounts.
-        bytes: size of the file as it lies there.
+        bytes: size of the file on disk.
         seconds: how long it took.
-        note: one line for people, empty where the action says it all.
+        note: one line for the user, empty where the action says it all.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Progress:
 
 
 class Reporter(Protocol):
-    """Who is told about a landing. Methods are called from several threads, at most a few times per second and file."""
+    """Receives the progress of a landing. Methods are called from several threads, at most a few times per second and file."""
 
     def started(self, progress: Progress) -> None:
         """Reading a file begins."""

@@ -33,7 +33,7 @@ def rotate_pan_key(
         dsn: where the warehouse is.
         data: folders, files or globs with all landed files that hold card numbers.
         max_rejects: as for `land`.
-        report: who is told; plain log lines by default.
+        report: receives the progress; plain log lines by default.
         pan_key: where the key is, as for `land`.
 
     Returns:

@@ -21,10 +21,10 @@ LONGEST_RAW_LINE = 8192
 """Characters of a rejected line that are kept."""
 NOT_UTF8 = "not valid UTF-8"
 FEW_ROWS = 5
-"""Rows that cannot be used and do not refuse a file, whatever their share, as long as others can be used."""
+"""Rows that cannot be used and do not cause a file to be refused, however many they are, as long as others can be used."""
 
 MOST_REJECTS = 100_000
-"""Rejects of one file, each of them kept, beyond which it is refused whatever share of it they are."""
+"""The number of rejects, each of them kept, beyond which a file is refused even if they are a small share of it."""
 
 MOST_IN_DOUBT = 0.5
 """The share of a file's rows that may have a value in doubt: beyond it, the column means something else."""
@@ -60,7 +60,7 @@ class Reject:
 
 @dataclass(frozen=True)
 class Unusable:
-    """A row that lands, but cannot become more than a quarantined one.
+    """A row that lands, but is certain to be quarantined.
 
     Attributes:
         line_number: where it begins in the file.
@@ -97,10 +97,10 @@ class Chunk:
         unusable: rows in `copy` that the transforms are bound to quarantine.
         first_unusable: the first of them.
         earlier: rows beside them that are quarantined for nothing but a time before 2000, in a file that may have such.
-        doubtful: rows with a value that can be used and may not be what it should be.
+        doubtful: rows with a value that can be used but may be wrong.
         first_doubtful: the first of them.
         conversions: by column, what was read from another form than the published one.
-        notes: what else is worth a word about the file.
+        notes: further remarks on the file.
     """
 
     copy: bytes = b""
@@ -309,12 +309,12 @@ def numbered(prefix: bytes, lines: bytes, numbers: range | list[int], flags: lis
 
 
 class RowEncoder:
-    """Checks rows of one file field by field and writes them for COPY: the careful way, for rows that look odd.
+    """Checks rows of one file field by field and writes them for COPY: the slow path, for rows that look odd.
 
     Attributes:
         source: the relation.
         prefix: what each row for COPY begins with: the file's id, nothing where all rows of the table are of the file.
-        keys: what is known of the keys of all rows of the file, those included that went the quick way.
+        keys: what is known of the keys of all rows of the file, those of the fast path included.
         keeps_earlier: whether rows of before 2000 are as expected, and no reason to refuse the file.
     """
 

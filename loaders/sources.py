@@ -16,7 +16,7 @@ Form = (
     | Literal["whole_dollars", "yes_no", "month", "birth_year", "credit_score", "latitude", "longitude"]
     | Literal["some_text", "card_number"]
 )
-"""What a value means, whatever way it is written: see loaders/forms.py."""
+"""What a value means, however it is written: see loaders/forms.py."""
 
 LINEAGE_COLUMNS: tuple[tuple[str, str], ...] = (
     ("_file_id", "bigint"),
@@ -76,7 +76,7 @@ shape here must be one that every one of their casts takes, and staging finds no
 """
 
 UNDATED_DAY = datetime.date(2000, 1, 1)
-"""The day under which `ops.changes` notes that rows without a day of their own were added, changed or removed."""
+"""The day under which `ops.changes` notes that rows without a valid day were added, changed or removed."""
 
 DAY_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
 """How the text of a date begins (after spaces are cut off) when the row can belong to a day."""

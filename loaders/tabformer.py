@@ -31,7 +31,7 @@ _MOST_CODES = 100_000
 
 
 def transaction_id(user: str, card: str, year: str, month: str, day: str, time: str, *rest: str) -> str:
-    """Return the id of a transaction: a hash of what it is, whatever file it lies in and in whatever company."""
+    """Return the id of a transaction: a hash of its values, the same in any file and among any other rows."""
     amount, use_chip, merchant, mcc, errors = rest
     if not amount.startswith("$"):
         amount = forms.dollars(amount).text
@@ -145,7 +145,7 @@ MAPPINGS: dict[str, Mapping[str, str | Made]] = {
 """By relation and published column: the column it comes from, by its plain name, or how it is made."""
 
 _FILES = (("transactions", "fraud_labels", "mcc_codes"), ("cards",), ("users",))
-"""What each of the files holds: the first relation is the one it is told by."""
+"""What each of the files holds: the first relation is the one that it is recognised by."""
 _MAY_LACK = {"cards": {"card_number", "cvv"}}
 _REJECTED_ONCE = ("fraud_labels", "mcc_codes")  # a broken line is a reject of the transactions alone
 
@@ -189,7 +189,7 @@ class TabformerReader:
 
 
 class _Published(ByteStream):
-    """The file as the published one that it stands for, line by line.
+    """The file converted to its published form, line by line.
 
     Attributes:
         faults: why a line of the file is no row, by its number; the line is passed on as a single field.

@@ -17,6 +17,11 @@ ABOUT = (
     ("valid_from_date", "DATE", "First day on which it raises alerts"),
     ("valid_until_date", "DATE", "First day on which it no longer does; empty while in force"),
     ("channel", "TEXT", "online, or present for the card present; empty for both"),
+    (
+        "kinds",
+        "TEXT",
+        "Which transactions it looks at: purchase, declined, refund, check, with blanks between; empty for purchase",
+    ),
 )
 # Column of the seed, feature. NEEDED are booleans; limits are whole numbers, but for DECIMALS.
 AT_LEAST = (
@@ -56,6 +61,7 @@ WORDS = (
     ("mcc_labelled", "mcc_labelled_30d"),
 )
 DECIMALS = {"min_z_score", "min_merchant_fraud_bp", "min_mcc_fraud_bp"}
+KINDS = ("purchase", "declined", "refund", "check")
 _NEVER = 1000000000  # stands for an unknown feature, and no limit is reached by it
 
 
@@ -91,7 +97,7 @@ def _columns():
 
 @macro()
 def rule_is_hit(evaluator, rules: SQL, features: SQL):
-    """Whether the transaction is all that the rule asks for."""
+    """Whether the transaction is all that the rule asks for, and of a kind that it looks at."""
     conditions = [
         f"({rules}.channel IS NULL OR ({rules}.channel = 'online') = ({features}.channel = 'online'))",
         *(f"({features}.{feature} OR NOT COALESCE({rules}.{asked}, FALSE))" for asked, feature in NEEDED),
@@ -104,12 +110,48 @@ def rule_is_hit(evaluator, rules: SQL, features: SQL):
             for asked, feature in AT_MOST
         ),
     ]
-    return " AND ".join(conditions)
+    return " AND ".join([*conditions, _looks_at(rules, _kind_of(features))])
+
+
+@macro()
+def kind_of(evaluator, outcomes: SQL):
+    """purchase, for an approved one; declined, for one that was not; refund, check of zero dollars, approved or not."""
+    return _kind_of(outcomes)
+
+
+@macro()
+def looks_at(evaluator, rules: SQL, kind: SQL):
+    """Whether a rule looks at transactions of a kind: at purchases, where it names none."""
+    return _looks_at(rules, kind)
+
+
+@macro()
+def unknown_kinds(evaluator, rules: SQL):
+    """Whether a rule names a kind that there is not, or none in a cell that is not empty."""
+    rest = f"{rules}.kinds"
+    for kind in KINDS:
+        rest = f"REPLACE({rest}, '{kind}', '')"
+    return f"(TRIM({rest}) <> '' OR TRIM({rules}.kinds) = '')"
+
+
+def _kind_of(outcomes):
+    return f"""
+    CASE
+      WHEN {outcomes}.amount_cents < 0 THEN 'refund'
+      WHEN {outcomes}.amount_cents = 0 THEN 'check'
+      WHEN {outcomes}.is_approved THEN 'purchase'
+      ELSE 'declined'
+    END
+    """
+
+
+def _looks_at(rules, kind):
+    return f"(' ' || COALESCE({rules}.kinds, 'purchase') || ' ') LIKE ('% ' || {kind} || ' %')"
 
 
 @macro()
 def asks_for_nothing(evaluator, rules: SQL):
-    """Whether a rule has no limit at all: a channel alone is none."""
+    """Whether a rule has no limit at all: a channel or kinds alone are none."""
     limits = [f"{rules}.{asked} IS NULL" for asked, _ in (*AT_LEAST, *AT_MOST)]
     needs = [f"NOT COALESCE({rules}.{asked}, FALSE)" for asked, _ in NEEDED]
     return " AND ".join([*limits, *needs])

@@ -12,6 +12,7 @@ from sqlmesh import SQL, macro
 
 _WIDEST = "DECIMAL(30, 8)"
 _EXACT_IN_FLOATS = 9 * 10**15
+_DEVIATIONS = 1.96  # of the normal distribution, on both sides of 95 % of it
 _MINUTES = {"hour": 60, "day": 1440}
 
 
@@ -31,6 +32,30 @@ def dollars_of(evaluator, cents: SQL):
 def basis_points(evaluator, part: SQL, whole: SQL):
     """The part of the whole in basis points, to two decimals; NULL where the whole is 0."""
     return f"CAST(10000 * CAST(COALESCE({part}, 0) AS {_WIDEST}) / NULLIF({whole}, 0) AS DECIMAL(18, 2))"
+
+
+@macro()
+def rate_low(evaluator, part: SQL, whole: SQL):
+    """The lower end of the interval of 95 % around a rate by count, in basis points to two decimals; see `_wilson`."""
+    return _wilson(part, whole, "-")
+
+
+@macro()
+def rate_high(evaluator, part: SQL, whole: SQL):
+    """The upper end of the interval of 95 % around a rate by count, in basis points to two decimals; see `_wilson`."""
+    return _wilson(part, whole, "+")
+
+
+def _wilson(part, whole, sign):
+    """Wilson's score interval: (k + z^2 / 2 -+ z * SQRT(k * (n - k) / n + z^2 / 4)) / (n + z^2); NULL where n is 0.
+
+    With z = 1.96. It is never below 0 or above 100 %, and holds also where k is 0 or 1: E. B. Wilson, Probable Inference, the
+    Law of Succession, and Statistical Inference, Journal of the American Statistical Association 22 (1927), 209-212.
+    """
+    k, n = (f"CAST({each} AS DOUBLE PRECISION)" for each in (f"COALESCE({part}, 0)", f"NULLIF({whole}, 0)"))
+    square = round(_DEVIATIONS**2, 4)
+    spread = f"{_DEVIATIONS} * SQRT({k} * ({n} - {k}) / {n} + {round(square / 4, 4)})"
+    return f"CAST(10000 * ({k} + {round(square / 2, 4)} {sign} {spread}) / ({n} + {square}) AS DECIMAL(18, 2))"
 
 
 @macro()
@@ -81,46 +106,54 @@ def growth_percent(evaluator, now: SQL, before: SQL):
 
 
 @macro()
-def in_range(evaluator, day: SQL, look_back: int = 0):
-    """Whether a day is from @start_ds to @end_ds, or up to `look_back` days before.
+def in_range(evaluator, day: SQL, look_back: int = 0, look_ahead: int = 0):
+    """Whether a day is from @start_ds to @end_ds, or up to `look_back` days before, or `look_ahead` days after.
 
     Dates as constants let PostgreSQL see how little of a table that is.
     """
-    return _in_range(evaluator, day, look_back)
+    return _in_range(evaluator, day, look_back, look_ahead)
 
 
-def _in_range(evaluator, day, look_back=0):
+def _in_range(evaluator, day, look_back=0, look_ahead=0):
     start = _day(evaluator, "start_ds") - timedelta(days=int(look_back))
-    return f"{day} BETWEEN CAST('{start}' AS DATE) AND CAST('{_day(evaluator, 'end_ds')}' AS DATE)"
+    end = _day(evaluator, "end_ds") + timedelta(days=int(look_ahead))
+    return f"{day} BETWEEN CAST('{start}' AS DATE) AND CAST('{end}' AS DATE)"
 
 
 @macro()
-def in_months_of_range(evaluator, day: SQL):
-    """Whether a day is of a month that the days from @start_ds to @end_ds touch.
+def in_months_of_range(evaluator, day: SQL, look_back: int = 0, look_ahead: int = 0):
+    """Whether a day is of a month that the days from @start_ds to @end_ds touch, or near these months.
+
+    Near are up to `look_back` days before the first of them and `look_ahead` days after the last.
 
     What has a row per month is computed from whole months: its models have the month as interval, so that SQLMesh widens
     any range of days to the months it touches.
     """
-    return _in_months_of_range(evaluator, day)
+    return _in_months_of_range(evaluator, day, look_back, look_ahead)
 
 
-def _in_months_of_range(evaluator, day):
-    first = _day(evaluator, "start_ds").replace(day=1)
+def _in_months_of_range(evaluator, day, look_back=0, look_ahead=0):
+    first = _day(evaluator, "start_ds").replace(day=1) - timedelta(days=int(look_back))
     end = _day(evaluator, "end_ds")
-    last = date(end.year + end.month // 12, end.month % 12 + 1, 1) - timedelta(days=1)
+    last = date(end.year + end.month // 12, end.month % 12 + 1, 1) - timedelta(days=1 - int(look_ahead))
     return f"{day} BETWEEN CAST('{first}' AS DATE) AND CAST('{last}' AS DATE)"
 
 
 @macro()
 def in_audited(evaluator, over: str, day: SQL):
     """In an audit, whether a day is one of what is audited: of the range (`days`), of its months (`months`), or any (`all`)."""
-    return {"days": _in_range, "months": _in_months_of_range, "all": lambda *_: "TRUE"}[over](evaluator, day)
+    if over == "days":
+        return _in_range(evaluator, day)
+    return _in_months_of_range(evaluator, day) if over == "months" else "TRUE"
 
 
 @macro()
 def sides_of(evaluator, sums, side: str):
     """In an audit, the left or right side of each equation, 0 for NULL."""
-    return [f"COALESCE({getattr(equation, side).sql(evaluator.dialect)}, 0)" for equation in sums.expressions]
+    equations = (
+        sums.expressions if isinstance(sums, exp.Tuple) else [sums.unnest()]
+    )  # of one, the parentheses are no tuple
+    return [f"COALESCE({getattr(equation, side).sql(evaluator.dialect)}, 0)" for equation in equations]
 
 
 @macro()
@@ -143,6 +176,19 @@ def days_between(evaluator, first: SQL, last: SQL):
     if evaluator.dialect == "postgres":
         return f"({last} - {first})"
     return f"DATEDIFF({last}, {first})"
+
+
+@macro()
+def calendar_months(evaluator, first: SQL, last: SQL):
+    """Calendar months from that of one date to that of another, both counted."""
+    years, months = (f"(EXTRACT({part} FROM {last}) - EXTRACT({part} FROM {first}))" for part in ("YEAR", "MONTH"))
+    return f"CAST(12 * {years} + {months} + 1 AS INT)"
+
+
+@macro()
+def days_in_month(evaluator, month_start: SQL):
+    """Calendar days of a month, from its first day."""
+    return f"EXTRACT(DAY FROM {month_start} + INTERVAL '1 MONTH' - INTERVAL '1 DAY')"
 
 
 @macro()

@@ -1,10 +1,14 @@
-"""Where a merchant is: a US state or a country, `ONLINE` where there is no place, `UNKNOWN` where it is published as neither."""
+"""Where a merchant is: a US state or a country, `NO PLACE` where none is published, `UNKNOWN` where it is neither.
+
+A merchant without a place is not the same as a use online, which is a channel: some merchants online name their state, and some
+chip and swipe transactions have no state.
+"""
 
 from __future__ import annotations
 
 from sqlmesh import SQL, macro
 
-ONLINE = "ONLINE"
+NO_PLACE = "NO PLACE"
 UNKNOWN = "UNKNOWN"
 
 
@@ -13,7 +17,7 @@ def place_of(evaluator, merchant_state: SQL, merchant_country: SQL):
     """The place of a merchant, from the state as published and the country that it is in."""
     return f"""
     CASE
-      WHEN {merchant_state} IS NULL THEN '{ONLINE}'
+      WHEN {merchant_state} IS NULL THEN '{NO_PLACE}'
       WHEN {merchant_country} IS NULL THEN '{UNKNOWN}'
       ELSE {merchant_state}
     END
@@ -22,10 +26,10 @@ def place_of(evaluator, merchant_state: SQL, merchant_country: SQL):
 
 @macro()
 def place_kind_of(evaluator, place: SQL, is_foreign: SQL):
-    """domestic, foreign, online or unknown."""
+    """domestic, foreign, none or unknown."""
     return f"""
     CASE
-      WHEN {place} = '{ONLINE}' THEN 'online'
+      WHEN {place} = '{NO_PLACE}' THEN 'none'
       WHEN {place} = '{UNKNOWN}' THEN 'unknown'
       WHEN {is_foreign} THEN 'foreign'
       ELSE 'domestic'
@@ -36,10 +40,10 @@ def place_kind_of(evaluator, place: SQL, is_foreign: SQL):
 @macro()
 def place_of_card(evaluator, channel: SQL, place: SQL):
     """Where a transaction puts the card: online it is in no place, whatever place the merchant names."""
-    return f"CASE WHEN {channel} = 'online' THEN '{ONLINE}' ELSE {place} END"
+    return f"CASE WHEN {channel} = 'online' THEN '{NO_PLACE}' ELSE {place} END"
 
 
 @macro()
 def is_real_place(evaluator, place: SQL):
-    """Whether a card can have been there: neither online nor unknown."""
-    return f"NOT {place} IN ('{ONLINE}', '{UNKNOWN}')"
+    """Whether a card can have been there: neither none nor unknown."""
+    return f"NOT {place} IN ('{NO_PLACE}', '{UNKNOWN}')"

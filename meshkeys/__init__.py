@@ -13,7 +13,7 @@ __all__ = ["Roles", "Settings", "configure", "register", "remove"]
 
 
 def register(settings: Settings | None = None, **changes: Any) -> None:
-    """Registers the macros in the SQLMesh project whose file in macros/ calls this, and lets settings hold for the process.
+    """Registers the macros in the SQLMesh project whose file in macros/ calls this, and applies settings to the process.
 
     Args:
         settings: what to begin with, else the defaults.
@@ -27,7 +27,7 @@ def register(settings: Settings | None = None, **changes: Any) -> None:
 
 
 def remove(cursor: Cursor) -> None:
-    """Takes out of a database all that this package keeps in it but keys and indexes: see `meshkeys.removal.remove`."""
+    """Removes from a database all that this package keeps in it, except keys and indexes: see `meshkeys.removal.remove`."""
     from meshkeys import removal
 
     removal.remove(cursor)

@@ -1,9 +1,9 @@
 """Fills a table of days for the first time on all cores.
 
-SQLMesh creates such a table empty and fills it by DELETE and INSERT ... SELECT, of which PostgreSQL runs the query on one core;
-that of CREATE TABLE ... AS it runs on all, and of a table that is committed several indexes are built at once. So another
-table is made, filled and indexed on connections of our own, under a name that nobody knows; in the transaction of the
-evaluation it takes the place of the empty one, and two rules make SQLMesh's own DELETE and INSERT do nothing until its end.
+SQLMesh creates such a table empty and fills it by DELETE and INSERT ... SELECT, whose query PostgreSQL runs on one core. CREATE
+TABLE AS runs in parallel, and a committed table can have several indexes built at once. So another table is made, filled and
+indexed on separate connections, under a name that no query uses. In the transaction of the evaluation it takes the place of
+the empty one, and two rules turn SQLMesh's own DELETE and INSERT into no-ops until the transaction ends.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def finish(cursor: Cursor, table: Relation) -> None:
 
 
 def clear(cursor: Cursor) -> None:
-    """Drops tables that were made and never took their place, because their plan was killed or failed."""
+    """Drops tables that were made but never put to use, because their plan was killed or failed."""
     cursor.execute(
         "SELECT schemaname, tablename FROM pg_tables WHERE schemaname ~ '^sqlmesh__' AND tablename ~ '^new_[0-9a-f]{8}__'"
     )
@@ -84,7 +84,7 @@ def clear(cursor: Cursor) -> None:
 
 
 def _make(cursor: Cursor, table: Relation, types: dict[str, str], query: str) -> None:
-    # As an INSERT would do it. A cast to the type that a column has costs nothing.
+    # As an INSERT would. A cast to the type that a column already has costs nothing.
     casts = [sql.SQL("CAST({0} AS {1}) AS {0}").format(sql.Identifier(n), sql.SQL(kind)) for n, kind in types.items()]
     selected = sql.SQL(", ").join(casts)
     statement = sql.SQL("CREATE TABLE {} AS SELECT {} FROM (").format(table.identifier, selected)

@@ -86,13 +86,13 @@ class Index:
     Attributes:
         name: in the schema of its table.
         columns: that it is sorted by.
-        include: columns that it only has.
+        include: columns that it holds without sorting by them.
         is_unique: whether it refuses equal rows.
         method: such as btree.
         where: the condition of a partial one, as PostgreSQL writes it.
         is_valid: whether queries may use it.
-        has_expressions: whether it is of more than columns.
-        backs_constraint: whether a key goes by it.
+        has_expressions: whether it is on expressions too.
+        backs_constraint: whether a key or constraint uses it.
     """
 
     name: str
@@ -181,7 +181,7 @@ def foreign_keys(cursor: Cursor, relation: Relation) -> list[ForeignKey]:
     """The table's foreign keys.
 
     PostgreSQL enforces one by two triggers on each of its tables. Disabled ones enforce nothing, and neither do those that fire
-    in a replica only; a key that is NOT ENFORCED (PostgreSQL 18) has none.
+    in a replica only. A key that is NOT ENFORCED (PostgreSQL 18) has none.
     """
     cursor.execute(
         """
@@ -235,7 +235,7 @@ def view_definition(cursor: Cursor, relation: Relation) -> str | None:
 
 @contextmanager
 def names_in_full(cursor: Cursor) -> Iterator[None]:
-    """PostgreSQL writes the names of relations with their schemas in definitions that are read inside."""
+    """Inside, PostgreSQL writes the names of relations in definitions with their schemas."""
     path = one_row(cursor, "SELECT current_setting('search_path')")
     cursor.execute("SELECT set_config('search_path', 'pg_catalog', false)")
     yield

@@ -50,7 +50,7 @@ JOIN pg_class AS t ON t.oid = d.refobjid AND t.relkind IN ('r', 'p')
 JOIN pg_namespace AS tn ON tn.oid = t.relnamespace
 """
 
-# Those of some layers: prod's, another environment's, and those that hold the tables of all.
+# The schemas of some layers: prod's, another environment's, and those with the physical tables of all.
 _SCHEMAS = """
 SELECT nspname FROM pg_namespace
 WHERE split_part(regexp_replace(nspname, '^sqlmesh__', ''), '__', 1) = ANY (%s)
@@ -78,7 +78,7 @@ def begun() -> int:
 def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
     """Takes the warehouse's lock, and sets aside foreign keys that would refuse rows of this environment.
 
-    The lock lives on a connection of its own, which ends with the process at the latest.
+    The lock is held by a separate connection, which ends with the process at the latest.
 
     Raises:
         LockHeld: another run holds it.
@@ -96,13 +96,13 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
         schema.create(cursor)
         guards.check(cursor, adapter, snapshots)
         roles.create(cursor)
-        # SQLMesh would fail at the first view that is granted to a role which nobody could make.
+        # SQLMesh would fail at the first view that is granted to a role that is not there.
         sqlmesh_inside.let_grant(adapter, not roles.missing_grantees(cursor, snapshots))
         shown = _columns(cursor, environment, snapshots)
         if dependents.save(cursor, shown):
             _name_what_is_lost(cursor, shown)
         _relax(cursor, snapshots)
-        bulk.clear(cursor)  # what a plan that failed had built and nobody was shown
+        bulk.clear(cursor)  # what a failed plan had built but not yet shown
         materialized_views.reap(cursor)
         for view, query, declared in _materialized(adapter, snapshots):
             if catalog.exists(cursor, view) and not _is_materialized(cursor, view):
@@ -111,7 +111,7 @@ def begin(adapter: Any, environment: str, snapshots: list[Any]) -> None:
 
 
 def end(adapter: Any, environment: str, snapshots: list[Any]) -> None:
-    """Brings prod's tables to what is declared, serves what is not served yet, drops what nobody uses, frees the lock."""
+    """Brings prod's tables to what is declared, serves what is not served yet, drops what is not used, frees the lock."""
     session = _sessions.pop(os.getpid(), None)
     held = session is not None and _is_alive(session.connection)
     own = session.connection if session is not None and held else sessions.beside(adapter.connection)
@@ -127,20 +127,21 @@ def end(adapter: Any, environment: str, snapshots: list[Any]) -> None:
             if environment == PROD:
                 for settled in current().settled:
                     settled(cursor)
-            lock.release(cursor)  # not when the server gets to know that the session is closed
+            lock.release(cursor)  # now, rather than when the server notices that the session is closed
     finally:
         own.close()
 
 
 def put_back(cursor: Cursor, schemas: Iterable[str] = ()) -> None:
-    """Puts back what a plan set aside: prod's foreign keys as declared, views of others that fit again, the owners.
+    """Puts back what a plan set aside: prod's foreign keys as declared, views of others that fit again, owners.
 
-    For the end of a plan, also one that failed, and for the start of every command, because a plan may have been killed. Costs
-    a few look-ups in the catalog when nothing is missing. The cursor's connection commits by itself; the caller holds the lock.
+    Called at the end of a plan, also of one that failed, and at the start of every command, because a plan may have been killed.
+    Costs a few look-ups in the catalog when nothing is missing. The cursor's connection commits by itself; the caller holds the
+    lock.
 
     Args:
         cursor: on the warehouse.
-        schemas: whose relations are given to their owner, beside those of prod's models in all environments.
+        schemas: further schemas whose relations are given to their owner, beside those of prod's models in all environments.
     """
     if not (catalog.exists(cursor, note("declarations")) and catalog.exists(cursor, note("dependents"))):
         return
@@ -164,15 +165,15 @@ def pending(cursor: Cursor) -> list[Operation]:
             operations += materialized_views.pending(cursor, tables[model], declared)
         else:
             operations += keys.pending(cursor, tables[model], tables, declared)
-    # Last what needs the keys of other tables.
+    # Foreign keys come last: they need the keys of other tables.
     return sorted(operations, key=lambda each: isinstance(each, (AddForeignKey, ValidateConstraint)))
 
 
 def _noted(cursor: Cursor) -> tuple[dict[str, Relation], dict[str, declarations.Declarations]]:
-    """By model of prod, the physical relation behind its view, and what is noted as declared."""
+    """For each model of prod, the physical relation behind its view and the declarations in the notes."""
     cursor.execute(in_notes("SELECT model, relation, declared FROM {notes}.declarations"))
     noted = {model: (Relation.parse(name), declarations.from_json(found)) for model, name, found in cursor.fetchall()}
-    # A plan that failed while it promoted leaves some views on their new tables, of which nothing is noted.
+    # A plan that failed during promotion leaves some views on their new tables, which are not in the notes.
     cursor.execute(_BEHIND, (list(noted),))
     behind = {model: Relation(*table) for model, *table in cursor.fetchall()}
     tables = {model: behind.get(model, table) for model, (table, _) in noted.items()}
@@ -180,7 +181,7 @@ def _noted(cursor: Cursor) -> tuple[dict[str, Relation], dict[str, declarations.
 
 
 def _after_failure(stop: Callable[[], None]) -> None:
-    """Puts back what a plan that failed had set aside, and frees the lock; does nothing after one that came to its end."""
+    """Puts back what a failed plan had set aside, and frees the lock; does nothing after a plan that succeeded."""
     session = _sessions.pop(os.getpid(), None)
     try:
         if session is not None:
@@ -204,7 +205,7 @@ def _locked(dsn: str) -> connection:
 
 
 def _columns(cursor: Cursor, environment: str, snapshots: list[Any]) -> dict[Relation, list[str] | None]:
-    """The columns that the views of an environment are about to have; none for one that goes, None where they are not known."""
+    """The columns that the views of an environment are about to have: none for a view that goes, None where they are unknown."""
     models = [snapshot.model for snapshot in snapshots if not snapshot.is_symbolic]
     shown: dict[Relation, list[str] | None] = {
         view: list(model.columns_to_types) if model.columns_to_types else None
@@ -290,19 +291,19 @@ def _point(cursor: Cursor, table: Relation, tables: dict[str, Relation], declare
     try:
         keys.point_foreign_keys(cursor, table, tables, declared)
     except psycopg2.errors.ForeignKeyViolation as error:
-        # A build that takes parents away restates the facts range by range; until the last, some have none.
+        # A build that removes parents restates the facts range by range; until the last range, some rows have no parent.
         _log.warning("%s: a foreign key could not be validated: %s", table, first_line(error))
 
 
 def _note_declarations(cursor: Cursor, snapshots: list[Any]) -> None:
-    """Keeps what prod's models declare where it is found without SQLMesh, and lets the project keep what it wants to know."""
+    """Notes what prod's models declare, to be read without SQLMesh, and calls the project's own `after_plan`."""
     tables = _physical(snapshots)
     rows = [
         (name, str(tables[name]), json.dumps(asdict(declarations.of(snapshot.model))))
         for snapshot in snapshots
         if (name := f"{snapshot.model.schema_name}.{snapshot.model.view_name}") in tables
     ]
-    cursor.execute("BEGIN")  # the connection commits by itself; a kill in between must not leave half of the notes
+    cursor.execute("BEGIN")  # on a connection that commits by itself; a kill must not leave half of the notes
     cursor.execute(in_notes("DELETE FROM {notes}.declarations"))
     cursor.executemany(
         in_notes("INSERT INTO {notes}.declarations (model, relation, declared) VALUES (%s, %s, %s)"), rows

@@ -49,7 +49,7 @@ def faults(model: Model, models: Mapping[str, Model]) -> Iterator[str]:
     kind = model.kind.model_kind_name.value if model.kind.model_kind_name else "unknown"
     if model.kind.is_symbolic:
         if declared.primary_key or declared.foreign_keys or declared.indexes or declared.materialized_view:
-            yield f"a model of kind {kind} has no table of its own to declare anything on"
+            yield f"a model of kind {kind} has no table to declare anything on"
         return
     if model.kind.is_view:
         yield from _of_a_view(declared)
@@ -102,7 +102,7 @@ def _parent(key: ForeignKey, models: Mapping[str, Model]) -> Iterator[str]:
     if parent is None:
         yield f"@foreign_key of {key.column} names {key.parent}, which is no model here"
     elif not parent.kind.is_materialized:
-        yield f"@foreign_key of {key.column} names {key.parent}, which has no table of its own"
+        yield f"@foreign_key of {key.column} names {key.parent}, which is no table"
     elif not _is_unique(parent, key.parent_column):
         yield (
             f"@foreign_key of {key.column} names {key.parent} ({key.parent_column}), which is not unique there:"
@@ -114,6 +114,6 @@ def _is_unique(model: Model, column: str) -> bool:
     try:
         declared = declarations.of(model)
     except DeclarationError:
-        return True  # said of that model
+        return True  # that model's own fault says so
     whole = (index for index in declared.indexes if index.is_unique and index.where is None)
     return declared.primary_key == (column,) or any(index.columns == (column,) for index in whole)

@@ -48,7 +48,7 @@ def of_indexes(
         table: a table or materialized view.
         declared: its indexes as declared.
         found: its indexes as they are.
-        matches: which of these is which of those: `is_named`, or `serves`.
+        matches: whether an index that was found is a declared one: `is_named`, or `serves`.
     """
     matches = matches or is_named
     wanted = list(declared)
@@ -98,17 +98,17 @@ def of_foreign_keys(
     there = {(key.columns, key.parent, key.parent_columns): key for key in found.foreign_keys}
     operations: list[Operation] = [DropConstraint(table, key.name) for what, key in there.items() if what not in wanted]
     for what, key in wanted.items():
-        standing = there.get(what)
-        name = standing.name if standing else names.of_foreign_key(table, key.column)
-        if standing is None:
+        found_key = there.get(what)
+        name = found_key.name if found_key else names.of_foreign_key(table, key.column)
+        if found_key is None:
             operations.append(AddForeignKey(table, name, key.column, parents[key.parent], key.parent_column))
-        if standing is None or not standing.is_validated:
+        if found_key is None or not found_key.is_validated:
             operations.append(ValidateConstraint(table, name, key.column))
     return operations
 
 
 def is_named(table: Relation, declared: Index, found: catalog.Index) -> bool:
-    """Whether an index has the name of a declared one: it was built for it, whatever PostgreSQL makes of the condition."""
+    """Whether an index has the name of a declared one: it was built for it, however PostgreSQL writes the condition."""
     return found.name == names.of_index(table, declared)
 
 
@@ -126,5 +126,5 @@ def serves(_: Relation, declared: Index, found: catalog.Index) -> bool:
 
 
 def _bare(condition: str | None) -> str:
-    """A condition as PostgreSQL and the model write it alike: without casts, brackets, blanks, quotes of names, and case."""
+    """A condition reduced to what PostgreSQL and the model write alike: no casts, brackets, blanks, quoted names or case."""
     return re.sub(r"::[a-z ]+|[\s()\"]", "", (condition or "").lower())

@@ -143,7 +143,7 @@ def _name(expression: Any) -> str:
     """A name as PostgreSQL reads it: in lower case where it is not quoted."""
     from sqlglot import exp
 
-    if not expression.name:
+    if not expression.name or not isinstance(expression, exp.Column | exp.Identifier | exp.Literal | exp.Var):
         raise ValueError(f"a name is expected, not {expression.sql()}")
     identifier = expression if isinstance(expression, exp.Identifier) else expression.args.get("this")
     is_quoted = isinstance(identifier, exp.Identifier) and identifier.quoted

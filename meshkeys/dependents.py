@@ -1,4 +1,4 @@
-"""What others hang on our views: their views, and grants. Most promotions leave them alone; what must be dropped comes back.
+"""What others attach to our views: their own views, and grants. Most promotions keep both; what must be dropped is restored.
 
 `save` keeps definitions, owners, options, comments, indexes and grants in the table `dependents` while a plan runs. Views that it
 drops are restored in the same transaction; those that no longer fit are named, kept, and tried again after each plan.
@@ -106,7 +106,7 @@ SELECT dependent, view, failure, saved_at FROM (
 
 
 def save(cursor: Cursor, views: Iterable[Relation]) -> list[Relation]:
-    """Saves the grants on our views, and the views of others that hang on them with all that belongs to them.
+    """Saves the grants on our views, and the views of others that read them, with all that belongs to those.
 
     Args:
         cursor: in the transaction that is about to drop them, or committing by itself.
@@ -138,7 +138,7 @@ def save(cursor: Cursor, views: Iterable[Relation]) -> list[Relation]:
 
 
 def save_grants(cursor: Cursor, view: Relation) -> None:
-    """Saves the grants on a view of ours, of which SQLMesh is about to take away those that the model does not name."""
+    """Saves the grants on a view of ours before SQLMesh revokes those that the model does not name."""
     cursor.execute(in_notes("DELETE FROM {notes}.dependents WHERE view = %s AND dependent = view"), (str(view),))
     _insert(cursor, _grants_on_ours(cursor, [view]))
 
@@ -146,7 +146,7 @@ def save_grants(cursor: Cursor, view: Relation) -> None:
 def losing(cursor: Cursor, view: Relation, columns: Iterable[str]) -> dict[Relation, list[str]]:
     """The views of others that cannot come back once a view of ours has these columns only, and the columns they miss.
 
-    One that reads such a view misses none itself.
+    A view that only reads such a view misses no column itself.
     """
     left = set(columns)
     lost: dict[Relation, list[str]] = {}
@@ -159,7 +159,7 @@ def losing(cursor: Cursor, view: Relation, columns: Iterable[str]) -> dict[Relat
 
 
 def drop(cursor: Cursor, view: Relation) -> None:
-    """Saves and drops a view of ours with all that hangs on it, in a transaction, in short attempts."""
+    """Saves and drops a view of ours with all views above it, in a transaction, in short attempts."""
 
     def attempt() -> None:
         save(cursor, [view])
@@ -169,9 +169,9 @@ def drop(cursor: Cursor, view: Relation) -> None:
 
 
 def replace(cursor: Cursor, view: Relation, new: Relation) -> None:
-    """Drops a view of ours with all that hangs on it, gives its name to another view, and restores what fits that.
+    """Drops a view of ours with all views above it, gives its name to another view, and restores what fits the new one.
 
-    In a transaction, in short attempts. All that is asked before the first lock is; then few statements are sent at once.
+    In a transaction, in short attempts. All queries are made before the first lock; then the few statements are sent at once.
     """
     lost: dict[Relation, list[str]] = {}
 
@@ -203,7 +203,7 @@ def replace(cursor: Cursor, view: Relation, new: Relation) -> None:
 
 
 def restore(cursor: Cursor, view: Relation) -> None:
-    """Restores, in the transaction of a promotion, what hung on a view that was not there."""
+    """Restores, in the transaction of a promotion, what was attached to a view that had been dropped."""
     for each in _kept(cursor, view):
         if each.dependent == view or not catalog.exists(cursor, each.dependent):
             _restore(cursor, each)
@@ -261,7 +261,7 @@ def missing_statement() -> sql.Composed:
 
 
 def tell(message: str) -> None:
-    """Says something on SQLMesh's console, where somebody who types `sqlmesh plan` looks; else in the log."""
+    """Says something on SQLMesh's console, where a user of `sqlmesh plan` looks; else in the log."""
     console = sys.modules.get("sqlmesh.core.console")
     if console is None:
         _log.warning("%s", message)
@@ -291,9 +291,9 @@ def _kept(cursor: Cursor, view: Relation | None = None) -> list[_Kept]:
 
 
 def _drops(cursor: Cursor, view: Relation) -> list[str]:
-    """The statements that drop a view of ours and what hangs on it, from the top down.
+    """The statements that drop a view of ours and the views above it, from the top down.
 
-    Readers take their locks in this order, so that nobody holds one of these views and waits for another that we hold.
+    Readers take their locks in this order, so that no session holds one of these views and waits for another that we hold.
     """
     statements = [
         sql.SQL("DROP {} IF EXISTS {} CASCADE").format(sql.SQL(_KINDS[kind]), other.identifier)
@@ -354,7 +354,7 @@ def _attempt(cursor: Cursor, statements: list[str]) -> str | None:
 
 
 def _hanging(cursor: Cursor, views: Iterable[Relation]) -> dict[tuple[Relation, Relation], tuple[str, int, bool]]:
-    """Views of ours and the views of others that hang on them, nearest first.
+    """Views of ours and the views of others above them, nearest first.
 
     With the kind of each, how far away it is, and whether we may drop it.
     """
@@ -407,7 +407,7 @@ def _grants(cursor: Cursor, views: Iterable[Relation], declared: Iterable[str]) 
 def _grants_on_ours(cursor: Cursor, views: Iterable[Relation]) -> list[tuple[object, ...]]:
     """What was granted on views of ours, as rows for the table `dependents`.
 
-    Left out is what the models say: what our roles may do with them, and what prod's models grant.
+    Without what follows from the models: the rights of our roles, and what prod's models grant.
     """
     found = _grants(cursor, views, roles.names())
     return [(str(view), str(view), "grant", 0, place, text) for view in found for place, text in enumerate(found[view])]

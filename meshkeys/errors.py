@@ -25,7 +25,7 @@ class DeclarationError(MeshkeysError):
 
 
 class DatabaseUnavailable(MeshkeysError):
-    """The database cannot be worked in, or a reader did not let go."""
+    """The database cannot be used, or a reader kept its lock for too long."""
 
     exit_code = 4
 

@@ -60,10 +60,10 @@ def prune(cursor: Cursor) -> None:
 
 
 def take_fingerprints(cursor: Cursor, tables: Iterable[Relation]) -> None:
-    """Notes what the tables hold that were rewritten whole, with the last evaluation of each.
+    """Notes a fingerprint of each table that was rewritten whole, with its last evaluation.
 
-    For a materialized view that is about to show them, and later asks `whole_changes` whether they changed. Tables that nobody
-    shows are not read for it.
+    Called for the inputs of a materialized view, which later asks `whole_changes` whether they changed. Other tables need not be
+    read for a fingerprint.
     """
     cursor.execute(
         in_notes("""
@@ -114,7 +114,7 @@ def days_changed(cursor: Cursor, tables: Iterable[Relation], since: int, starts_
 
 
 def _fingerprint(cursor: Cursor, table: Relation) -> str:
-    """Equal for equal contents, whatever the order of the rows."""
+    """Equal for equal contents, in any order of the rows."""
     contents = sql.SQL("SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) FROM {} AS t")
     row = one_row(cursor, contents.format(table.identifier))
     return in_letters(hashlib.sha256(repr(row).encode()).hexdigest()[:32])

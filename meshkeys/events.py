@@ -1,7 +1,7 @@
 """What SQLMesh calls around its own work: the macros of `meshkeys.macros` lead here, and nowhere else.
 
-Kept out of macros/ because the code of a macro is part of the version of every model that uses it; what is done here is no
-part of what a model says.
+Kept out of macros/ because the code of a macro is part of the version of every model that uses it: a change here must not make
+new versions.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def before_evaluation(evaluator: MacroEvaluator) -> None:
 def after_evaluation(evaluator: MacroEvaluator) -> None:
     """Brings the evaluated table to its declared keys and indexes, or the materialized view to its new contents.
 
-    Runs inside the transaction of the evaluation: a table that is new becomes visible with its keys. What is materialized reads
-    tables that are committed, and is committed by itself.
+    Runs inside the transaction of the evaluation, so a new table becomes visible with its keys. A materialized view reads
+    committed tables, and is committed separately.
     """
     snapshot = evaluated_snapshot(evaluator)
     if snapshot is None:
@@ -75,7 +75,7 @@ def after_evaluation(evaluator: MacroEvaluator) -> None:
     if model.kind.is_view:
         if declared.materialized_view is not None:
             query = evaluator.resolve_tables(model.render_query_or_raise())
-            with sessions.aside(cursor) as own:  # no lock is held until SQLMesh gets to its commit
+            with sessions.aside(cursor) as own:  # so that no lock is held until SQLMesh commits
                 materialized_views.refresh(own, relation, query.sql(dialect="postgres", comments=False), declared)
     else:
         if model.kind.is_incremental_by_time_range:
@@ -105,7 +105,7 @@ def after_promotion(evaluator: MacroEvaluator) -> None:
 
 @_on_postgres
 def before_demotion(evaluator: MacroEvaluator) -> None:
-    """Drops the view of a model that an environment no longer has, and what others hung on it, as SQLMesh could not."""
+    """Drops the view of a model that an environment no longer has, with views of others above it, which stop SQLMesh's DROP."""
     dependents.drop(evaluator.engine_adapter.cursor, Relation.of(physical_name(evaluator)))
 
 
@@ -127,7 +127,7 @@ def _environment(evaluator: MacroEvaluator) -> tuple[Any, str, list[Any]]:
 
 
 def _query(evaluator: MacroEvaluator) -> str:
-    """The model's query on physical tables, for the range that is evaluated; of a model of days, cut off at that range."""
+    """The model's query on physical tables, for the range that is evaluated; for a model of days, restricted to that range."""
     model = evaluated_snapshot(evaluator).model
     start, end, execution = evaluated_range(evaluator)
     # Unoptimized, in a fraction of the time: what SQLMesh adds are names that PostgreSQL finds by itself.

@@ -35,7 +35,7 @@ def execute(cursor: Cursor, operations: Iterable[Operation]) -> None:
 
     Raises:
         psycopg2.errors.ForeignKeyViolation: a row has no parent; the key stays, NOT VALID, and guards new rows.
-        DatabaseUnavailable: a reader did not let go for all attempts.
+        DatabaseUnavailable: in all attempts a reader held the lock.
     """
     for operation in operations:
         _log.info("%s", operation)
@@ -98,13 +98,13 @@ def _add_primary_key(cursor: Cursor, operation: AddPrimaryKey) -> None:
     """Adds a primary key to a table in use: what takes long is done first, under locks that let others read and write."""
     table, columns = operation.table, operation.columns
     unique = Index(columns, is_unique=True)
-    # One that was killed half way may have left it, not valid.
+    # An execution that was killed may have left it, invalid.
     cursor.execute(statement(DropIndex(table, names.of_index(table, unique))))
     cursor.execute(statement(CreateIndex(table, unique)))
     change = sql.SQL("ALTER TABLE {} ").format(table.identifier)
     checks = {column: bounded_name(table.name, column, "known") for column in columns}
     for column, check in checks.items():
-        locks.patiently(cursor, statement(DropConstraint(table, check)))  # of one that was killed half way
+        locks.patiently(cursor, statement(DropConstraint(table, check)))  # left by an execution that was killed
         not_null = sql.SQL("ADD CONSTRAINT {} CHECK ({} IS NOT NULL) NOT VALID")
         locks.patiently(cursor, change + not_null.format(sql.Identifier(check), sql.Identifier(column)))
         cursor.execute(statement(ValidateConstraint(table, check, column)))

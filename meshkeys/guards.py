@@ -44,10 +44,10 @@ FROM {notes}.evaluations WHERE relation = %(relation)s
 def check(cursor: Cursor, adapter: Any, snapshots: list[Any]) -> None:
     """Refuses a plan that would take from prod what is read, or have it serve what is empty or out of date.
 
-    A run is no plan: it promotes nothing, and is let through.
+    A run promotes nothing, and always passes.
 
-    Columns that a forward-only change adds are added here, in short attempts that hold up no reader: SQLMesh, which would
-    wait for every reader with all others queueing behind it, then finds them there.
+    Columns that a forward-only change adds are added here, in short attempts that let readers pass. SQLMesh would wait for the
+    lock with all other readers queued behind it; it then finds the columns there.
 
     Args:
         cursor: on a connection that commits by itself.
@@ -56,7 +56,7 @@ def check(cursor: Cursor, adapter: Any, snapshots: list[Any]) -> None:
 
     Raises:
         DeclarationError: a model declares what cannot be applied to it.
-        Refused: names the models, and the way that is open.
+        Refused: names the models, and what to do instead.
     """
     plan = sqlmesh_inside.applied_plan()
     if plan is None:
@@ -75,8 +75,8 @@ def check(cursor: Cursor, adapter: Any, snapshots: list[Any]) -> None:
 def _refuse_kept(served: dict[str, Relation], snapshots: list[Any]) -> None:
     """Refuses a version that keeps prod's table although a parent moves to another version by a breaking change.
 
-    SQLMesh categorizes it by the parents that are new in this plan. Beside one whose change is not breaking, it overlooks one
-    whose breaking change it recorded before, in a plan that failed, or that goes back to an earlier version.
+    SQLMesh categorizes it by the parents that are new in this plan. If one of those is not breaking, SQLMesh overlooks another
+    parent with a breaking change that a failed plan has recorded before, or that goes back to an earlier version.
     """
     by_id = {snapshot.snapshot_id: snapshot for snapshot in snapshots}
     for snapshot in filter(_is_filled_by_evaluations, snapshots):
@@ -102,7 +102,7 @@ def _is_broken(served: dict[str, Relation], parent: Any) -> bool:
             return False
         if version.change_category is None or version.change_category.name in ("BREAKING", "INDIRECT_BREAKING"):
             return True
-    # Prod's version is not among those before it: an earlier one comes back. Or there were more than SQLMesh keeps.
+    # Prod's version is not in its history: an earlier version comes back, or the history is longer than SQLMesh keeps.
     return sqlmesh_inside.may_know_all_versions(parent)
 
 
@@ -141,7 +141,7 @@ def _is_filled_by_evaluations(snapshot: Any) -> bool:
 
 
 def _has_days_nobody_wrote(cursor: Cursor, snapshot: Any) -> bool:
-    """Whether SQLMesh takes days as built that no evaluation wrote."""
+    """Whether SQLMesh counts days as built that no evaluation wrote."""
     if snapshot.model.kind.is_view or not snapshot.intervals:
         return False
     from sqlmesh.utils.date import to_date
@@ -155,7 +155,7 @@ def _has_days_nobody_wrote(cursor: Cursor, snapshot: Any) -> bool:
 
 
 def _alterations(cursor: Cursor, adapter: Any, plan: EvaluatablePlan, snapshots: list[Any]) -> list[sql.Composable]:
-    """What SQLMesh would do to tables that are there already, as statements that take nothing from a reader.
+    """What SQLMesh would alter in existing tables, as statements that take nothing from a reader.
 
     Raises:
         Refused: some of it would.

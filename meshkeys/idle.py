@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 def watch() -> None:
-    """Has plans and runs end by putting back what is set aside, where no hook of theirs did, and say our errors in our words."""
+    """Makes plans and runs around which SQLMesh calls no hook put back what was set aside, and shows our errors plainly."""
     sqlmesh_inside.around_plans_and_runs(_watched)
 
 

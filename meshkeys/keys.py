@@ -32,13 +32,13 @@ def build(cursor: Cursor, table: Relation, declared: Declarations) -> None:
 
 
 def build_indexes(cursor: Cursor, table: Relation, declared: Declarations) -> None:
-    """Builds all indexes of a table that nobody reads yet side by side, the one of the primary key among them."""
-    by_length = sorted(_all_indexes(declared), key=lambda index: -len(index.columns))  # no long one last, and alone
+    """Builds all indexes of a table without readers side by side, the one of the primary key among them."""
+    by_length = sorted(_all_indexes(declared), key=lambda index: -len(index.columns))  # else a long one may run last
     sessions.side_by_side(cursor, [partial(_build_index, table, index) for index in by_length])
 
 
 def adopt_indexes(cursor: Cursor, old: Relation, table: Relation, declared: Declarations) -> None:
-    """After a table built by `build_indexes` was renamed: its indexes get their names, its primary key, the planner its rows."""
+    """After a table built by `build_indexes` was renamed: renames its indexes, adds the primary key, runs ANALYZE."""
     for index in _all_indexes(declared):
         was = table.sibling(names.of_index(old, index))
         renamed = sql.Identifier(names.of_index(table, index))
@@ -105,7 +105,7 @@ def point_foreign_keys(
 
 
 def drop_constraint(cursor: Cursor, table: Relation, name: str) -> None:
-    """Drops a key, which takes a short exclusive lock on the table, and of a foreign key on both."""
+    """Drops a key, which takes a short exclusive lock on the table, and for a foreign key on the parent too."""
     execution.execute(cursor, [DropConstraint(table, name)])
 
 
@@ -116,7 +116,7 @@ def _tables(cursor: Cursor, parents: Mapping[str, Relation], declared: Declarati
 
 
 def _add_primary_key(cursor: Cursor, operation: AddPrimaryKey) -> None:
-    """To a table that nobody else sees yet: it was just filled, and who reads it next should know how many rows it has."""
+    """To a table that was just filled and is not visible yet; ANALYZE tells the planner its rows."""
     cursor.execute(
         sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY ({})").format(
             operation.table.identifier,

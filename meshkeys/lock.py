@@ -1,8 +1,8 @@
 """The one lock of a database: plans, runs and commands take it, so that no two of them run at once.
 
 It is a session-level advisory lock of PostgreSQL: the server frees it when its holder dies, however it dies. A process that
-holds it names the holding session in an environment variable (`Settings.lock_holder`); whatever runs inside of it, in this
-process or in a child, finds that session really holding the lock, and goes on without taking it again.
+holds it names the holding session in an environment variable (`Settings.lock_holder`); what runs inside of it, in this
+process or in a child, checks that the session holds the lock, and does not take it again.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ def holder(cursor: Cursor) -> Holder | None:
 
 
 def acquire(cursor: Cursor, environ: MutableMapping[str, str] | None = None) -> bool:
-    """Takes the lock for the cursor's session, without waiting; for SQLMesh's `before_all` and whoever owns a session.
+    """Takes the lock for the cursor's session, without waiting; for SQLMesh's `before_all` and for any code with its own session.
 
     Returns:
-        True where it was taken now (the session's end or `release` frees it), False where the process that we run in
-        or under holds it already.
+        True where it was taken now (the session's end or `release` frees it), False where this process or a parent process
+        holds it already.
 
     Raises:
         LockHeld: another run holds it; the message says which.
-        DatabaseUnavailable: this is no database to work in; the message says why.
+        DatabaseUnavailable: this database cannot be used; the message says why.
     """
     token = (os.environ if environ is None else environ).get(current().lock_holder)
     if token:
         found = holder(cursor)
         if found is not None and found.token == token:
             return False
-    suitable.check(cursor.connection)  # a pooler would leave the lock with a session that nobody has
+    suitable.check(cursor.connection)  # a pooler would leave the lock with a session that no client has
     for _ in range(3):  # the holder may end between the two questions
         if scalar(cursor, "SELECT pg_try_advisory_lock(%s)", (current().lock_key,)):
             return True

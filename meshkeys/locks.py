@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from psycopg2 import sql
     from psycopg2.extensions import cursor as Cursor
 
-# Both say that somebody else has the lock; what was tried may succeed a moment later.
+# Both say that another session has the lock; the same statement may succeed a moment later.
 GAVE_WAY = (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)
 # Autovacuum cancels itself for a session that has waited deadlock_timeout (default 1 s), which is longer than we wait.
 VACUUM_GIVES_WAY = "50ms"
@@ -32,9 +32,9 @@ SELECT set_config('lock_timeout', %(wait)s, %(local)s),
 
 @contextmanager
 def briefly(cursor: Cursor) -> Iterator[None]:
-    """Statements inside wait for a lock for `lock_timeout_ms` at most; where the account may say so, a vacuum gives way before.
+    """Statements inside wait for a lock for `lock_timeout_ms` at most; autovacuum gives way sooner if the account may set that.
 
-    In a transaction this holds until its end, so that nothing is left to do between a lock and the commit.
+    In a transaction the settings hold until its end, so that no statement comes between a lock and the commit.
     """
     wait, deadlock = one_row(cursor, "SELECT current_setting('lock_timeout'), current_setting('deadlock_timeout')")
     in_transaction = cursor.connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
@@ -54,7 +54,7 @@ def patiently(cursor: Cursor, statement: sql.Composable, attempts: int | None = 
 
 
 def attempting(cursor: Cursor, action: Callable[[], object], attempts: int | None = None) -> float:
-    """Tries an action that needs short exclusive locks: for `lock_timeout_ms` a lock, then lets readers pass and tries again.
+    """Tries an action that needs short exclusive locks: waits `lock_timeout_ms`, lets readers pass, tries again.
 
     A deadlock is treated like a timeout: the session that holds the lock we want may be waiting for one of ours. In a
     transaction, an attempt that fails is rolled back to a savepoint, which releases the locks that it took; outside of one, the
@@ -69,7 +69,7 @@ def attempting(cursor: Cursor, action: Callable[[], object], attempts: int | Non
         The longest time in seconds that an attempt, which holds up new readers, took.
 
     Raises:
-        DatabaseUnavailable: a reader did not let go for all attempts.
+        DatabaseUnavailable: in all attempts a reader held the lock.
     """
     longest = 0.0
     with briefly(cursor):
@@ -84,7 +84,7 @@ def attempting(cursor: Cursor, action: Callable[[], object], attempts: int | Non
                 longest = max(longest, time.monotonic() - began)
                 if in_transaction:
                     cursor.execute("ROLLBACK TO SAVEPOINT attempt")
-                time.sleep(random.uniform(*current().lock_pause))  # not in step with a reader that polls
+                time.sleep(random.uniform(*current().lock_pause))  # out of step with a reader that polls
                 continue
             return max(longest, time.monotonic() - began)
     raise DatabaseUnavailable(

@@ -2,8 +2,8 @@
 
 A declaration says what is to be; it does nothing where it is written. `@apply_declarations`, `@serve_declarations` and others,
 which config.yaml adds to each model, and `@begin_change` and `@end_change`, which it puts around each plan and run, bring the
-database to what is declared. Those in models are metadata: to add an index rebuilds no table. What they do is imported where
-they run, because the code of a macro may become part of the version of a model.
+database to what is declared. Declarations are metadata: adding an index rebuilds no table. The code behind the macros is imported
+where they run, because the code of a macro may become part of the version of a model.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def materialized_view(evaluator, unique_key=None, period=None, every=None, sorte
 
     `unique_key` is the column unique over the whole view. With `period`, a date column, the materialization is split into
     one part for each `every` (year, quarter or month), so that a change of a day refreshes one part. Rows
-    lie in the order of `sorted_by`: those that are looked up together are then read together. Indexes declared beside it are
-    built on each part.
+    are stored in the order of `sorted_by`: those that are looked up together are then read together. Indexes declared
+    beside it are built on each part.
     """
     return
 
@@ -63,7 +63,7 @@ def apply_declarations(evaluator):
 
 @macro(metadata_only=True)
 def prepare_promotion(evaluator):
-    """First in a transaction that makes, promotes or demotes: readers of a view are not held up, nor views on it lost."""
+    """First in a transaction that creates, promotes or demotes: keeps readers from waiting, and views of others."""
     if evaluator.runtime_stage == "creating":
         from meshkeys.events import before_creation
 

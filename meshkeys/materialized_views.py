@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
 MODES = ("auto", "concurrently", "swap")
 
-# What was ever noted, and what a refresh that was killed had built and not noted yet.
-_STANDING = r"""
+# All parts in the notes, and those that a killed refresh had built and not noted yet.
+_MADE = r"""
 SELECT served, array_agg(part) FROM (
     SELECT served, part FROM {notes}.materialized_parts
     UNION
     SELECT schemaname || '.' || substring(matviewname FROM '^(.*__mv_[0-9a-f]{{8}})_'), schemaname || '.' || matviewname
     FROM pg_matviews WHERE matviewname ~ '__mv_[0-9a-f]{{8}}_'
-) AS standing GROUP BY served
+) AS current GROUP BY served
 """
 
 _log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def refresh(
         view: the physical view of the model.
         query: the model's query on physical tables.
         declared: what the model declares; its `materialized_view` is not None.
-        mode: how to refresh a part that exists: one of `MODES`; `auto` takes the one that was cheaper of late.
+        mode: how to refresh a part that exists: one of `MODES`; `auto` takes the one that was cheaper recently.
         reason: why, for the notes (`refresh_history`).
 
     Returns:
@@ -104,15 +104,15 @@ def refresh(
     served = served_relation(view, definition)
     if _deferring and catalog.exists(cursor, served):
         return []
-    standing = {part.period.label: part for part in _parts(cursor, served)}
+    known = {part.period.label: part for part in _parts(cursor, served)}
     evaluations.take_fingerprints(cursor, inputs)
     latest = evaluations.latest(cursor, inputs)
     current: list[Part] = []
     stale: list[tuple[Period, Part | None, str]] = []
-    # Of a table that does not have the period's days, any change may be of any part.
+    # A change of a table without the period's column may concern any part.
     by_days = [t for t in inputs if wanted.period is not None and wanted.period in catalog.columns(cursor, t)]
     for period in periods.holding_rows(cursor, query, wanted):
-        part = standing.get(period.label)
+        part = known.get(period.label)
         why = reason if part is None else _change(cursor, inputs, by_days, part, reason)
         if part is not None and why is None:
             current.append(part)
@@ -164,7 +164,7 @@ def serve(cursor: Cursor, view: Relation) -> bool:
     """Points an environment's view at what is materialized of the physical view that it shows.
 
     Returns:
-        False where nothing is materialized of it: the view then still shows the physical view, which is right, only slower.
+        False where nothing is materialized: the view then still shows the physical view, which is correct but slower.
     """
     shown = catalog.relations_read_by(cursor, view)
     if len(shown) != 1:
@@ -204,15 +204,15 @@ def pending(cursor: Cursor, view: Relation, declared: Declarations) -> list[Oper
 def reap(cursor: Cursor) -> list[Relation]:
     """Drops parts and composing views that no environment uses any more; never with CASCADE.
 
-    What a reader holds is left for the next time. The cursor's connection commits by itself.
+    A part that a reader has locked is left for the next time. The cursor's connection commits by itself.
 
     Returns:
         What was dropped.
     """
-    # Nobody new asks for what is in no view: waiting holds up no reader, and outlasts a vacuum.
+    # What is in no view gets no new reader: waiting blocks no one, and outlasts a vacuum.
     cursor.execute("SET lock_timeout = '3s'")
     dropped: list[Relation] = []
-    cursor.execute(in_notes(_STANDING))
+    cursor.execute(in_notes(_MADE))
     for name, parts in cursor.fetchall():
         served = Relation.parse(name)
         in_use = catalog.exists(cursor, served) and bool(catalog.readers_of(cursor, served))
@@ -232,7 +232,7 @@ def served_relation(view: Relation, definition: str) -> Relation:
 
 
 def indexes_of(declared: Declarations) -> tuple[Index, ...]:
-    """The indexes of each part. The unique one comes first: one of few values made REFRESH CONCURRENTLY three times slower."""
+    """The indexes of each part. Unique first: a first index on few values made REFRESH CONCURRENTLY three times slower."""
     assert declared.materialized_view is not None
     return (Index((declared.materialized_view.unique_key,), is_unique=True), *declared.indexes)
 
@@ -280,7 +280,7 @@ def _parts(cursor: Cursor, served: Relation) -> list[Part]:
 
 
 def _change(cursor: Cursor, inputs: list[Relation], by_days: list[Relation], part: Part, reason: str) -> str | None:
-    """What changed below a part since it was refreshed; None for nothing."""
+    """What changed below a part since it was refreshed, None if nothing did."""
     since = part.last_evaluation_id
     if reason == "forced":
         return reason
@@ -310,15 +310,15 @@ def _build_all(
     query: str,
     declared: Declarations,
     latest: int,
-    anew: list[tuple[Period, Part | None, str]],
+    to_build: list[tuple[Period, Part | None, str]],
 ) -> list[Part]:
     """Builds parts side by side, and tells of each its share of the time that all took."""
     began = time.monotonic()
     built = sessions.side_by_side(
-        cursor, [partial(_build, served, query, period, part, declared, latest) for period, part, _ in anew]
+        cursor, [partial(_build, served, query, period, part, declared, latest) for period, part, _ in to_build]
     )
     share = (time.monotonic() - began) / (sum(seconds for _, seconds in built) or 1)
-    for (now, seconds), (_, part, reason) in zip(built, anew, strict=True):
+    for (now, seconds), (_, part, reason) in zip(built, to_build, strict=True):
         _tell(cursor, served, now, "swap" if part is not None else "build", reason, part, seconds * share)
     return [now for now, _ in built]
 
@@ -342,11 +342,11 @@ def _build(
     now = Part(relation, period, cursor.rowcount, latest)
     for index in indexes_of(declared):
         cursor.execute(execution.create_index(relation, index))
-    # Many wide columns of like parts: a smaller sample says as much about them, in a fraction of the time.
+    # The parts have many wide columns and are alike: a smaller sample says as much in a fraction of the time.
     cursor.execute("SELECT set_config('default_statistics_target', '25', false)")
     cursor.execute(sql.SQL("ANALYZE {}").format(relation.identifier))
     cursor.execute("RESET default_statistics_target")
-    # Who reads the composing view reads its parts in the name of its owner.
+    # A reader of the composing view reads its parts with the rights of the view's owner.
     roles.share_owner(cursor, relation, served)
     return now, time.monotonic() - began
 
@@ -372,7 +372,7 @@ def _tell(
 
 
 def _cheaper_mode(cursor: Cursor, served: Relation) -> str:
-    """The mode that has cost less time a row of late; `swap` until both are known, which `bench.refresh` finds the cheaper."""
+    """The mode with less time per row recently; until both are known, `swap`, which is the cheaper one in `bench.refresh`."""
     cursor.execute(
         in_notes("""
         SELECT mode FROM (
@@ -401,10 +401,10 @@ def _compose(cursor: Cursor, served: Relation, parts: list[Part]) -> float:
     """Makes the composing view show these parts: the moment in which readers pass from old to new contents.
 
     Returns:
-        For how many seconds the statement, which holds up new readers, waited at the most.
+        The longest wait in seconds of the statement, behind which new readers queue.
     """
     # Without their bounds: PostgreSQL plans a bare branch as it does a partition, and its statistics and indexes say in
-    # microseconds that a day is not there. With bounds it plans each as a query of its own, and as if all held the day.
+    # microseconds that a day is not there. With bounds it plans each as a separate query, and as if all held the day.
     branches = [sql.SQL("SELECT * FROM {}").format(part.relation.identifier) for part in parts]
     statement = sql.SQL("CREATE OR REPLACE VIEW {} AS ").format(served.identifier) + sql.SQL(" UNION ALL ").join(
         branches

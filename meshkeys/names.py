@@ -1,4 +1,4 @@
-"""Names made of other names, at most as long as PostgreSQL's may be, and digests that names and tokens may hold.
+"""Names made of other names, within PostgreSQL's limit, and digests that can be part of names and tokens.
 
 Keys and indexes have their table's name in theirs, with the version, because names of indexes are those of a schema.
 """
@@ -25,7 +25,7 @@ def bounded_name(*parts: str) -> str:
     if len(name.encode()) <= LONGEST_NAME:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return name.encode()[: LONGEST_NAME - 9].decode(errors="ignore") + "_" + digest
+    return f"{_cut(name, LONGEST_NAME - 9)}_{digest}"
 
 
 def in_letters(digest: str) -> str:
@@ -37,12 +37,12 @@ def of_index(table: Relation, index: Index) -> str:
     """The table's name, with its version, then the columns, then a hash of table and declaration."""
     digest = hashlib.sha256(f"{table.name} {index!r}".encode()).hexdigest()[:_DIGITS]
     name = f"{table.name}__{'_'.join(index.columns)}"
-    return f"{name[:_LONGEST_BEFORE_DIGEST]}_ix_{digest}"
+    return f"{_cut(name, _LONGEST_BEFORE_DIGEST)}_ix_{digest}"
 
 
 def is_of_ours(table: Relation, name: str) -> bool:
     """Whether an index of the table has such a name as ours have."""
-    return name.startswith(f"{table.name}__"[:_LONGEST_BEFORE_DIGEST])
+    return name.startswith(_cut(f"{table.name}__", _LONGEST_BEFORE_DIGEST))
 
 
 def of_primary_key(table: Relation) -> str:
@@ -53,3 +53,8 @@ def of_primary_key(table: Relation) -> str:
 def of_foreign_key(table: Relation, column: str) -> str:
     """The table's name, with its version, then the column."""
     return bounded_name(table.name, column, "fk")
+
+
+def _cut(name: str, most: int) -> str:
+    """As much of the name as fits into so many bytes, by which PostgreSQL counts."""
+    return name.encode()[:most].decode(errors="ignore")

@@ -1,4 +1,4 @@
-"""Lets a table lose rows that foreign keys point at: the keys make way, and are pointed again when the plan or run ends."""
+"""Lets a table lose rows that foreign keys point at: drops the keys, which are set again when the plan or run ends."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ WHERE k.contype = 'f' AND k.confrelid = to_regclass(%s) AND k.conrelid <> k.conf
 def make_way(cursor: Cursor, table: Relation, query: Callable[[], str]) -> None:
     """Drops the foreign keys whose rows would lose their parent when the table is rewritten with what a query gives.
 
-    The keys go on another connection, so that their locks last for a moment only. The rows without a parent go to quarantine
-    when their days are restated; until then `change.end` points the keys again, not validated.
+    The keys are dropped on another connection, so that their locks last for a moment only. The rows without a parent go to
+    quarantine when their days are restated; until then `change.end` sets the keys again, not validated.
 
     Args:
         cursor: in the transaction of the evaluation, which has not written yet.

@@ -73,7 +73,7 @@ def holding_rows(cursor: Cursor, query: str, wanted: MaterializedView) -> Iterat
 
 
 def query_of(query: str, wanted: MaterializedView, period: Period) -> sql.Composed:
-    """The rows of a period, in the order in which they are to lie."""
+    """The rows of a period, in the order in which they are to be stored."""
     if wanted.period is None or period.starts_on is None:
         statement = sql.SQL("SELECT * FROM (") + sql.SQL(query) + sql.SQL(") AS contents")
     else:
@@ -88,10 +88,10 @@ def query_of(query: str, wanted: MaterializedView, period: Period) -> sql.Compos
 
 
 def bounded(query: str, column: str, period: Period) -> str:
-    """The query, reading of a table that is joined on the period's column the period's days alone.
+    """The query, with tables joined on the period's column restricted to the period's days.
 
-    The rows are the same. PostgreSQL, which draws this conclusion from an equality but not from a range, would look up the
-    table once a row, or read all of it.
+    The rows are the same. PostgreSQL passes an equality on through the join but not a range: without this it would look up the
+    table once per row, or read all of it.
     """
     tree = sqlglot.parse_one(query, read="postgres")
     shown = next((each.unalias() for each in tree.selects if each.alias_or_name == column), None)

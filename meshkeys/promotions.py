@@ -1,8 +1,8 @@
-"""Promotes a view in place. SQLMesh would drop it, with all that hangs on it, and make another while readers wait.
+"""Promotes a view in place. SQLMesh would drop it, with all views above it, and create another while readers wait.
 
 The view is replaced by one statement, the last of the promotion's transaction: readers wait for that one, and views of others,
 grants and comments stay. Where the new columns do not allow it, the view and those that hang on it are dropped and made again.
-A model of kind VIEW that keeps its version over new tables is likewise bound to them in place, and not dropped under its readers.
+A model of kind VIEW that keeps its version over new tables is bound to them in place too, not dropped under its readers.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('meshkeys.promot
 
 @dataclass
 class _Promotion:
-    """One that is under way in a thread.
+    """A promotion that is under way in a thread.
 
     Attributes:
         view: the environment's view.
@@ -65,13 +65,13 @@ _current = _Current()
 
 
 def begin(adapter: Any, view: Relation) -> None:
-    """First in the transaction of a promotion: what SQLMesh is about to do with the view comes to `_create_view`."""
+    """First in the transaction of a promotion: redirects SQLMesh's next creation of the view to `_create_view`."""
     _current.promotion = _Promotion(view)
     watch(adapter)
 
 
 def watch(adapter: Any) -> None:
-    """Has what SQLMesh is about to do with any view come to `_create_view`."""
+    """Redirects SQLMesh's creation of views to `_create_view`."""
     sqlmesh_inside.intercept_views(adapter, _create_view)
 
 
@@ -98,8 +98,8 @@ def _create_view(
 ) -> None:
     """In place of the adapter's `create_view`: takes no lock on a view that is being promoted and is there already.
 
-    Notes what it is to show where it may be replaced; else has SQLMesh make a view beside it. A view that is not an
-    environment's, and that SQLMesh would drop to make it again, is replaced where its columns allow it.
+    Where the view may be replaced, notes what it is to show; else has SQLMesh create a view beside it. A view that is not an
+    environment's, which SQLMesh would drop and create again, is replaced where its columns allow it.
     """
     promotion = _current.promotion
     view = Relation.of(view_name)
@@ -122,7 +122,7 @@ def _create_view(
 
 
 def _bind(adapter: Any, view: Relation, query: Any, *args: Any, **options: Any) -> bool:
-    """Lets a view read other tables, in short attempts, in a transaction; says whether its columns allow it."""
+    """Binds a view to other tables, in short attempts, in a transaction; returns whether its columns allow it."""
     cursor = adapter.cursor
     cursor.execute(_ONE_AT_A_TIME)
     for table in query.find_all(exp.Table):
@@ -139,7 +139,7 @@ def _bind(adapter: Any, view: Relation, query: Any, *args: Any, **options: Any) 
 
 
 def _replace(cursor: Cursor, promotion: _Promotion, target: Relation, declared: Declarations) -> None:
-    """Lets the view show another relation; of all statements, only the one that does so holds up readers."""
+    """Makes the view show another relation; readers wait for that one statement only."""
     view = promotion.view
     if declared.materialized_view is not None:
         _follow(cursor, target, declared)
@@ -155,13 +155,13 @@ def _replace(cursor: Cursor, promotion: _Promotion, target: Relation, declared: 
 
 
 def _follow(cursor: Cursor, physical: Relation, declared: Declarations) -> None:
-    """Before anybody is shown what is materialized: it has what its tables got since, which is committed by itself."""
+    """Before a materialized view is shown: brings it up to date with its tables, committed separately."""
     with sessions.aside(cursor) as own:
         materialized_views.follow(own, physical, declared)
 
 
 def _fits(cursor: Cursor, view: Relation, target: Relation) -> bool:
-    """Whether a view may show another relation without a change but for columns at its end."""
+    """Whether a view may show another relation without changes other than columns added at its end."""
     if not catalog.is_view(cursor, view):
         return False
     cursor.execute(_SHAPE, (catalog.quoted(view),))
@@ -171,7 +171,7 @@ def _fits(cursor: Cursor, view: Relation, target: Relation) -> bool:
 
 
 def _comment(cursor: Cursor, view: Relation, comments: Mapping[str, str]) -> None:
-    """Sets the comments of a view and its columns that are not so yet; the view's is under the empty name."""
+    """Sets those comments of a view and its columns that differ; the view's own is under the empty name."""
     cursor.execute(_COMMENTS, (catalog.quoted(view),))
     known = dict(cursor.fetchall())
     for name, text in comments.items():

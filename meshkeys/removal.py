@@ -32,11 +32,11 @@ def remove(cursor: Cursor) -> None:
     Keys and indexes of tables stay: SQLMesh drops them with their tables.
 
     Args:
-        cursor: commits by itself; of the account that plans. No plan or run may be under way, and none may follow that still has
-            the macros in its configuration.
+        cursor: of the account that plans; commits by itself. No plan or run may be under way, and none may follow while the
+            macros are still in the configuration.
 
     Raises:
-        DatabaseUnavailable: a reader did not let go of a view.
+        DatabaseUnavailable: a reader kept its lock on a view.
     """
     change.put_back(cursor)
     cursor.execute(_COMPOSING)

@@ -1,7 +1,7 @@
 """The roles of the settings: who may do what, and who owns what is built. Without roles in the settings nothing is touched.
 
-They hold rights and cannot log in: a person's or a program's login is made a member of one. A view's owner reads what the
-view reads, so that who reads the view needs no right on anything below it.
+They hold rights and cannot log in: a person's or a program's login is made a member of one. A view reads with its
+owner's rights, so its readers need no right on anything below it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ SELECT d.datname FROM pg_database AS d
 WHERE d.datname = current_database() AND pg_has_role(d.datdba, 'USAGE')
   AND NOT EXISTS (SELECT FROM aclexplode(d.datacl) AS g WHERE g.grantee = (%s::regrole)::oid)
 """
-# What this account owns, bottom-up: each relation after those it reads, which are given with it.
+# What this account owns, bottom-up: each relation after those that it reads.
 _OURS_TO_GIVE = """
 WITH ours AS (
     SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -88,7 +88,7 @@ def names() -> tuple[str, ...]:
 
 
 def create(cursor: Cursor) -> None:
-    """Makes sure of the roles and their rights, and that PUBLIC has none; where that is not allowed, says what to run.
+    """Creates the roles with their rights, and leaves PUBLIC none; where that is not allowed, says what to run.
 
     The cursor's connection commits by itself.
     """
@@ -112,7 +112,7 @@ def create(cursor: Cursor) -> None:
 
 
 def missing_grantees(cursor: Cursor, snapshots: Iterable[Any]) -> list[str]:
-    """The roles that the models grant something to, and that are not there; not asked where roles are no business of ours."""
+    """The roles that the models grant something to, and that are not there; not queried without roles in the settings."""
     if current().roles is None:
         return []
     granted = {grant.role for snapshot in snapshots for grant in declarations.of(snapshot.model).grants}
@@ -122,7 +122,7 @@ def missing_grantees(cursor: Cursor, snapshots: Iterable[Any]) -> list[str]:
 def settle(cursor: Cursor, schemas: Iterable[str]) -> None:
     """After a plan or run, or where there was nothing to do: gives what was built to its owner, and grants what is declared.
 
-    A copy of a database is open to PUBLIC again: PostgreSQL does not copy who may connect.
+    A copy of a database is open to PUBLIC again: PostgreSQL does not copy the right to connect.
 
     Args:
         cursor: commits by itself.
@@ -139,7 +139,7 @@ def settle(cursor: Cursor, schemas: Iterable[str]) -> None:
 
 
 def share_owner(cursor: Cursor, relation: Relation, like: Relation) -> None:
-    """Gives a relation that was just made to the owner of another, where there is that other."""
+    """Gives a relation that was just made to the owner of another one, if that one is there."""
     cursor.execute(
         "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass(%s)"
         " AND relowner <> (SELECT relowner FROM pg_class WHERE oid = to_regclass(%s))",
@@ -162,7 +162,7 @@ def grant_declared(cursor: Cursor, view: Relation, declared: declarations.Declar
 
 
 def withdraw(cursor: Cursor, view: Relation, declared: declarations.Declarations) -> None:
-    """Takes from our roles what they may do with a view and its model no longer declares; SQLMesh sees its own grants only."""
+    """Revokes from our roles the rights on a view that its model no longer declares; SQLMesh sees its own grants only."""
     cursor.execute(_GRANTED_TO_OURS, (catalog.quoted(view), list(names())))
     wanted = {(grant.role, grant.privilege.upper()) for grant in declared.grants}
     for role, privilege in set(cursor.fetchall()) - wanted:
@@ -172,7 +172,7 @@ def withdraw(cursor: Cursor, view: Relation, declared: declarations.Declarations
 
 
 def let_owner_read(cursor: Cursor, view: Relation, target: Relation) -> None:
-    """Lets a view's owner read what the view is about to show, until `settle` gives that to the same owner."""
+    """Lets a view's owner read what the view is about to show, until `settle` gives both to the same owner."""
     cursor.execute(
         "SELECT pg_get_userbyid(relowner) FROM pg_class"
         " WHERE oid = to_regclass(%s) AND NOT has_table_privilege(relowner, to_regclass(%s), 'SELECT')",
@@ -207,13 +207,13 @@ def _owns_for_others(cursor: Cursor, roles: Roles) -> bool:
 
 
 def _close_to_public(cursor: Cursor, roles: Roles) -> None:
-    """Takes from PUBLIC what PostgreSQL gives it unasked, the first time that this database is seen."""
+    """Revokes PostgreSQL's default rights of PUBLIC, the first time that this database is seen."""
     cursor.execute(_OPEN_SCHEMAS)
     for (schema,) in cursor.fetchall():
         cursor.execute(sql.SQL("REVOKE CREATE ON SCHEMA {} FROM PUBLIC").format(sql.Identifier(schema)))
     if not roles.database_rights:
         return
-    cursor.execute(_OPEN_DATABASE, (roles.database_rights[-1][0],))  # which has its rights only where this was done
+    cursor.execute(_OPEN_DATABASE, (roles.database_rights[-1][0],))  # a role with its rights shows that this was done
     for (database,) in cursor.fetchall():
         cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
         for role, rights in roles.database_rights:
@@ -227,7 +227,7 @@ def _close_to_public(cursor: Cursor, roles: Roles) -> None:
 def _grant(cursor: Cursor, roles: Roles) -> None:
     """Grants what the roles that are there lack: their rights, and what the models of prod declare.
 
-    SQLMesh grants in the transaction of a promotion; to a role that is made later, this does.
+    SQLMesh grants in the transaction of a promotion; this grants to roles that are made later.
     """
     missing = _missing(cursor, roles.names)
     for role, schema, privileges in roles.rights:
@@ -259,7 +259,7 @@ def _grant_all(cursor: Cursor) -> None:
 def _give_to_owner(cursor: Cursor, roles: Roles, schemas: list[str]) -> None:
     """Gives what this account built to the owner, bottom-up: no view is owned by a role that cannot read its inputs.
 
-    What somebody locks keeps its owner until the next command, as does what reads it; the rest is given.
+    What another session locks keeps its owner until the next command, as does what reads it; the rest is given.
     """
     if not _owns_for_others(cursor, roles):
         return

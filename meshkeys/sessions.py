@@ -1,4 +1,4 @@
-"""Connections of our own beside SQLMesh's, and independent work done on several of them at once."""
+"""Connections beside SQLMesh's, and independent work done on several of them at once."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def aside(cursor: Cursor) -> Iterator[Cursor]:
 
 
 def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list[T]:
-    """Does each task in a transaction of its own, as many at once as the server has workers; returns what each returned.
+    """Does each task in a separate transaction, as many at once as the server has workers; returns what each returned.
 
     Tasks see what is committed, not what the cursor's transaction did, and must not wait for a lock that it holds. When one
     fails, those that run are cancelled and the others are not begun; what was committed stays. Where there is one task, or
@@ -125,7 +125,7 @@ def _in_a_transaction(task: Callable[[Cursor], T], cursor: Cursor) -> T:
 
 
 def _bear_waiting(cursor: Cursor) -> None:
-    """Lets a transaction last that does nothing while others work for it."""
+    """Turns off idle_in_transaction_session_timeout while this transaction waits for the others."""
     cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
 
 
@@ -140,7 +140,7 @@ def _opened(connection: Connection, count: int, opened: ExitStack) -> Iterator[C
 
 
 def _share_workers(session: Connection, share: int) -> None:
-    """Leaves a session its share of the workers: what runs side by side need not run in parallel, which costs more in all."""
+    """Limits a session to its share of the workers: parallel plans cost more in all than tasks side by side."""
     with session, session.cursor() as cursor:
         for setting in ("max_parallel_workers_per_gather", "max_parallel_maintenance_workers"):
             cursor.execute("SELECT set_config(%s, %s, false)", (setting, str(share - 1)))

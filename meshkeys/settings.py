@@ -25,7 +25,7 @@ class Roles:
     """Roles that own and read what is built. Made where they are missing, without a login.
 
     Attributes:
-        names: the roles; what one of them may do with a view and the view's model does not grant is taken away.
+        names: the roles; their rights on a view that the view's model does not grant are revoked.
         owner: the role that owns what SQLMesh builds.
         rights: role, schema, and privileges on the tables of that schema; with no privilege, only USAGE of the schema.
         database_rights: role and privileges on the database, of which PUBLIC then has none.
@@ -46,11 +46,11 @@ class Settings:
         state: the schema of SQLMesh's state, where it is in the same database.
         lock_key: the number of the advisory lock that a plan, a run or a command holds.
         lock_holder: the environment variable that names the session that holds the lock, for processes inside of it.
-        lock_timeout_ms: for how long a statement that needs ACCESS EXCLUSIVE waits; readers queue behind it so long.
+        lock_timeout_ms: how long a statement that needs ACCESS EXCLUSIVE waits; readers queue behind it for that time.
         lock_attempts: how often such a statement is tried.
         lock_pause: between two attempts, the shortest and longest pause in seconds.
-        models_select_their_days: whether each model of days gives rows of the days that it is evaluated for only. SQLMesh cuts
-            others off; at a first fill, that makes PostgreSQL compute each row's time twice, and misjudge the number of rows.
+        models_select_their_days: whether each model of days gives rows of the evaluated days only. Else SQLMesh's own date filter
+            stays, with which a first fill computes each row's time twice and PostgreSQL underestimates the rows.
         most_sessions: how many connections build indexes and parts side by side at the most.
         roles: which roles to keep. None: no role is made, and no ownership or right is touched.
         after_plan: functions called at the end of each plan or run of prod, in the transaction that notes what is declared, with
@@ -81,7 +81,7 @@ def current() -> Settings:
 
 
 def configure(settings: Settings | None = None, **changes: Any) -> Settings:
-    """Lets settings hold from now on: the given ones, else the defaults, with changes to some of them.
+    """Sets the settings of the process: the given ones, else the defaults, with single changes.
 
     Raises:
         TypeError: there is no such setting.

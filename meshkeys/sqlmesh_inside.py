@@ -41,7 +41,7 @@ def names_of_views(environment: str, snapshots: Iterable[Any]) -> list[str]:
 
 
 def applied_plan() -> EvaluatablePlan | None:
-    """The plan that is being applied, None in a run: SQLMesh does not hand it to the statements it runs before all others."""
+    """The plan that is being applied, None in a run: SQLMesh does not pass it to `before_all`."""
     from sqlmesh.core.plan.definition import EvaluatablePlan
 
     frame = sys._getframe()
@@ -54,7 +54,7 @@ def applied_plan() -> EvaluatablePlan | None:
 
 
 def unbuilt(plan: EvaluatablePlan, snapshots: list[Any]) -> set[str]:
-    """The models with days that are not built, whatever the plan skips: SQLMesh computes it inside of its plans only."""
+    """The models with days that are not built, those that the plan skips included; SQLMesh computes this only inside of plans."""
     from sqlmesh.core.scheduler import merged_missing_intervals
     from sqlmesh.core.snapshot.definition import DeployabilityIndex
 
@@ -73,7 +73,7 @@ def unbuilt(plan: EvaluatablePlan, snapshots: list[Any]) -> set[str]:
 
 
 def may_know_all_versions(snapshot: Any) -> bool:
-    """Whether a version knows all that came before it: SQLMesh keeps a limited number."""
+    """Whether a version knows all versions before it: SQLMesh keeps a limited number."""
     from sqlmesh.core.constants import DATA_VERSION_LIMIT
 
     return len(snapshot.all_versions) < int(DATA_VERSION_LIMIT)
@@ -96,12 +96,12 @@ def alterations(
 
 
 def let_grant(adapter: EngineAdapter, is_on: bool) -> None:
-    """Has SQLMesh leave out the grants of models, for it fails at the first one to a role that is not there."""
+    """Makes SQLMesh skip the grants of models, because it fails at the first one to a missing role."""
     adapter.SUPPORTS_GRANTS = is_on
 
 
 def at_end_of_plans(callback: Callable[[Callable[[], None]], None]) -> None:
-    """Has the end of each plan call back, with what is then to be called: a plan that fails runs no statement after all."""
+    """Has `callback(stop)` called at the end of each plan, in place of `stop`: a plan that fails does not run `after_all`."""
     from sqlmesh.core.console import get_console
 
     console = get_console()

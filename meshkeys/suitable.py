@@ -1,4 +1,4 @@
-"""Whether a database that answers is one to work in: sessions that last, and no other database's versions. Changes nothing."""
+"""Whether a database can be used: its sessions last, and SQLMesh's state is its own. Changes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WHERE NOT starts_with(lower(name), lower('"' || replace(current_database(), '"',
 
 
 def check(connection: Connection) -> None:
-    """Makes sure that this database can be worked in.
+    """Checks that this database can be used.
 
     Raises:
         DatabaseUnavailable: it cannot; the message says what it is and the cure.
@@ -68,7 +68,7 @@ def _check_state(connection: Connection) -> None:
 
 
 def _behind_a_pooler(connection: Connection) -> bool:
-    """Whether the process that answers is another than the one we were told of when we logged in."""
+    """Whether another server process answers than the one that was named at login."""
     return bool(_ask(connection, "SELECT pg_backend_pid()") != connection.info.backend_pid)
 
 

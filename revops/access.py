@@ -1,4 +1,4 @@
-"""What the analyst may do, asked of the catalog: what it inherits and what PUBLIC may counted in. Changes nothing."""
+"""What the analyst may do, from the catalog, inherited and PUBLIC rights included. Changes nothing."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Access:
     """What the analyst may do.
 
     Attributes:
-        role_exists: whether there is such a role; without it nobody but the account reads anything.
+        role_exists: whether there is such a role; without it only the owning account reads anything.
         served: how many relations of serving it reads.
-        others: how many relations there are that are none of its business.
-        faults: what it may and should not, or may not and should, in words.
+        others: how many other relations there are.
+        faults: rights that it has and should not have, and the other way round, in words.
     """
 
     role_exists: bool
@@ -47,7 +47,7 @@ class Access:
 
     def __str__(self) -> str:
         if not self.role_exists:
-            return f"there is no role {ANALYST}: nobody but the owner reads anything; docs/security.md has the SQL"
+            return f"there is no role {ANALYST}: only the owner reads anything; docs/security.md has the SQL"
         return (
             "; ".join(self.faults[:3])
             or f"{ANALYST} reads {self.served} relations of serving, none of {self.others} others"

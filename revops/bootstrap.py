@@ -1,4 +1,4 @@
-"""Makes sure of what the models need from the server before they run."""
+"""Creates what the models need from the server before they run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
-# PostgreSQL 16 brought the function; here is the same for 15, slower, for a cast that fails raises.
+# The function is new in PostgreSQL 16; this is the same for 15, slower, because each call opens a subtransaction.
 _INPUT_IS_VALID = """
 CREATE OR REPLACE FUNCTION public.pg_input_is_valid(value text, type_name text) RETURNS boolean LANGUAGE plpgsql STABLE STRICT AS
 $$ BEGIN EXECUTE format('SELECT %L::%s', value, type_name::regtype || coalesce(substring(type_name FROM '\\(.*\\)'), ''));

@@ -43,11 +43,10 @@ if TYPE_CHECKING:
 PROD = "prod"
 # An evaluation costs as much as so many rows of untouched days between two ranges.
 JOINED_ROWS = 100_000
-# One does it; another finds what changed meanwhile, such as a dimension that did not become what was expected.
+# One round does it; another finds what changed meanwhile, such as a dimension with other contents than predicted.
 MOST_ROUNDS = 4
 
-# Facts that are now of another day, or of none, make way first: ranges are restated one after the other, and an id may be
-# there only once.
+# Facts whose day has changed are deleted first: ranges are restated one after the other, and an id may be there only once.
 _DISPLACED = """
 DELETE FROM facts.fct_transactions AS facts
 WHERE facts.transacted_on = ANY (%(days)s)
@@ -145,7 +144,7 @@ def _noted(connection: Connection) -> list[Node]:
 
 
 def _settle(context: Context, connection: Connection, versions: Mapping[str, Snapshot], nodes: Sequence[Node]) -> None:
-    """Does what the end of a plan does, where a plan was killed after it had promoted and before that."""
+    """Completes a plan that was killed between its promotion and its end."""
     snapshots = [snapshot for snapshot in versions.values() if snapshot.is_model]
     if graph.in_order({node.model: node for node in nodes}) != _noted(connection):
         change.begin(context.engine_adapter, PROD, snapshots)
@@ -153,7 +152,7 @@ def _settle(context: Context, connection: Connection, versions: Mapping[str, Sna
 
 
 def _joined_days(connection: Connection) -> int:
-    """How many untouched days are as quickly evaluated as one more range begun."""
+    """How many untouched days cost as much as starting one more range."""
     with connection.cursor() as cursor:
         rows = scalar(cursor, _ROWS_A_DAY)
     connection.commit()
@@ -170,7 +169,7 @@ def _bring_up_to_date(
     """Evaluates what is out of date, each table once, after what it reads; then looks again.
 
     Raises:
-        CheckFailed: something still is out of date after as many rounds as could be needed.
+        CheckFailed: something is still out of date after the most rounds that can be needed.
     """
     from meshkeys import materialized_views
     from revops import sqlmesh_project
@@ -213,7 +212,7 @@ def _look(
     with connection.cursor() as cursor:
         if environment == PROD:
             dimensions_and_labels.compare_dimensions(cursor, nodes, {})
-            connection.commit()  # what prod holds now is known, before what it is about to hold
+            connection.commit()  # first what prod holds now, then what it is about to hold
             stale = ledger.read(cursor, nodes, landings.today()).whole
             coming = {name: _query_of(versions, name) for name in stale if name in dimensions_and_labels.NAMES}
             if coming:
@@ -226,7 +225,7 @@ def _look(
 
 
 def _of_others(cursor: Cursor, environment: str) -> frozenset[str]:
-    """The tables that an environment shares with prod, where alone they are restated."""
+    """The tables that an environment shares with prod, which are restated only with prod."""
     if environment == PROD:
         return frozenset()
     cursor.execute("SELECT relation FROM ops.declarations")
@@ -241,7 +240,7 @@ def _query_of(versions: Mapping[str, Snapshot], name: str) -> str:
 
 
 def _clear_the_way(versions: Mapping[str, Snapshot], connection: Connection, days: list[date]) -> None:
-    """Takes displaced facts away, and the rows made of them in all tables of days that know a transaction by its id."""
+    """Deletes facts whose day has changed, and the rows made of them in all tables of days with the transaction's id."""
     from meshkeys import declarations
 
     with connection.cursor() as cursor:

@@ -504,7 +504,7 @@ def _start(check: bool = True) -> tuple[Settings, str]:
     """The settings and the URL of the selected database, started if it is the embedded one and then seen by SQLMesh.
 
     Raises:
-        DatabaseUnavailable: with `check`: it cannot be reached, or is none to work in.
+        DatabaseUnavailable: with `check`: it cannot be reached or used.
     """
     from foundation import connection
     from revops import settings as reader
@@ -541,7 +541,7 @@ def _folder(data: Path | None) -> Path | None:
     if data is None:
         return None
     try:
-        data = data.expanduser().absolute()  # make passes ~ on as it is, and not every shell replaces it
+        data = data.expanduser().absolute()  # make passes ~ on unchanged, and not every shell expands it
     except RuntimeError as error:
         raise UsageError(
             f"--data {str(data)!r}: there is no such home directory\n  Name the folder in full."

@@ -38,12 +38,12 @@ def generate_files(out: Path, scale: float, seed: int) -> None:
 
 
 def is_synthetic(dsn: str) -> bool:
-    """Whether the warehouse says of itself that it holds demo data: a comment on its schema raw, for all to see."""
+    """Whether the warehouse is marked as holding demo data, by a comment on its schema raw."""
     return database.ask(dsn, MARK) == SYNTHETIC
 
 
 def mark(dsn: str, synthetic: bool) -> None:
-    """Writes that comment, before a demo row lands, or takes it away, after the last one left."""
+    """Writes that comment before a demo row lands, or removes it after the last one is gone."""
     if synthetic == is_synthetic(dsn):
         return
     connection = database.connect(dsn, "revops run", autocommit=True)

@@ -41,7 +41,7 @@ PACKED = 5
 
 
 def doctor(settings: Settings) -> list[Result]:
-    """Every check that can be made here, in the order in which problems would show."""
+    """Every check that can be made here, in the order in which the problems would appear."""
     return [*_machine(settings), *_env_file(settings), *_database(settings)]
 
 

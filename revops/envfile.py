@@ -56,7 +56,7 @@ def is_open(path: Path) -> bool:
 def keep_embedded_url(path: Path, url: str | None) -> None:
     """Writes (or with None removes) the marked line with the embedded server's URL, and touches no other line.
 
-    The file is replaced in one step and readable by its owner only. One that we made and that holds nothing else goes.
+    The file is replaced in one step and readable by its owner only. A file of ours with nothing else in it is removed.
     """
     path = path.resolve()
     before = path.read_text(encoding="utf-8") if path.exists() else None
@@ -96,7 +96,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def hand_over(path: Path, like: Path) -> None:
-    """Where root works in somebody's folder, gives a new file or folder to the owner of `like`."""
+    """Where root works in another user's folder, gives a new file or folder to the owner of `like`."""
     owner = like.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
         os.chown(path, owner.st_uid, owner.st_gid)

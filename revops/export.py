@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SCHEMA = "serving"
 FORMATS = ("csv", "parquet")
 STDOUT = "-"
-# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection); an apostrophe before it makes it text.
+# Spreadsheets read a cell with one of these first as a formula (OWASP, CSV injection); a leading apostrophe makes it text.
 FORMULA_BEGINS = "=+-@\t\r\n"
 _BLOCK_BYTES = 8 << 20
 

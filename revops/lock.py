@@ -1,6 +1,6 @@
 """Holds the warehouse's one lock for a command, with waiting: load, plan, run and refresh take it, so that no two run at once.
 
-The lock itself, and how a process inside of a command knows that it is held around it, is that of `meshkeys.lock`.
+The lock itself, and how a process inside of a command knows that the command holds it, is in `meshkeys.lock`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["HOLDER", "acquire", "hold", "holder", "release"]
 
 @contextmanager
 def hold(dsn: str, purpose: str, wait: float = 0, environ: MutableMapping[str, str] | None = None) -> Iterator[bool]:
-    """Holds the lock, on a connection of its own, for as long as the block runs.
+    """Holds the lock, on a separate connection, while the block runs.
 
     Args:
         dsn: the warehouse.
@@ -37,7 +37,7 @@ def hold(dsn: str, purpose: str, wait: float = 0, environ: MutableMapping[str, s
         environ: where the token for children goes; the process's environment by default.
 
     Yields:
-        True where it was taken here, False where it was held around us already.
+        True where it was taken here, False where this process or a parent process held it already.
 
     Raises:
         LockHeld: another run holds it, still after `wait` seconds.

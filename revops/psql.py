@@ -18,7 +18,7 @@ def command(
 ) -> tuple[list[str], dict[str, str]]:
     """The psql to execute and its environment; the password travels in the environment, never on the command line.
 
-    Without a URL it is one that connects to nothing, such as `psql --help`.
+    Without a URL, for uses that connect to nothing, such as `psql --help`.
 
     Raises:
         DatabaseUnavailable: there is no psql on this machine.

@@ -29,7 +29,7 @@ def refresh(settings: Settings, mode: str = "auto") -> None:
 
     Raises:
         UsageError: nothing is built yet.
-        DatabaseUnavailable: the database cannot be reached, or a reader never let go.
+        DatabaseUnavailable: the database cannot be reached, or a reader kept its lock for too long.
     """
     if not bring_up_to_date(server.up(settings), mode):
         raise UsageError("There is nothing to refresh: nothing is built yet.\n  revops run")
@@ -41,7 +41,7 @@ def bring_up_to_date(dsn: str, mode: str = "auto") -> bool:
         found = _materialized(cursor)
         if found:
             change.put_back(cursor)
-            materialized_views.reap(cursor)  # what a refresh that failed had built and nobody was shown
+            materialized_views.reap(cursor)  # what a failed refresh had built but not yet served
         for model, view, declared in found:
             query = catalog.view_definition(cursor, view)
             assert query is not None

@@ -21,8 +21,8 @@ WRITE = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
 ROLES = Roles(
     names=(LOADER, TRANSFORMER, ANALYST),
     owner=TRANSFORMER,
-    # What each may do with the tables of a schema. The schema serving of an environment is opened by USAGE on it: on prod's
-    # here, on another's by hand. What may be read in it is declared in the models.
+    # What each may do with the tables of a schema. USAGE on serving is granted here for prod, by hand for other environments;
+    # what may be read in it is declared in the models.
     rights=(
         (LOADER, "raw", WRITE),
         (LOADER, "ops", WRITE),
@@ -30,6 +30,6 @@ ROLES = Roles(
         (TRANSFORMER, "ops", READ),
         (ANALYST, "serving", ()),
     ),
-    # REFRESH MATERIALIZED VIEW CONCURRENTLY makes a temporary table in the name of the view's owner.
+    # REFRESH MATERIALIZED VIEW CONCURRENTLY makes a temporary table as the view's owner.
     database_rights=((LOADER, "CONNECT"), (TRANSFORMER, "CONNECT, TEMPORARY"), (ANALYST, "CONNECT")),
 )

@@ -28,7 +28,7 @@ class Wanted:
 
     Attributes:
         data: the folder, file or glob to land; None for `data/raw`, and a demo set where that has no files.
-        demo: a demo set in place of all that has landed.
+        demo: replace all that has landed by a demo set.
         scale: size of the demo set, 0.05 where None.
         seed: its seed.
         partial: relations may be missing.
@@ -205,7 +205,7 @@ def _landed_names(dsn: str) -> set[tuple[str, str]]:
 
 
 def _take_back(dsn: str, before: set[tuple[str, str]]) -> None:
-    """Removes what has landed since then: else the next build would mix demo rows with others."""
+    """Removes what has landed since then; otherwise the next build would mix demo rows with others."""
     from loaders import manifest, postgres, removal
     from loaders.sources import SOURCES
 

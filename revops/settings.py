@@ -62,7 +62,7 @@ class Settings:
         result |= connection.variables(dsn)
         result["SQLMESH_DOTENV_PATH"] = str(self.empty_dotenv())
         result.setdefault("SQLMESH__DISABLE_ANONYMIZED_ANALYTICS", "true")
-        # Worker processes outlive a killed SQLMesh, wait for ever, and keep its connections and so the lock open with it.
+        # Worker processes outlive a killed SQLMesh, wait for ever, and keep its connections open, and so the lock.
         # This project also loads faster without them.
         result.setdefault("MAX_FORK_WORKERS", "1")
         return result
@@ -104,14 +104,14 @@ def versions(home: Path) -> list[int]:
     """The major versions of which a folder holds data, in order."""
     try:
         names = os.listdir(home)
-    except OSError:  # not there yet, or not ours to look into
+    except OSError:  # not there yet, or not readable for us
         return []
     found = (name.removeprefix("postgres-") for name in names if name.startswith("postgres-"))
     return sorted(int(version) for version in found if version.isdigit())
 
 
 def _version_of(home: Path) -> int:
-    """The newest version whose data is in a folder, so that a warehouse is found whichever version made it."""
+    """The newest version whose data is in a folder, so that a warehouse of any version is found."""
     return max({*versions(home)} & {*VERSIONS}, default=VERSIONS[-1])
 
 

@@ -1,4 +1,4 @@
-"""SQLMesh's reports of its own work, as plain log lines."""
+"""What SQLMesh reports of its work, as plain log lines."""
 
 from __future__ import annotations
 

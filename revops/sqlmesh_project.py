@@ -56,7 +56,7 @@ def context(
         CheckFailed: a file of the project cannot be read; names it.
     """
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    # Warnings of its libraries to SQLMesh's developers, about which its users can do nothing.
+    # Warnings of libraries that are meant for SQLMesh's developers.
     warnings.filterwarnings("ignore", category=FutureWarning, module="sqlmesh")
     warnings.filterwarnings("ignore", category=UserWarning, module="sqlmesh")
 
@@ -68,7 +68,7 @@ def context(
     from revops.sqlmesh_console import LogConsole
 
     class WithoutTests(SqlMeshLoader):  # type: ignore[misc]  # SQLMesh is not typed
-        """A build runs no unit test: to read them all would take a third of the time that it takes to start."""
+        """A build runs no unit test, and reading them all would be a third of its start-up."""
 
         def load_model_tests(self) -> list[Any]:
             return []

@@ -87,9 +87,9 @@ def status(settings: Settings) -> dict[str, Any]:
     """The state of the warehouse; starts no server.
 
     Returns:
-        `server`, then a list of rows for each of environments, last_loads, last_refreshes, verifications (when the
-        full one and the one since the last were last done), lost_views (of others, which a plan
-        dropped and which do not fit yet), freshness and rows, with what each figure of rows is about.
+        `server`, then a list of rows for each of environments, last_loads, last_refreshes, verifications (the last
+        of each mode), lost_views (views of others that a plan dropped and that do not fit yet), freshness, and rows, with what
+        each figure of rows is about.
     """
     dsn = settings.connection_string or server.current(settings)
     if dsn is None:

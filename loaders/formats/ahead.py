@@ -1,4 +1,4 @@
-"""Owns running a generator in a thread of its own, a few items ahead of its consumer. Knows not what they are."""
+"""Owns running a generator in a separate thread, a few items ahead of its consumer. Does not look at the items."""
 
 from __future__ import annotations
 

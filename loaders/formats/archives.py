@@ -60,7 +60,7 @@ class Readable(Protocol):
 
 
 class Hostile(Exception):
-    """An archive holds what no archive should: the message has it and, on its second line, the cure."""
+    """An archive holds what is refused in any archive; the message says what and, on its second line, the cure."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Kind:
     Attributes:
         packing: zip, tar or a compression.
         compression: of a tar, how all of it is compressed.
-        not_read: what it is, where it is something that is not read; else empty.
+        not_read: what kind of file it is, if that kind is not read; else empty.
     """
 
     packing: Packing
@@ -80,7 +80,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Member:
-    """A file in an archive: its name as the archive has it, its size, what it is where it is not read, how it begins.
+    """A file in an archive: its name as the archive has it, its size, its kind if that is not read, how it begins.
 
     Only a tar tells how it begins: to look at a member again means to read all before it again.
     """
@@ -113,7 +113,7 @@ def kind_of(path: Path) -> Kind:
 
 
 def _zip_or_document(path: Path) -> Kind:
-    """Tell a zip from a document, by the member that tells: its place in the archive differs by program."""
+    """Tell a zip from a document, by a member that only documents have, at any place in the archive."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
@@ -141,7 +141,7 @@ def is_bomb(unpacked: int, packed: int) -> bool:
 
 def unpacker(packed: Readable, compression: Compression) -> Readable:
     """Return what reads the bytes behind a compression."""
-    raw = cast(IO[bytes], packed)  # to be read is all that is asked of it
+    raw = cast(IO[bytes], packed)  # all that is used of it is read()
     if compression == "gz":
         return gzip.GzipFile(fileobj=raw)
     if compression == "xz":
@@ -231,7 +231,7 @@ def _streamed(raw: IO[bytes], compression: Compression) -> Iterator[tarfile.TarF
 
 
 class _Guarded:
-    """Reads on as long as what comes out is in proportion to what went in."""
+    """Reads on as long as the unpacked bytes are in proportion to the packed ones."""
 
     def __init__(self, unpacked: Readable, packed_so_far: Callable[[], int]) -> None:
         self._unpacked = unpacked
@@ -258,7 +258,7 @@ def opened_member(raw: IO[bytes], kind: Kind, name: str) -> Iterator[tuple[Reada
                     return
             raise KeyError("its member is gone")
     with zipfile.ZipFile(raw) as archive:
-        # zipfile reads as many bytes as the directory says and calls that the end: it is read to its own end instead.
+        # zipfile stops at the size that the directory says; the member is read to its real end instead.
         info = copy(archive.getinfo(name))
         declared, info.file_size = info.file_size, 1 << 62
         with archive.open(info) as unpacked:

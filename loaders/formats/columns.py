@@ -1,4 +1,4 @@
-"""Owns looking at one field of many lines at once, eight bytes to a machine word. Knows no relation and no rule of its own."""
+"""Owns looking at one field of many lines at once, eight bytes to a machine word. Knows no relation and no rule."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def are_digits(words: Words) -> Flags:
 
 
 def numbers_of(words: Words) -> Words:
-    """Return the number that eight digits stand for."""
+    """Return the number that eight digits make."""
     pairs = (words & np.uint64(0x0F0F0F0F0F0F0F0F)) * np.uint64(2561) >> np.uint64(8)
     fours = (pairs & np.uint64(0x00FF00FF00FF00FF)) * np.uint64(6553601) >> np.uint64(16)
     numbers: Words = (fours & np.uint64(0x0000FFFF0000FFFF)) * np.uint64(42949672960001) >> np.uint64(32)
@@ -75,7 +75,7 @@ def are_whole_numbers(codes: Codes, starts: Places, ends: Places, widest: int) -
 
 
 def whole_numbers(codes: Codes, starts: Places, ends: Places) -> Words:
-    """Return the numbers that fields of one to 18 digits stand for, of other fields any."""
+    """Return the numbers that fields of one to 18 digits make; for other fields, any number."""
     widths = ends - starts
     numbers = numbers_of(_last_digits(codes, ends, widths))
     for before in (_WORD, 2 * _WORD):

@@ -1,4 +1,4 @@
-"""Owns the quick check of a whole block of CSV lines at once. Leaves every line that looks odd to the careful way."""
+"""Owns the quick check of a whole block of CSV lines at once. Leaves every line that looks odd to the slow path (`csv_rows`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from loaders.rows import LONGEST_FIELD, Chunk, day_of, numbered
 from loaders.sources import CHANNELS, ERRORS, Shape, Source
 
 Odd = Callable[[Chunk, bytes, int], "bytes | None"]
-"""Checks an odd line the careful way: (chunk to count in, line, line number) -> fields for COPY, None if no row."""
+"""Checks an odd line on the slow path: (chunk to count in, line, line number) -> fields for COPY, None if no row."""
 
 _LF, _CR, _QUOTE, _DOLLAR, _COMMA, _MINUS, _DOT, _ZERO, _COLON, _SPACE = b'\n\r"$,-.0: '
 _SHORTEST_BLOCK = 256  # so that places a little before a field are always inside
@@ -30,14 +30,14 @@ _WIDEST_CENTRED = 25  # in a field up to this wide, 13 digits cover the middle
 _WIDEST_WHOLE_DOLLARS = 6
 _MOST_DAYS_KNOWN = 100_000
 _KNOWN_ERRORS = frozenset(error.encode() for error in ERRORS)
-_MAYBE_NONE = np.isin(np.arange(256), np.frombuffer(b"nN<#", np.uint8))  # how the words for nothing begin
+_MAYBE_NONE = np.isin(np.arange(256), np.frombuffer(b"nN<#", np.uint8))  # how the words for a missing value begin
 _LONGEST_NONE = 4
 
 
 class BlockChecker:
-    """Turns blocks of plain lines into chunks; the same result as the careful way, an order of magnitude faster.
+    """Turns blocks of plain lines into chunks; the same result as the slow path, an order of magnitude faster.
 
-    For relations of which it matters which rows are regular: a line that is not goes the careful way.
+    For relations that note which rows are regular: an irregular line takes the slow path.
     """
 
     def __init__(self, source: Source, prefix: str, odd: Odd, keys: KeysSeen) -> None:
@@ -51,7 +51,7 @@ class BlockChecker:
         self._days: dict[bytes, str | None] = {}
 
     def chunk(self, block: bytes, first_line: int) -> tuple[Chunk, int] | None:
-        """Return the rows of a block and how many lines it has, None where only the careful way can tell.
+        """Return the rows of a block and how many lines it has, None where only the slow path can tell.
 
         Args:
             block: whole lines, each with its line end.
@@ -167,7 +167,7 @@ class BlockChecker:
         starts: Places,
         ends: Places,
     ) -> tuple[bytes, Flags]:
-        """Return the block with its odd lines as the careful way writes them, and which lines are left in it.
+        """Return the block with its odd lines as the slow path writes them, and which lines are left in it.
 
         Notes of each odd line whether it is regular.
         """
@@ -278,7 +278,7 @@ def _are_moments(codes: Codes, starts: Places, ends: Places) -> Flags:
 
 
 def _may_be_none(codes: Codes, starts: Places, ends: Places) -> Flags:
-    """Tell which fields may be a word that stands for nothing: the careful way knows."""
+    """Tell which fields may be a word for a missing value; the slow path decides."""
     widths = ends - starts
     maybe: Flags = (widths > 2) & (widths <= _LONGEST_NONE)
     lines = np.flatnonzero(maybe)  # few

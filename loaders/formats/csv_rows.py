@@ -121,7 +121,7 @@ class CsvReader:
         return seen
 
     def _careful(self, block: bytes, final: bool) -> tuple[Chunk, int]:
-        """Read a block line by line; return its rows and how many bytes they are: a record may go on after it."""
+        """Read a block line by line; return its rows and how many bytes they are: a record may continue in the next one."""
         chunk = Chunk()
         out: list[str] = []
         lines = block.splitlines(keepends=True)
@@ -231,7 +231,7 @@ def whole_lines(stream: ByteStream) -> Iterator[tuple[bytes, bool]]:
 
 
 def _in_pieces(blocks: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bool]]:
-    """Cut blocks of a great many short lines, so that a file of bad ones is given up after some of them."""
+    """Cut blocks of a great many short lines, so that a file of bad lines is refused after some of them."""
     for block, final in blocks:
         end = b"\n" if b"\n" in block else b"\r"
         start = 0

@@ -1,4 +1,4 @@
-"""Owns finding a relation's columns by their names, in whatever order, case and company a file has them. Reads no file."""
+"""Owns finding a relation's columns by their names, in any order and case and among other columns. Reads no file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Columns:
     Attributes:
         width: how many columns the file has.
         places: the place of each column of the relation, None for one that the file may lack and does.
-        token: the place of a column of card tokens that somebody else made.
+        token: the place of a column of card tokens made elsewhere.
         last4: the place of a column of last four digits.
         others: the names of the columns that are not read.
     """

@@ -1,4 +1,4 @@
-"""Owns reading parquet: turns a file with the declared columns into the bytes of the CSV it stands for."""
+"""Owns reading parquet: turns a file with the declared columns into the bytes of the equivalent CSV."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CURE = "Write it again with the columns of the published file."
 
 @contextmanager
 def opened_as_csv(file: InputFile) -> Iterator[ByteStream]:
-    """Open a parquet file as a stream of CSV: a header, then its rows; row n stands on line n + 1.
+    """Open a parquet file as a stream of CSV: a header, then its rows; row n is line n + 1.
 
     Numbers and dates become text as the published files write them where that is possible without loss; true and false
     become Yes and No.

@@ -1,4 +1,4 @@
-"""Owns choosing how a file is read: by how its text begins, in whatever encoding. Reads no row itself."""
+"""Owns choosing how a file is read: by how its text begins, in any encoding. Reads no row itself."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def reader_of(name: str, encoder: RowEncoder, stream: ByteStream) -> RowReader:
 
 
 def text_of(beginning: bytes) -> str:
-    """Return the text that a file begins with, whatever its encoding; what cannot be read is replaced."""
+    """Return the text that a file begins with, in any encoding; what cannot be read is replaced."""
     encoding, mark = encoding_of(beginning)
     return beginning[mark:].decode(encoding, "replace")
 
@@ -71,7 +71,7 @@ def encoding_of(beginning: bytes) -> tuple[str, int]:
 
 
 class Utf8Stream(ByteStream):
-    """The bytes of a text in UTF-8 without a byte order mark, whatever encoding the file has.
+    """The bytes of a text in UTF-8 without a byte order mark, from any encoding of the file.
 
     Attributes:
         beginning: the text it begins with.

@@ -1,4 +1,4 @@
-"""Owns unpacking zstd so that a truncated file is noticed and memory stays small whatever the file claims."""
+"""Owns unpacking zstd so that a truncated file is noticed and memory stays small whatever size the file claims."""
 
 from __future__ import annotations
 

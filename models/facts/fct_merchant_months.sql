@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column month_start
   ),
-  description 'One row per month and merchant with transactions, in cents. What reports and monitors of merchants are summed from. Settled is what was approved, of more than zero dollars.',
+  description 'One row per month and merchant with transactions, in cents. What reports and monitors of merchants are summed from. Settled is what was approved, of more than zero dollars, and not reversed.',
   grain (month_start, merchant_id),
   references merchant_id,
   tags (fact, labelled),
@@ -20,6 +20,9 @@ MODEL (
         SUM(transaction_count) = COUNT(*),
         SUM(purchase_cents) = SUM(purchase_cents),
         SUM(refund_cents) = SUM(refund_cents),
+        SUM(settled_count) = @settled_count(),
+        SUM(settled_cents) = @settled_cents(),
+        SUM(settled_refund_cents) = @settled_refund_cents(),
         SUM(labelled_count) = @labelled_count()
       )
     )
@@ -36,18 +39,29 @@ SELECT
   COUNT(*) FILTER(WHERE
     is_approved)::BIGINT AS approved_count, /* Without any error */
   COUNT(*) FILTER(WHERE
-    purchase_cents > 0)::BIGINT AS purchase_count, /* Settled: approved, of more than zero dollars */
+    purchase_cents > 0)::BIGINT AS purchase_count, /* Approved, of more than zero dollars: gross, reversed ones included */
   COUNT(*) FILTER(WHERE
-    purchase_cents > 0 AND channel = 'online')::BIGINT AS online_purchase_count, /* Settled, card not present */
-  SUM(purchase_cents)::BIGINT AS purchase_cents, /* Cents of approved purchases */
-  SUM(refund_cents)::BIGINT AS refund_cents, /* Cents that went back, positive */
+    @is_settled() AND channel = 'online')::BIGINT AS online_settled_count, /* Settled, card not present */
+  SUM(purchase_cents)::BIGINT AS purchase_cents, /* Cents of approved purchases: gross, reversed ones included */
+  SUM(refund_cents)::BIGINT AS refund_cents, /* Cents that went back, positive: gross, those of reversed purchases included */
+  @settled_count()::BIGINT AS settled_count, /* Settled: purchases without the reversed ones */
+  @settled_cents()::BIGINT AS settled_cents, /* Cents of these */
+  @settled_refund_count()::BIGINT AS settled_refund_count, /* Refunds without those of reversed purchases */
+  @settled_refund_cents()::BIGINT AS settled_refund_cents, /* Cents of these, positive */
   @labelled_count()::BIGINT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
   @fraud_count()::BIGINT AS fraud_count, /* Labelled as fraud, declined or not */
-  @fraud_count(purchase_cents > 0)::BIGINT AS settled_fraud_count, /* Settled purchases labelled as fraud */
-  @fraud_count(purchase_cents > 0 AND channel = 'online')::BIGINT AS online_fraud_count, /* Settled purchases labelled as fraud, card not present */
+  @settled_fraud_count()::BIGINT AS settled_fraud_count, /* Settled purchases labelled as fraud */
+  @fraud_count(@is_settled() AND channel = 'online')::BIGINT AS online_fraud_count, /* Settled purchases labelled as fraud, card not present */
   COALESCE(@labelled_purchase_cents(), 0)::BIGINT AS labelled_purchase_cents, /* Cents of approved purchases with a label: the denominator of a fraud rate by value */
-  COALESCE(@fraud_loss_cents(), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud */
-  COALESCE(@fraud_loss_cents(channel = 'online'), 0)::BIGINT AS online_fraud_cents, /* Of these, card not present */
+  COALESCE(@fraud_loss_cents(), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud: gross, reversed ones included */
+  COUNT(is_fraud) FILTER(WHERE
+    @is_settled() AND channel = 'online')::BIGINT AS online_labelled_count, /* Settled purchases with a label, card not present */
+  @declined_fraud_count()::BIGINT AS declined_fraud_count, /* Declined transactions labelled as fraud */
+  @refund_fraud_count()::BIGINT AS refund_fraud_count, /* Approved refunds labelled as fraud */
+  @labelled_settled_count()::BIGINT AS labelled_settled_count, /* Settled purchases with a label: the denominator of their fraud rate by count */
+  COALESCE(@labelled_settled_cents(), 0)::BIGINT AS labelled_settled_cents, /* Cents of settled purchases with a label: the denominator of their fraud rate by value */
+  COALESCE(@net_fraud_loss_cents(), 0)::BIGINT AS settled_fraud_cents, /* Cents of settled purchases labelled as fraud */
+  COALESCE(@fraud_loss_cents(@is_settled() AND channel = 'online'), 0)::BIGINT AS online_fraud_cents, /* Of these, card not present */
   MAX(transacted_on) FILTER(WHERE
     is_fraud)::DATE AS last_fraud_on, /* Day of the last fraud; NULL where there was none */
   MIN(transacted_on)::DATE AS first_seen_on, /* Day of its first transaction of the month */

@@ -1,9 +1,10 @@
 MODEL (
   name facts.fct_outcomes,
   kind INCREMENTAL_BY_TIME_RANGE (
-    time_column transacted_on
+    time_column transacted_on,
+    lookback 2
   ),
-  description 'One row per transaction with what came of it: the money it moved, in cents, and its label. The one place where purchase, refund and labelled are defined, from is_approved of facts.fct_transactions; every report and feature is a sum over it. When labels arrive, their days are restated here.',
+  description 'One row per transaction with what came of it: the money it moved, in cents, and its label. The one place where purchase, refund, reversed and labelled are defined, from is_approved of facts.fct_transactions; every report and feature is a sum over it. When labels arrive, their days are restated here.',
   grain transaction_id,
   references (client_id, card_id, mcc, merchant_id),
   tags (fact, labelled),
@@ -15,7 +16,9 @@ MODEL (
         month_start,
         amount_cents,
         purchase_cents,
-        refund_cents
+        refund_cents,
+        is_reversed,
+        is_second_leg
       )
     ),
     sums_agree(
@@ -42,7 +45,7 @@ SELECT
   facts.merchant_id::INT, /* The merchant */
   facts.mcc::INT, /* Merchant category code */
   facts.channel::TEXT, /* swipe, chip or online */
-  @place_of(facts.merchant_state, facts.merchant_country)::TEXT AS place, /* US state code, country, ONLINE where no state is published, or UNKNOWN for all that is published as neither state nor country */
+  @place_of(facts.merchant_state, facts.merchant_country)::TEXT AS place, /* US state code, country, NO PLACE where no state is published (most of them online, see channel), or UNKNOWN for all that is published as neither state nor country */
   (
     COALESCE(facts.merchant_country, 'United States') <> 'United States'
   )::BOOLEAN AS is_foreign, /* Whether the place is a country abroad */
@@ -61,13 +64,21 @@ SELECT
     THEN -@cents(facts.amount)
     ELSE 0
   END::BIGINT AS refund_cents, /* Cents of an approved refund, positive, else 0 */
+  COALESCE(reversals.is_reversed, FALSE)::BOOLEAN AS is_reversed, /* Whether it is half of a purchase and an exactly opposite refund of the card at the merchant within 24 hours: a hold that was released. Certain two days after it */
+  COALESCE(reversals.is_second_leg, FALSE)::BOOLEAN AS is_second_leg, /* Whether an exactly opposite approved amount of the card at the merchant went before it within 24 hours, in an earlier minute: known at its own minute */
   labels.is_fraud::BOOLEAN /* Whether it was fraud; NULL where there is no label: unknown, not legitimate */
 FROM facts.fct_transactions AS facts
 LEFT JOIN facts.fct_fraud_labels AS labels
   ON labels.transaction_id = facts.transaction_id
+LEFT JOIN facts.fct_reversals AS reversals
+  ON reversals.transaction_id = facts.transaction_id
+  AND reversals.transacted_on = facts.transacted_on
+  AND @in_range(reversals.transacted_on)
 WHERE
   @in_range(facts.transacted_on);
 
 @primary_key(transaction_id);
 
-@index(transacted_on)
+@index(transacted_on);
+
+@index(card_id, transacted_on, where := is_fraud)

@@ -49,10 +49,10 @@ SELECT
   staged.mcc::INT, /* Merchant category code */
   staged.amount::DECIMAL(12, 2), /* US dollars, refunds negative */
   staged.channel::TEXT, /* swipe, chip or online */
-  staged.merchant_city::TEXT, /* City, or ONLINE */
-  staged.merchant_state::TEXT, /* US state code, or a country, as published; NULL online */
-  places.country_name::TEXT AS merchant_country, /* Country of the merchant; NULL online, and where merchant_state is neither a state nor a country: unknown, and never abroad */
-  staged.zip::TEXT, /* Five digits, leading zeros restored; NULL online and abroad */
+  staged.merchant_city::TEXT, /* City, or ONLINE where none is published */
+  staged.merchant_state::TEXT, /* US state code, or a country, as published; NULL where the merchant has no place, most of them online */
+  places.country_name::TEXT AS merchant_country, /* Country of the merchant; NULL where it has no place, and where merchant_state is neither a state nor a country: unknown, and never abroad */
+  staged.zip::TEXT, /* Five digits, leading zeros restored; NULL without a place and abroad */
   staged.errors::TEXT, /* What went wrong, comma-joined; NULL for none */
   COALESCE(staged.errors LIKE '%Bad Card Number%', FALSE)::BOOLEAN AS has_bad_card_number, /* Declined: card number wrong */
   COALESCE(staged.errors LIKE '%Bad CVV%', FALSE)::BOOLEAN AS has_bad_cvv, /* Declined: security code wrong */

@@ -1,7 +1,8 @@
 MODEL (
   name features.rule_hits,
   kind INCREMENTAL_BY_TIME_RANGE (
-    time_column transacted_on
+    time_column transacted_on,
+    lookback 2
   ),
   description 'One row per transaction and rule of seeds.fraud_rules that it hits, on every day of the data, also before a rule was in force and after it was retired: so that it can be back-tested.',
   grain (transaction_id, rule_name),

@@ -1,7 +1,8 @@
 MODEL (
   name features.transaction_features,
   kind INCREMENTAL_BY_TIME_RANGE (
-    time_column transacted_on
+    time_column transacted_on,
+    lookback 2
   ),
   description 'One row per transaction with what was known just before it, and nothing later: rows of an earlier minute only, up to 90 days back; labels only once they are 8 to 37 days old; no attribute of the snapshot of February 2020. New means not in the last 90 days. A changed day is felt for 90 days after.',
   grain transaction_id,
@@ -88,6 +89,8 @@ WITH category_days AS (
     is_approved,
     amount_cents,
     purchase_cents,
+    is_reversed,
+    is_second_leg,
     is_fraud
   FROM facts.fct_outcomes
   WHERE
@@ -108,13 +111,17 @@ WITH category_days AS (
 ), card_windows AS (
   SELECT
     merchant_windows.*,
-    COUNT(*) OVER card_1h AS card_transactions_1h,
+    COUNT(*) FILTER(WHERE
+      NOT is_second_leg) OVER card_1h AS card_transactions_1h,
     SUM(purchase_cents) OVER card_1h AS card_purchase_cents_1h,
-    COUNT(*) OVER card_24h AS card_transactions_24h,
+    COUNT(*) FILTER(WHERE
+      NOT is_second_leg) OVER card_24h AS card_transactions_24h,
     SUM(purchase_cents) OVER card_24h AS card_purchase_cents_24h,
-    COUNT(*) OVER card_7d AS card_transactions_7d,
+    COUNT(*) FILTER(WHERE
+      NOT is_second_leg) OVER card_7d AS card_transactions_7d,
     SUM(purchase_cents) OVER card_7d AS card_purchase_cents_7d,
-    COUNT(*) OVER card_30d AS card_transactions_30d,
+    COUNT(*) FILTER(WHERE
+      NOT is_second_leg) OVER card_30d AS card_transactions_30d,
     SUM(purchase_cents) OVER card_30d AS card_purchase_cents_30d,
     COUNT(*) FILTER(WHERE
       NOT is_approved) OVER card_1h AS card_declines_1h,
@@ -123,9 +130,11 @@ WITH category_days AS (
     COUNT(*) FILTER(WHERE
       purchase_cents BETWEEN 1 AND 500) OVER card_1h AS card_small_purchases_1h,
     COUNT(*) FILTER(WHERE
-      purchase_cents > 0) OVER card_90d AS card_purchases_90d,
-    SUM(purchase_cents) OVER card_90d AS card_cents_90d,
-    SUM(purchase_cents * purchase_cents) OVER card_90d AS card_squares_90d,
+      @is_settled()) OVER card_90d AS card_purchases_90d,
+    SUM(purchase_cents) FILTER(WHERE
+      NOT is_reversed) OVER card_90d AS card_cents_90d,
+    SUM(purchase_cents * purchase_cents) FILTER(WHERE
+      NOT is_reversed) OVER card_90d AS card_squares_90d,
     MAX(minute_number) OVER before AS last_minute,
     MAX(CASE WHEN is_card_present THEN minute_number END) OVER before AS last_presence,
     MAX(CASE WHEN is_card_present AND NOT is_foreign THEN minute_number END) OVER before AS last_domestic,
@@ -152,8 +161,8 @@ WITH category_days AS (
   ), card_90d AS (
     PARTITION BY card_id
     ORDER BY minute_number
-    RANGE BETWEEN @minutes_in(90, day) PRECEDING AND 1 PRECEDING
-  ), before AS (
+    RANGE BETWEEN @minutes_in(90, day) PRECEDING AND @minutes_in(2, day) PRECEDING
+  ) /* Which purchases were reversed is certain two days after them */, before AS (
     PARTITION BY card_id
     ORDER BY minute_number
     RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -196,18 +205,19 @@ SELECT
   known.channel::TEXT, /* swipe, chip or online */
   known.amount_cents::BIGINT, /* What was asked for, in cents, refunds negative */
   known.is_foreign::BOOLEAN, /* Whether the merchant is in another country */
+  known.is_approved::BOOLEAN, /* Whether it went through: known with its answer, so that a rule tells what can still be stopped from what was refused */
   known.has_bad_card_data::BOOLEAN, /* Whether card number, security code or expiry date was wrong, which the authorisation tells */
-  known.card_transactions_1h::BIGINT, /* Transactions of the card in the last hour, declined ones too */
-  COALESCE(known.card_purchase_cents_1h, 0)::BIGINT AS card_purchase_cents_1h, /* Cents of its approved purchases in the last hour */
-  known.card_transactions_24h::BIGINT, /* Transactions of the card in the last 24 hours, declined ones too */
-  COALESCE(known.card_purchase_cents_24h, 0)::BIGINT AS card_purchase_cents_24h, /* Cents of its approved purchases in the last 24 hours */
-  known.card_transactions_7d::BIGINT, /* Transactions of the card in the last 7 days, declined ones too */
-  COALESCE(known.card_purchase_cents_7d, 0)::BIGINT AS card_purchase_cents_7d, /* Cents of its approved purchases in the last 7 days */
-  known.card_transactions_30d::BIGINT, /* Transactions of the card in the last 30 days, declined ones too */
-  COALESCE(known.card_purchase_cents_30d, 0)::BIGINT AS card_purchase_cents_30d, /* Cents of its approved purchases in the last 30 days */
-  known.card_declines_1h::BIGINT, /* Declined transactions of the card in the last hour */
-  known.card_declines_24h::BIGINT, /* Declined transactions of the card in the last 24 hours */
-  known.card_purchases_90d::BIGINT, /* Approved purchases of the card in the last 90 days, on which amount_z_score_90d rests */
+  known.card_transactions_1h::BIGINT, /* Transactions of the card in the last hour (minutes 1 to 60 before), declined ones too; what gives back or takes again the same amount at the same merchant within 24 hours is not counted a second time */
+  COALESCE(known.card_purchase_cents_1h, 0)::BIGINT AS card_purchase_cents_1h, /* Cents of its approved purchases in the same minutes as card_transactions_1h: gross, reversed ones included */
+  known.card_transactions_24h::BIGINT, /* Transactions of the card in the last 24 hours (minutes 1 to 1,440 before), declined ones too; counted as in the last hour */
+  COALESCE(known.card_purchase_cents_24h, 0)::BIGINT AS card_purchase_cents_24h, /* Cents of its approved purchases in the last 24 hours: gross, reversed ones included */
+  known.card_transactions_7d::BIGINT, /* Transactions of the card in the last 7 days (minutes 1 to 10,080 before), declined ones too; counted as in the last hour */
+  COALESCE(known.card_purchase_cents_7d, 0)::BIGINT AS card_purchase_cents_7d, /* Cents of its approved purchases in the last 7 days: gross, reversed ones included */
+  known.card_transactions_30d::BIGINT, /* Transactions of the card in the last 30 days (minutes 1 to 43,200 before), declined ones too; counted as in the last hour */
+  COALESCE(known.card_purchase_cents_30d, 0)::BIGINT AS card_purchase_cents_30d, /* Cents of its approved purchases in the last 30 days: gross, reversed ones included */
+  known.card_declines_1h::BIGINT, /* Declined transactions of the card in the last hour (minutes 1 to 60 before), of any kind */
+  known.card_declines_24h::BIGINT, /* Declined transactions of the card in the last 24 hours (minutes 1 to 1,440 before), of any kind */
+  known.card_purchases_90d::BIGINT, /* Settled purchases of the card from 90 to 2 days before (minutes 129,600 to 2,880), on which amount_z_score_90d rests: of later ones it is not yet known whether they are reversed */
   CASE
     WHEN known.card_purchases_90d >= 5
     THEN @z_score(
@@ -216,22 +226,22 @@ SELECT
       known.card_cents_90d,
       known.card_squares_90d
     )
-  END::DECIMAL(18, 2) AS amount_z_score_90d, /* Standard deviations of the amount from the mean of these; NULL below five of them or where all are alike */
+  END::DECIMAL(18, 2) AS amount_z_score_90d, /* Sample standard deviations (n - 1) of the amount asked for from the mean of these; NULL below five of them or where all are alike */
   (
     known.minute_number - known.previous_minute
-  )::INT AS minutes_since_previous, /* Since the card was last used; NULL where not in the last 90 days */
+  )::INT AS minutes_since_previous, /* Minutes since the card was last used, whatever came of it, in an earlier minute; NULL where not in the last 90 days (129,600 minutes) */
   (
     @day_number(known.minute_number) - @day_number(known.previous_minute)
-  )::INT AS days_since_last_use, /* Days since the card was last used; NULL where not in the last 90 days */
+  )::INT AS days_since_last_use, /* Calendar days since the card was last used: 1 from 23:59 to 00:01; NULL where not in the last 129,600 minutes */
   (
     known.merchant_minute < known.minute_number - @minutes_in(90, day)
-  )::BOOLEAN AS is_new_merchant_90d, /* Whether the card was not at this merchant in the last 90 days */
+  )::BOOLEAN AS is_new_merchant_90d, /* Whether the card was not at this merchant in the last 90 days (minutes 1 to 129,600 before), declined or not */
   (
     known.mcc_minute < known.minute_number - @minutes_in(90, day)
-  )::BOOLEAN AS is_new_mcc_90d, /* Whether the card was not at any merchant of this category in the last 90 days */
+  )::BOOLEAN AS is_new_mcc_90d, /* Whether the card was not at any merchant of this category in the last 90 days (minutes 1 to 129,600 before) */
   (
     known.place_minute < known.minute_number - @minutes_in(90, day)
-  )::BOOLEAN AS is_new_place_90d, /* Whether the card was not used in this state or country in the last 90 days; online is one place, UNKNOWN another */
+  )::BOOLEAN AS is_new_place_90d, /* Whether the card was not used in this state or country in the last 90 days (minutes 1 to 129,600 before); all use online is one place, UNKNOWN another */
   COALESCE(known.place_minute < known.presence_minute, FALSE)::BOOLEAN AS has_place_changed, /* Card present: whether the card was last present in another state or country; use online is passed over */
   COALESCE(
     CASE WHEN known.is_foreign THEN known.place_minute ELSE known.domestic_minute END < known.presence_minute,
@@ -239,12 +249,12 @@ SELECT
   )::BOOLEAN AS has_country_changed, /* Card present: whether the card was last present in another country; use online is passed over */
   (
     known.minute_number - known.presence_minute
-  )::INT AS minutes_since_presence, /* Card present: since it was last present; few where has_place_changed is an impossible journey; NULL where not in the last 90 days */
+  )::INT AS minutes_since_presence, /* Card present: minutes since it was last present; few where has_place_changed is an impossible journey; NULL where not in the last 90 days */
   (
     known.amount_cents >= 10000 AND known.card_small_purchases_1h > 0
-  )::BOOLEAN AS is_large_after_small_1h, /* Whether it is of $100 or more, and an approved purchase of up to $5 went before within the hour */
+  )::BOOLEAN AS is_large_after_small_1h, /* Whether it is of $100 or more, and an approved purchase of one cent to $5 went before in minutes 1 to 60 before, at any merchant */
   @days_between(cards.card_opened_on, known.transacted_on)::INT AS days_since_card_opened, /* Days since the account was opened; negative where the transaction is older */
-  known.merchant_transactions_30d::BIGINT, /* At the merchant, on days 37 to 8 before */
+  known.merchant_transactions_30d::BIGINT, /* At the merchant, on calendar days 37 to 8 before, of any card, declined ones too */
   known.merchant_labelled_30d::BIGINT, /* Of these with a label: what merchant_fraud_rate_bp_30d divides by */
   CASE
     WHEN known.merchant_fraud_30d > 0
@@ -252,7 +262,7 @@ SELECT
     WHEN known.merchant_labelled_30d > 0
     THEN 0
   END::DECIMAL(18, 2) AS merchant_fraud_rate_bp_30d, /* Fraud rate of these by count, basis points; NULL where none is labelled */
-  COALESCE(categories.mcc_transactions_30d, 0)::BIGINT AS mcc_transactions_30d, /* In the category, on days 37 to 8 before */
+  COALESCE(categories.mcc_transactions_30d, 0)::BIGINT AS mcc_transactions_30d, /* In the category, on calendar days 37 to 8 before, of any card, declined ones too */
   COALESCE(categories.mcc_labelled_30d, 0)::BIGINT AS mcc_labelled_30d, /* Of these with a label: what mcc_fraud_rate_bp_30d divides by */
   CASE
     WHEN categories.mcc_fraud_30d > 0

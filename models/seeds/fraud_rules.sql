@@ -3,7 +3,7 @@ MODEL (
   kind SEED (
     path '$root/seeds/fraud_rules.csv'
   ),
-  description 'One row per fraud rule: what it asks for, its weight, and the reason an investigator reads. An empty cell asks for nothing. Edit, plan dev, and compare serving.rule_performance: see docs/cookbook.md. A rule without any limit would hit everything: at least one is asked for.',
+  description 'One row per fraud rule: which kinds of transactions it looks at, what it asks for, its weight, and the reason an investigator reads. An empty cell asks for nothing. Edit, plan dev, and compare serving.rule_performance: see docs/cookbook.md. A rule without any limit would hit everything: at least one is asked for.',
   @rule_columns() /* Of macros/fraud_rules.py, which says what a rule may ask for */,
   @rule_column_descriptions(),
   grain rule_name,

@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column month_start
   ),
-  description 'One row per month, channel and reason of decline. A transaction with two errors counts for both, and once under Any error: reasons do not add up to it.',
+  description 'One row per month, channel and reason of decline. A transaction with two errors counts for both, and once under Any error: reasons do not add up to it. Each month and channel with transactions has all nine reasons, with zeros where nothing was declined for one. Refunds and zero-dollar checks are among the transactions: for purchases see serving.authorisation.',
   grain (month_start, channel, decline_reason),
   tags (serving, revenue),
   audits (
@@ -106,8 +106,8 @@ SELECT
   month_start::DATE, /* First day of the month */
   channel::TEXT, /* swipe, chip or online */
   decline_reason::TEXT, /* One error as published, Other for those that are none of the published, or Any error for all declined */
-  transaction_count::BIGINT, /* All transactions of the month and channel: what decline_rate_bp divides by */
-  declined_count::BIGINT, /* Declined with this error */
+  transaction_count::BIGINT, /* All transactions of the month and channel, refunds and zero-dollar checks too: what decline_rate_bp divides by */
+  declined_count::BIGINT, /* Declined with this error, alone or beside others; 0 where none was */
   @basis_points(declined_count, transaction_count)::DECIMAL(18, 2) AS decline_rate_bp, /* Basis points of all transactions */
   @dollars_of(declined_cents)::DECIMAL(18, 2) AS declined_amount /* US dollars that were asked for and refused; refunds not counted */
 FROM by_reason;

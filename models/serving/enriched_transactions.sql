@@ -27,10 +27,10 @@ SELECT
   facts.mcc::INT, /* Merchant category code */
   facts.amount::DECIMAL(12, 2), /* US dollars, refunds negative */
   facts.channel::TEXT, /* swipe, chip or online */
-  facts.merchant_city::TEXT, /* City, or ONLINE */
-  facts.merchant_state::TEXT, /* US state code, or a country, as published; NULL online */
-  facts.merchant_country::TEXT, /* Country of the merchant; NULL online, and where merchant_state is neither a state nor a country: unknown, and never abroad */
-  facts.zip::TEXT, /* Five digits, leading zeros restored; NULL online and abroad */
+  facts.merchant_city::TEXT, /* City, or ONLINE where none is published */
+  facts.merchant_state::TEXT, /* US state code, or a country, as published; NULL where the merchant has no place, most of them online */
+  facts.merchant_country::TEXT, /* Country of the merchant; NULL where it has no place, and where merchant_state is neither a state nor a country: unknown, and never abroad */
+  facts.zip::TEXT, /* Five digits, leading zeros restored; NULL without a place and abroad */
   facts.errors::TEXT, /* What went wrong, comma-joined; NULL for none */
   facts.has_bad_card_number::BOOLEAN, /* Declined: card number wrong */
   facts.has_bad_cvv::BOOLEAN, /* Declined: security code wrong */
@@ -41,6 +41,7 @@ SELECT
   facts.has_technical_glitch::BOOLEAN, /* Declined: a system failed */
   facts.is_approved::BOOLEAN, /* Whether it went through: no error at all */
   facts.is_refund::BOOLEAN, /* Whether the amount is below zero, also where the refund was declined and no money went back */
+  outcomes.is_reversed::BOOLEAN, /* Whether it is half of a purchase and an exactly opposite refund of the card at the merchant within 24 hours: a hold that was released, not settled */
   outcomes.is_fraud::BOOLEAN, /* Whether it was fraud; NULL where there is no label */
   categories.mcc_description::TEXT, /* What the category stands for */
   cards.card_brand::TEXT, /* Visa, Mastercard, Amex or Discover */

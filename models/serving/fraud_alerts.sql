@@ -1,9 +1,10 @@
 MODEL (
   name serving.fraud_alerts,
   kind INCREMENTAL_BY_TIME_RANGE (
-    time_column transacted_on
+    time_column transacted_on,
+    lookback 2
   ),
-  description 'One row per transaction that a rule in force hit, with the rules, the score and the reasons in words. is_fraud is what the label says by now, not what was known then.',
+  description 'One row per transaction that a rule in force hit, of the kinds that the rule looks at, with the rules, the score and the reasons in words. is_fraud is what the label says by now, not what was known then.',
   grain transaction_id,
   references (client_id, card_id, merchant_id, mcc),
   tags (serving, fraud, labelled),
@@ -52,9 +53,10 @@ SELECT
   outcomes.merchant_id::INT, /* The merchant */
   outcomes.mcc::INT, /* Merchant category code */
   outcomes.channel::TEXT, /* swipe, chip or online */
-  outcomes.place::TEXT, /* US state code, country, ONLINE, or UNKNOWN */
+  outcomes.place::TEXT, /* US state code, country, NO PLACE, or UNKNOWN */
   @dollars_of(outcomes.amount_cents)::DECIMAL(18, 2) AS amount, /* US dollars, refunds negative */
   outcomes.is_approved::BOOLEAN, /* Whether it went through all the same */
+  @kind_of(outcomes)::TEXT AS transaction_kind, /* purchase, if approved; declined, a purchase that was not; refund; check of zero dollars: a rule says which it looks at */
   hits.score::INT, /* Sum of the weights of the rules */
   hits.rule_count::INT, /* How many rules hit */
   hits.rule_names::TEXT, /* Which, by weight */

@@ -19,7 +19,12 @@ MODEL (
         SUM(transaction_count) = COUNT(*),
         SUM(labelled_count) = @labelled_count(),
         SUM(fraud_count) = @fraud_count(),
-        SUM(fraud_loss) = @dollars_of(@fraud_loss_cents())
+        SUM(fraud_loss) = @dollars_of(@fraud_loss_cents()),
+        SUM(labelled_settled_count) = @labelled_settled_count(),
+        SUM(settled_fraud_count) = @settled_fraud_count(),
+        SUM(declined_fraud_count) = @declined_fraud_count(),
+        SUM(refund_fraud_count) = @refund_fraud_count(),
+        SUM(net_fraud_loss) = @dollars_of(@net_fraud_loss_cents())
       )
     ),
     rates_are_of_a_part
@@ -40,7 +45,13 @@ WITH labelled AS (
     @labelled_count() AS labelled_count,
     @fraud_count() AS fraud_count,
     @labelled_purchase_cents() AS labelled_purchase_cents,
-    @fraud_loss_cents() AS fraud_loss_cents
+    @fraud_loss_cents() AS fraud_loss_cents,
+    @labelled_settled_count() AS labelled_settled_count,
+    @settled_fraud_count() AS settled_fraud_count,
+    @declined_fraud_count() AS declined_fraud_count,
+    @refund_fraud_count() AS refund_fraud_count,
+    @labelled_settled_cents() AS labelled_settled_cents,
+    @net_fraud_loss_cents() AS net_fraud_loss_cents
   FROM facts.fct_outcomes
   WHERE
     @in_months_of_range(transacted_on)
@@ -52,12 +63,24 @@ SELECT
   labelled.month_start::DATE, /* First day of the month */
   labelled.channel::TEXT, /* swipe, chip or online (card not present) */
   labelled.transaction_count::BIGINT, /* All transactions, declined ones too */
-  labelled.labelled_count::BIGINT, /* With a label: what fraud_rate_bp divides by */
-  labelled.fraud_count::BIGINT, /* Labelled as fraud, declined or not */
-  @basis_points(labelled.fraud_count, labelled.labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count: basis points of the labelled; NULL where nothing is labelled */
-  @dollars_of(labelled.labelled_purchase_cents)::DECIMAL(18, 2) AS labelled_purchase_volume, /* US dollars of approved purchases with a label: what fraud_rate_by_value_bp divides by */
-  @dollars_of(labelled.fraud_loss_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of approved purchases labelled as fraud */
-  @basis_points(labelled.fraud_loss_cents, labelled.labelled_purchase_cents)::DECIMAL(18, 2) AS fraud_rate_by_value_bp /* By value: basis points of the labelled purchase volume; NULL where that is zero */
+  labelled.labelled_count::BIGINT, /* With a label, of any kind: what fraud_rate_bp divides by */
+  labelled.fraud_count::BIGINT, /* Labelled as fraud, of any kind: purchases, declined attempts, refunds and checks of zero dollars */
+  @basis_points(labelled.fraud_count, labelled.labelled_count)::DECIMAL(18, 2) AS fraud_rate_bp, /* By count, of transactions of any kind: basis points of the labelled; NULL where nothing is labelled. settled_fraud_rate_bp is of the transactions that a rate by value is of */
+  @dollars_of(labelled.labelled_purchase_cents)::DECIMAL(18, 2) AS labelled_purchase_volume, /* US dollars of approved purchases with a label, gross, reversed ones included: what fraud_rate_by_value_bp divides by */
+  @dollars_of(labelled.fraud_loss_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of approved purchases labelled as fraud: gross, reversed ones included; net_fraud_loss is what did not come back */
+  @basis_points(labelled.fraud_loss_cents, labelled.labelled_purchase_cents)::DECIMAL(18, 2) AS fraud_rate_by_value_bp, /* By value, gross: basis points of the labelled purchase volume; NULL where that is zero */
+  @rate_low(labelled.fraud_count, labelled.labelled_count)::DECIMAL(18, 2) AS fraud_rate_low_bp, /* Lower end of the 95 % interval (Wilson) of fraud_rate_bp: what to sort by, so that one fraud of one does not lead; NULL where nothing is labelled */
+  @rate_high(labelled.fraud_count, labelled.labelled_count)::DECIMAL(18, 2) AS fraud_rate_high_bp, /* Upper end of the same interval */
+  labelled.settled_fraud_count::BIGINT, /* Settled purchases labelled as fraud: what net_fraud_loss is the loss of */
+  labelled.declined_fraud_count::BIGINT, /* Declined transactions labelled as fraud: tried, and refused */
+  labelled.refund_fraud_count::BIGINT, /* Approved refunds labelled as fraud; the rest of fraud_count are reversed purchases and checks of zero dollars */
+  labelled.labelled_settled_count::BIGINT, /* Settled purchases with a label: what settled_fraud_rate_bp divides by */
+  @basis_points(labelled.settled_fraud_count, labelled.labelled_settled_count)::DECIMAL(18, 2) AS settled_fraud_rate_bp, /* By count, of settled purchases: basis points of the labelled; NULL where none is labelled */
+  @rate_low(labelled.settled_fraud_count, labelled.labelled_settled_count)::DECIMAL(18, 2) AS settled_fraud_rate_low_bp, /* Lower end of the 95 % interval (Wilson) of settled_fraud_rate_bp */
+  @rate_high(labelled.settled_fraud_count, labelled.labelled_settled_count)::DECIMAL(18, 2) AS settled_fraud_rate_high_bp, /* Upper end of the same interval */
+  @dollars_of(labelled.labelled_settled_cents)::DECIMAL(18, 2) AS labelled_settled_volume, /* US dollars of settled purchases with a label: what settled_fraud_rate_by_value_bp divides by */
+  @dollars_of(labelled.net_fraud_loss_cents)::DECIMAL(18, 2) AS net_fraud_loss, /* US dollars of settled purchases labelled as fraud: net of what was reversed */
+  @basis_points(labelled.net_fraud_loss_cents, labelled.labelled_settled_cents)::DECIMAL(18, 2) AS settled_fraud_rate_by_value_bp /* By value, of settled purchases: basis points of labelled_settled_volume; NULL where that is zero. One large fraud moves it: there is no interval */
 FROM labelled;
 
 @primary_key(month_start, channel)

@@ -1,7 +1,7 @@
 MODEL (
   name serving.network_monitors,
   kind FULL,
-  description 'One row per month, merchant with settled fraud, and monitor. Called -like: labels are not chargebacks, a third of all transactions has none, and the clearing rules of networks are not in the data. Thresholds are dated (seeds.monitor_thresholds): level is by those in force in the month, latest_level by the latest ones, whatever the month.',
+  description 'One row per month, merchant with settled fraud, and monitor. Called -like: labels are not chargebacks, a third of all transactions has none, and the clearing rules of networks are not in the data. ratio_bp divides by all settled purchases, as networks do, so that unlabelled ones count as good, here alone; labelled_ratio_bp divides by the labelled. Thresholds are dated (seeds.monitor_thresholds): level is by those in force in the month, latest_level by the latest ones, whatever the month.',
   grain (month_start, merchant_id, monitor),
   references merchant_id,
   tags (serving, fraud),
@@ -42,7 +42,8 @@ WITH measured AS (
     merchant_id,
     'VAMP-like' AS monitor,
     online_fraud_count AS event_count,
-    online_purchase_count AS transaction_count,
+    online_settled_count AS transaction_count,
+    online_labelled_count AS labelled_count,
     online_fraud_cents AS fraud_cents
   FROM facts.fct_merchant_months
   WHERE
@@ -53,8 +54,9 @@ WITH measured AS (
     months.merchant_id,
     'ECM-like' AS monitor,
     months.settled_fraud_count AS event_count,
-    COALESCE(earlier.purchase_count, 0) AS transaction_count,
-    months.fraud_loss_cents AS fraud_cents
+    COALESCE(earlier.settled_count, 0) AS transaction_count,
+    COALESCE(earlier.labelled_settled_count, 0) AS labelled_count,
+    months.settled_fraud_cents AS fraud_cents
   FROM facts.fct_merchant_months AS months
   LEFT JOIN facts.fct_merchant_months AS earlier
     ON earlier.merchant_id = months.merchant_id
@@ -69,7 +71,8 @@ WITH measured AS (
     merchant_id,
     'EFM-like' AS monitor,
     online_fraud_count AS event_count,
-    online_purchase_count AS transaction_count,
+    online_settled_count AS transaction_count,
+    online_labelled_count AS labelled_count,
     online_fraud_cents AS fraud_cents
   FROM facts.fct_merchant_months
   WHERE
@@ -81,6 +84,7 @@ WITH measured AS (
     measured.monitor,
     measured.event_count,
     measured.transaction_count,
+    measured.labelled_count,
     measured.fraud_cents,
     thresholds.level,
     thresholds.min_ratio_bp,
@@ -101,6 +105,7 @@ WITH measured AS (
     monitor,
     event_count,
     transaction_count,
+    labelled_count,
     fraud_cents,
     BOOL_OR(is_in_force) AS is_in_force,
     MAX(min_ratio_bp) FILTER(WHERE
@@ -114,6 +119,7 @@ WITH measured AS (
     monitor,
     event_count,
     transaction_count,
+    labelled_count,
     fraud_cents
 )
 SELECT
@@ -121,15 +127,17 @@ SELECT
   strictest.merchant_id::INT, /* The merchant */
   strictest.monitor::TEXT, /* VAMP-like, ECM-like or EFM-like */
   strictest.event_count::BIGINT, /* Settled purchases labelled as fraud; for VAMP-like and EFM-like card not present only */
-  strictest.transaction_count::BIGINT, /* What the ratio divides by: settled purchases, of the month before for ECM-like, card not present for the others; with nothing to divide by, nothing is reached */
-  @basis_points(strictest.event_count, strictest.transaction_count)::DECIMAL(18, 2) AS ratio_bp, /* Events by transactions; NULL where there is nothing to divide by */
+  strictest.transaction_count::BIGINT, /* What ratio_bp divides by: settled purchases, labelled or not, of the month before for ECM-like, card not present for the others; with nothing to divide by, nothing is reached */
+  strictest.labelled_count::BIGINT AS labelled_transaction_count, /* Of these with a label: what labelled_ratio_bp divides by */
+  @basis_points(strictest.event_count, strictest.transaction_count)::DECIMAL(18, 2) AS ratio_bp, /* Events by all transactions, as networks count: what the thresholds are compared with; unlabelled ones count as good, so it is too low by as many frauds as have no label; NULL where there is nothing to divide by */
+  @basis_points(strictest.event_count, strictest.labelled_count)::DECIMAL(18, 2) AS labelled_ratio_bp, /* Events by transactions with a label, like the fraud rates of other reports; may be above 10,000 for ECM-like; NULL where none is labelled */
   @dollars_of(strictest.fraud_cents)::DECIMAL(18, 2) AS fraud_amount, /* US dollars of these events */
   CASE
     WHEN NOT strictest.is_in_force
     THEN 'not in force'
     ELSE COALESCE(reached.level, 'below')
-  END::TEXT AS level, /* What was reached of the thresholds in force that month: below, or the strictest level; not in force before the first */
-  COALESCE(latest.level, 'below')::TEXT AS latest_level /* What would be reached by the latest thresholds */
+  END::TEXT AS level, /* What was reached of the thresholds in force that month: below, or the strictest level; not in force before the first. An issuer does not see what networks judge the merchant by as well: purchases with the cards of other issuers, disputes that are no fraud, and which share was authenticated by 3-D Secure */
+  COALESCE(latest.level, 'below')::TEXT AS latest_level /* What would be reached by the latest thresholds; with the same blind spots as level */
 FROM strictest
 LEFT JOIN seeds.monitor_thresholds AS reached
   ON reached.monitor = strictest.monitor

@@ -37,8 +37,9 @@ WITH outcomes AS (
     transacted_on,
     card_id,
     purchase_cents,
+    @kind_of(outcomes) AS transaction_kind,
     is_fraud
-  FROM facts.fct_outcomes
+  FROM facts.fct_outcomes AS outcomes
   WHERE
     @in_months_of_range(transacted_on)
 ), month_totals AS (
@@ -50,6 +51,35 @@ WITH outcomes AS (
   FROM outcomes
   GROUP BY
     month_start
+), kind_totals AS (
+  SELECT
+    month_start,
+    transaction_kind,
+    @labelled_count() AS labelled_count,
+    @fraud_count() AS fraud_count,
+    @fraud_loss_cents() AS fraud_cents
+  FROM outcomes
+  GROUP BY
+    month_start,
+    transaction_kind
+), rule_totals AS (
+  SELECT
+    kinds.month_start,
+    rules.rule_name,
+    COALESCE(
+      SUM(kinds.labelled_count) FILTER(WHERE
+        @looks_at(rules, kinds.transaction_kind)),
+      0
+    ) AS labelled_count,
+    COALESCE(SUM(kinds.fraud_count) FILTER(WHERE
+      @looks_at(rules, kinds.transaction_kind)), 0) AS fraud_count,
+    SUM(kinds.fraud_cents) FILTER(WHERE
+      @looks_at(rules, kinds.transaction_kind)) AS fraud_cents
+  FROM kind_totals AS kinds
+  CROSS JOIN seeds.fraud_rules AS rules
+  GROUP BY
+    kinds.month_start,
+    rules.rule_name
 ), rule_alerts AS (
   SELECT
     outcomes.month_start,
@@ -160,8 +190,9 @@ WITH outcomes AS (
     totals.fraud_cents,
     alerts.caught_cents,
     alerts.disturbed_cents
-  FROM month_totals AS totals
-  CROSS JOIN seeds.fraud_rules AS rules
+  FROM rule_totals AS totals
+  JOIN seeds.fraud_rules AS rules
+    ON rules.rule_name = totals.rule_name
   LEFT JOIN rule_alerts AS alerts
     ON alerts.month_start = totals.month_start AND alerts.rule_name = rules.rule_name
   UNION ALL
@@ -213,15 +244,17 @@ SELECT
   COALESCE(measured.alert_count, 0)::BIGINT AS alert_count, /* Transactions hit; for cards, cards of a day */
   COALESCE(measured.labelled_alert_count, 0)::BIGINT AS labelled_alert_count, /* Of these with a label: what precision_bp divides by */
   COALESCE(measured.fraud_alert_count, 0)::BIGINT AS fraud_alert_count, /* Of these, fraud */
-  measured.labelled_count::BIGINT, /* All of the month with a label; for cards, cards of a day */
-  measured.fraud_count::BIGINT, /* All fraud of the month: what recall_bp divides by; for cards, cards of a day */
+  measured.labelled_count::BIGINT, /* All of the month with a label, for a rule of the kinds that it looks at; for cards, cards of a day */
+  measured.fraud_count::BIGINT, /* All fraud of the month, for a rule of the kinds that it looks at: what recall_bp divides by; for cards, cards of a day */
   @basis_points(measured.fraud_alert_count, measured.labelled_alert_count)::DECIMAL(18, 2) AS precision_bp, /* Fraud by labelled alerts, basis points; NULL where none is labelled */
+  @rate_low(measured.fraud_alert_count, measured.labelled_alert_count)::DECIMAL(18, 2) AS precision_low_bp, /* Lower end of the 95 % interval (Wilson) of precision_bp: what to sort rules by; NULL where none is labelled */
+  @rate_high(measured.fraud_alert_count, measured.labelled_alert_count)::DECIMAL(18, 2) AS precision_high_bp, /* Upper end of the same interval */
   @basis_points(measured.fraud_alert_count, measured.fraud_count)::DECIMAL(18, 2) AS recall_bp, /* Fraud found by all fraud, basis points; NULL where there is none */
   @basis_points(
     COALESCE(measured.labelled_alert_count, 0) - COALESCE(measured.fraud_alert_count, 0),
     measured.labelled_count - measured.fraud_count
   )::DECIMAL(18, 2) AS false_positive_rate_bp, /* Labelled not fraud, but hit, by all that is labelled not fraud, basis points */
-  @dollars_of(measured.fraud_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of all approved fraud of the month */
+  @dollars_of(measured.fraud_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of all approved fraud of the month, gross; for a rule of the kinds that it looks at */
   @dollars_of(measured.caught_cents)::DECIMAL(18, 2) AS value_caught, /* Of these, dollars that were hit */
   @dollars_of(measured.disturbed_cents)::DECIMAL(18, 2) AS value_of_false_positives /* US dollars of approved purchases that were hit, but are labelled not fraud */
 FROM measured

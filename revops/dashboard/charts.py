@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-# Chosen to be told apart by everybody, in print too, on light and on dark.
+# Distinguishable with any colour vision, in print, on light and on dark.
 COLOURS = {
     "chip": "#0f766e",
     "swipe": "#6366f1",

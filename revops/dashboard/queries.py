@@ -7,28 +7,29 @@ are first days of months, the latter not included.
 from __future__ import annotations
 
 HEADLINE = """
-SELECT this_month.month_start, this_month.purchase_volume, this_month.net_volume, this_month.refunds,
+SELECT this_month.month_start, this_month.settled_volume, this_month.reversed_volume, this_month.reversed_count,
+       this_month.net_volume, this_month.settled_refunds,
        this_month.transaction_count, this_month.approved_count, this_month.declined_count, this_month.decline_rate_bp,
        this_month.active_clients, this_month.labelled_count, this_month.fraud_count, this_month.fraud_rate_bp,
        this_month.net_volume_mom_percent, this_month.net_volume_yoy_percent,
-       ROUND(100 * (this_month.refunds / NULLIF(month_before.refunds, 0) - 1), 2) AS refunds_mom_percent,
-       ROUND(100 * (this_month.refunds / NULLIF(year_before.refunds, 0) - 1), 2) AS refunds_yoy_percent,
+       ROUND(100 * (this_month.settled_refunds / NULLIF(month_before.settled_refunds, 0) - 1), 2) AS refunds_mom_percent,
+       ROUND(100 * (this_month.settled_refunds / NULLIF(year_before.settled_refunds, 0) - 1), 2) AS refunds_yoy_percent,
        this_month.decline_rate_bp - month_before.decline_rate_bp AS decline_rate_mom_bp,
        this_month.decline_rate_bp - year_before.decline_rate_bp AS decline_rate_yoy_bp,
        ROUND(100.0 * this_month.active_clients / NULLIF(month_before.active_clients, 0) - 100, 2) AS active_clients_mom_percent,
        ROUND(100.0 * this_month.active_clients / NULLIF(year_before.active_clients, 0) - 100, 2) AS active_clients_yoy_percent
 FROM serving.monthly_executive_summary AS this_month
 LEFT JOIN serving.monthly_executive_summary AS month_before
-    ON month_before.month_start = (this_month.month_start - INTERVAL '1 month')::DATE
+    ON month_before.month_start = (this_month.month_start - INTERVAL '1 month')::DATE AND month_before.is_complete
 LEFT JOIN serving.monthly_executive_summary AS year_before
-    ON year_before.month_start = (this_month.month_start - INTERVAL '1 year')::DATE
+    ON year_before.month_start = (this_month.month_start - INTERVAL '1 year')::DATE AND year_before.is_complete
 WHERE this_month.is_complete
 ORDER BY this_month.month_start DESC
 LIMIT 1
 """
 
 MONTHS = """
-SELECT month_start, net_volume, purchase_volume, refunds, decline_rate_bp, active_clients
+SELECT month_start, net_volume, settled_volume, settled_refunds, decline_rate_bp, active_clients
 FROM serving.monthly_executive_summary
 WHERE is_complete AND month_start >= %(since)s
 ORDER BY month_start
@@ -41,8 +42,8 @@ ORDER BY relation_name
 """
 
 REVENUE_BY_CHANNEL = """
-SELECT DATE_TRUNC('month', transacted_on)::DATE AS month_start, channel AS part, SUM(purchase_volume) AS purchase_volume,
-       SUM(refunds) AS refunds, SUM(net_volume) AS net_volume
+SELECT DATE_TRUNC('month', transacted_on)::DATE AS month_start, channel AS part, SUM(settled_volume) AS settled_volume,
+       SUM(settled_refunds) AS settled_refunds, SUM(net_volume) AS net_volume
 FROM serving.daily_revenue
 WHERE transacted_on >= %(since)s AND transacted_on < %(until)s
 GROUP BY 1, channel
@@ -50,8 +51,8 @@ ORDER BY 1, channel
 """
 
 REVENUE_BY_CARD_TYPE = """
-SELECT DATE_TRUNC('month', transacted_on)::DATE AS month_start, card_type AS part, SUM(purchase_volume) AS purchase_volume,
-       SUM(refunds) AS refunds, SUM(net_volume) AS net_volume
+SELECT DATE_TRUNC('month', transacted_on)::DATE AS month_start, card_type AS part, SUM(settled_volume) AS settled_volume,
+       SUM(settled_refunds) AS settled_refunds, SUM(net_volume) AS net_volume
 FROM serving.daily_revenue
 WHERE transacted_on >= %(since)s AND transacted_on < %(until)s
 GROUP BY 1, card_type
@@ -59,9 +60,9 @@ ORDER BY 1, card_type
 """
 
 REVENUE_TABLE = """
-SELECT channel, card_type, SUM(purchase_count) AS purchase_count, SUM(purchase_volume) AS purchase_volume,
-       SUM(refunds) AS refunds, SUM(net_volume) AS net_volume,
-       ROUND(SUM(purchase_volume) / NULLIF(SUM(purchase_count), 0), 2) AS average_ticket,
+SELECT channel, card_type, SUM(settled_count) AS settled_count, SUM(settled_volume) AS settled_volume,
+       SUM(reversed_volume) AS reversed_volume, SUM(settled_refunds) AS settled_refunds, SUM(net_volume) AS net_volume,
+       ROUND(SUM(settled_volume) / NULLIF(SUM(settled_count), 0), 2) AS average_ticket,
        SUM(estimated_interchange) AS estimated_interchange
 FROM serving.daily_revenue
 WHERE transacted_on >= %(since)s AND transacted_on < %(until)s
@@ -87,19 +88,22 @@ ORDER BY decline_reason <> 'Any error', declined_count DESC, channel
 """
 
 FRAUD_RATES = """
-SELECT month_start, channel AS part, transaction_count, labelled_count, fraud_count, fraud_rate_bp,
-       labelled_purchase_volume, fraud_loss, fraud_rate_by_value_bp
+SELECT month_start, channel AS part, labelled_settled_count, settled_fraud_count, settled_fraud_rate_bp,
+       settled_fraud_rate_low_bp, settled_fraud_rate_high_bp, labelled_settled_volume, net_fraud_loss,
+       settled_fraud_rate_by_value_bp
 FROM serving.fraud_by_channel_month
 WHERE month_start >= %(since)s AND month_start < %(until)s
 ORDER BY month_start, channel
 """
 
 FRAUD_TABLE = """
-SELECT channel, SUM(transaction_count) AS transaction_count, SUM(labelled_count) AS labelled_count,
-       SUM(transaction_count - labelled_count) AS unlabelled_count, SUM(fraud_count) AS fraud_count,
-       ROUND(10000.0 * SUM(fraud_count) / NULLIF(SUM(labelled_count), 0), 2) AS fraud_rate_bp,
-       SUM(labelled_purchase_volume) AS labelled_purchase_volume, SUM(fraud_loss) AS fraud_loss,
-       ROUND(10000 * SUM(fraud_loss) / NULLIF(SUM(labelled_purchase_volume), 0), 2) AS fraud_rate_by_value_bp
+SELECT channel, SUM(transaction_count) AS transaction_count, SUM(transaction_count - labelled_count) AS unlabelled_count,
+       SUM(fraud_count) AS fraud_count, SUM(declined_fraud_count) AS declined_fraud_count,
+       SUM(refund_fraud_count) AS refund_fraud_count, SUM(settled_fraud_count) AS settled_fraud_count,
+       SUM(labelled_settled_count) AS labelled_settled_count,
+       ROUND(10000.0 * SUM(settled_fraud_count) / NULLIF(SUM(labelled_settled_count), 0), 2) AS settled_fraud_rate_bp,
+       SUM(labelled_settled_volume) AS labelled_settled_volume, SUM(net_fraud_loss) AS net_fraud_loss,
+       ROUND(10000 * SUM(net_fraud_loss) / NULLIF(SUM(labelled_settled_volume), 0), 2) AS settled_fraud_rate_by_value_bp
 FROM serving.fraud_by_channel_month
 WHERE month_start >= %(since)s AND month_start < %(until)s
 GROUP BY channel

@@ -1,4 +1,4 @@
-"""Reads the warehouse for one page: read only, in the analyst's name where that can be. Owns no statement."""
+"""Reads the warehouse for one page: read only, as the analyst's role if possible. Owns no statement."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # A page that is left open must neither keep the server busy nor hold up a refresh that waits for its locks.
 LIMITS = {"statement_timeout": "30s", "lock_timeout": "10s"}
 
-# Figures are drawn and shown, never added up to the cent here; charts know no decimals.
+# Figures are drawn and shown, never added up to the cent here; charts cannot draw decimals.
 _FLOATS = extensions.new_type(
     extensions.DECIMAL.values, "FLOATS", lambda text, _: None if text is None else float(text)
 )

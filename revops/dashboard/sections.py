@@ -1,4 +1,4 @@
-"""The pages: which figures stand on each, and the words around them. Every figure comes from a statement of `queries`."""
+"""The pages: which figures each shows, and the words around them. Every figure comes from a statement of `queries`."""
 
 from __future__ import annotations
 
@@ -43,14 +43,15 @@ def overview(reader: Reader) -> None:
     with cards[0]:
         parts.card("Net volume", parts.dollars(month.net_volume), month, "net_volume", "%")
     with cards[1]:
-        parts.card("Refunds", parts.dollars(month.refunds), month, "refunds", "%", more_is="worse")
+        parts.card("Refunds", parts.dollars(month.settled_refunds), month, "refunds", "%", more_is="worse")
     with cards[2]:
         parts.card("Decline rate", f"{month.decline_rate_bp / 100:.2f} %", month, "decline_rate", "bp", more_is="worse")
     with cards[3]:
         parts.card("Active clients", f"{month.active_clients:,.0f}", month, "active_clients", "%")
     st.caption(
         parts.plain(
-            f"Net volume is {parts.dollars(month.purchase_volume)} of approved purchases less refunds. "
+            f"Net volume is {parts.dollars(month.settled_volume)} of settled purchases less refunds; "
+            f"{month.reversed_count:,.0f} holds of {parts.dollars(month.reversed_volume)} were released and count in neither. "
             f"{month.approved_count:,.0f} of {month.transaction_count:,.0f} transactions "
             f"({(10000 - month.decline_rate_bp) / 100:.2f} %) were approved, {month.declined_count:,.0f} declined. "
             f"Fraud: {month.fraud_count:,.0f} of {month.labelled_count:,.0f} with a label; the others are unknown."
@@ -89,21 +90,23 @@ def revenue(reader: Reader) -> None:
     parts.heading("Net volume by month")
     st.altair_chart(charts.parts_in_bars(months, "net_volume", "net volume, US$"))
     parts.heading("Refunds by month")
-    st.altair_chart(charts.parts_in_bars(months, "refunds", "refunds, US$"))
+    st.altair_chart(charts.parts_in_bars(months, "settled_refunds", "refunds, US$"))
     parts.heading("The period by channel and card type")
     parts.table(
         reader.rows(queries.REVENUE_TABLE, period),
         channel="Channel",
         card_type="Card type",
-        purchase_count=parts.count("Purchases"),
-        purchase_volume=parts.money("Purchase volume"),
-        refunds=parts.money("Refunds"),
+        settled_count=parts.count("Purchases"),
+        settled_volume=parts.money("Settled volume"),
+        reversed_volume=parts.money("Holds released"),
+        settled_refunds=parts.money("Refunds"),
         net_volume=parts.money("Net volume"),
         average_ticket=parts.money("Average ticket"),
         estimated_interchange=parts.money("Interchange (estimate)"),
     )
     st.caption(
-        "The interchange is an estimate by a table of rates: the data holds no fee. Declined transactions move no money."
+        "The interchange is an estimate by a table of rates: the data holds no fee. Declined transactions move no money. "
+        "Purchases are settled ones: a hold that an exactly opposite refund released within 24 hours is shown apart."
     )
 
 
@@ -151,13 +154,18 @@ def fraud(reader: Reader) -> None:
     months = parts.dated(reader.rows(queries.FRAUD_RATES, period))
     parts.heading("Fraud rate by month and channel")
     if by_value:
-        divisor, name = "labelled_purchase_volume", "US dollars of labelled, approved purchases"
-        rate, title = "fraud_rate_by_value_bp", "fraud, bp of labelled dollars"
-        shown = {"fraud_loss": "fraud, US$", divisor: "labelled, US$"}
+        divisor, name = "labelled_settled_volume", "US dollars of labelled, settled purchases"
+        rate, title = "settled_fraud_rate_by_value_bp", "fraud, bp of labelled dollars"
+        shown = {"net_fraud_loss": "fraud, US$", divisor: "labelled, US$"}
     else:
-        divisor, name = "labelled_count", "labelled transactions"
-        rate, title = "fraud_rate_bp", "fraud, bp of the labelled"
-        shown = {"fraud_count": "fraud", divisor: "labelled", "transaction_count": "all transactions"}
+        divisor, name = "labelled_settled_count", "labelled, settled purchases"
+        rate, title = "settled_fraud_rate_bp", "fraud, bp of the labelled"
+        shown = {
+            "settled_fraud_count": "fraud",
+            divisor: "labelled",
+            "settled_fraud_rate_low_bp": "95 % from, bp",
+            "settled_fraud_rate_high_bp": "95 % to, bp",
+        }
     st.altair_chart(charts.rates_in_lines(months, rate, title, shown))
     st.caption(f"{name[0].upper()}{name[1:]} per month (the denominator):")
     st.altair_chart(charts.divisors_in_bars(months, divisor, name))
@@ -165,13 +173,16 @@ def fraud(reader: Reader) -> None:
         reader.rows(queries.FRAUD_TABLE, period),
         channel="Channel",
         transaction_count=parts.count("Transactions"),
-        labelled_count=parts.count("Labelled"),
         unlabelled_count=parts.count("Unknown"),
-        fraud_count=parts.count("Fraud"),
-        fraud_rate_bp=st.column_config.NumberColumn("Rate by count, bp", format="%.2f"),
-        labelled_purchase_volume=parts.money("Labelled purchases"),
-        fraud_loss=parts.money("Fraud loss"),
-        fraud_rate_by_value_bp=st.column_config.NumberColumn("Rate by value, bp", format="%.2f"),
+        fraud_count=parts.count("Fraud of all kinds"),
+        declined_fraud_count=parts.count("of declined attempts"),
+        refund_fraud_count=parts.count("of refunds"),
+        settled_fraud_count=parts.count("of settled purchases"),
+        labelled_settled_count=parts.count("Labelled, settled purchases"),
+        settled_fraud_rate_bp=st.column_config.NumberColumn("Their rate by count, bp", format="%.2f"),
+        labelled_settled_volume=parts.money("Labelled, settled"),
+        net_fraud_loss=parts.money("Net loss"),
+        settled_fraud_rate_by_value_bp=st.column_config.NumberColumn("Their rate by value, bp", format="%.2f"),
     )
     hours = reader.rows(queries.FRAUD_BY_HOUR, period)
     hours["time"] = hours.is_night.map({True: "night", False: "day"})

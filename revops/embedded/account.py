@@ -28,7 +28,7 @@ class Account:
         gid: its group id.
         name: its name.
         switch: True where we are root and have to switch to it.
-        owns_home: whether our own files under `.warehouse/` belong to it too (root working in somebody's folder).
+        owns_home: whether our own files under `.warehouse/` belong to it too (root working in another user's folder).
     """
 
     uid: int
@@ -65,7 +65,7 @@ class Account:
 def choose(home: Path, data: Path) -> Account:
     """The account for the server whose data is (or will be) in `data`.
 
-    Not root: ourselves. Root: the owner of the data, else the owner of the project's folder, else a system user.
+    Without root, the current user. For root: the owner of the data, else the owner of the project's folder, else a system user.
     """
     if os.geteuid() != 0:
         return Account(

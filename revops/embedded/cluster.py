@@ -35,7 +35,7 @@ FIXED: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "datestyle": "ISO, YMD",
-    # A statement whose client was killed ends too: else it works on, and the next run meets its locks and its rows.
+    # Ends the statement of a killed client: otherwise it works on, and the next run meets its locks and its rows.
     "client_connection_check_interval": "2s",
     "lc_messages": "C",
     # The log: one file per weekday, overwritten each week. It holds no statement and no row of data (terse: no
@@ -70,7 +70,7 @@ class Cluster:
         self._said_before: dict[Path, int] = {}
 
     def prepare(self, account: Account) -> None:
-        """Makes whatever is missing, owned by the account that runs the server."""
+        """Creates what is missing, owned by the account that runs the server."""
         if account.switch and not account.owns_home:
             os.chown(self.home, 0, account.gid)
             self.home.chmod(0o710)
@@ -85,7 +85,7 @@ class Cluster:
         elif not (self.home / "password").exists():
             self.set_password(account, secrets.token_hex(24))
         elif (original := self._copied_from()) is not None:
-            _log.warning("%s is a copy of %s: it gets a password and a port of its own", self.home, original)
+            _log.warning("%s is a copy of %s: it gets its own password and port", self.home, original)
             (self.home / "port").unlink(missing_ok=True)
             self.set_password(account, secrets.token_hex(24))
         for leftover in self.socket_folder(account).glob(".s.PGSQL.*"):
@@ -106,7 +106,7 @@ class Cluster:
             ) from None
 
     def _refuse_another_version(self) -> None:
-        """Names data that no server here can read: it fails to start with it, or would leave it aside for an empty one."""
+        """Finds data that no server here can read: a start would fail, or ignore it and begin with an empty folder."""
         made_by = self.data / "PG_VERSION"
         if made_by.exists() and (found := made_by.read_text(encoding="ascii").strip()) != str(self.version):
             raise DatabaseUnavailable(
@@ -150,7 +150,7 @@ class Cluster:
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.is_symlink() or folder.lstat().st_uid not in (account.uid, os.geteuid()):
             raise DatabaseUnavailable(
-                f"{folder} belongs to somebody else.\n  Remove it, or set REVOPS_HOME to a shorter path."
+                f"{folder} belongs to another user.\n  Remove it, or set REVOPS_HOME to a shorter path."
             )
         account.give(folder, 0o700)
         return folder

@@ -21,7 +21,7 @@ def check(host: str, port: int) -> None:
 
 
 def refusal(host: str, port: int) -> str:
-    """Why nobody can listen there; empty where somebody can."""
+    """Why the port cannot be listened on; empty where it can."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:

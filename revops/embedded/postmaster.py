@@ -62,7 +62,7 @@ def _is_of(data: Path, found: Postmaster) -> bool:
 
 
 def drop_stale_pid(data: Path) -> None:
-    """Removes a `postmaster.pid` that is cut short, or was copied, or whose pid is another program's now or a zombie's.
+    """Removes a `postmaster.pid` that is cut short, or was copied, or whose pid now belongs to another program or to a zombie.
 
     With any of these PostgreSQL refuses to start; a pid that is simply gone it handles itself.
     """

@@ -106,7 +106,7 @@ class Server:
             except DatabaseUnavailable as error:
                 if not ports.refusal(HOST, port):
                     raise
-                failure = str(error)  # somebody took the port in between
+                failure = str(error)  # another process took the port in between
                 continue
             envfile.write_private(self.home / "port", f"{port}\n")
             return running
@@ -127,7 +127,7 @@ class Server:
         yield port
 
     def _launch(self, account: accounts.Account) -> int:
-        """Starts the postmaster in a session of its own, as a child of nobody here, so that it outlives us."""
+        """Starts the postmaster detached, in a new session, so that it outlives this process."""
         self.cluster.begin_start_log(account)
         script = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
         program = [str(self.cluster.programs / "postgres"), "-D", str(self.data)]
@@ -157,7 +157,7 @@ class Server:
         return f"postgresql://{ROLE}:{self.cluster.password()}@{HOST}:{port}/{DATABASE}"
 
     def _refusal_after_recovery(self, url: str) -> str:
-        """Why the server takes no connection, once it has recovered from the crash of one of its processes; else nothing."""
+        """Why the server takes no connection, after waiting for its recovery from a crashed process; empty if it takes them."""
         deadline = time.monotonic() + START_SECONDS
         while RECOVERING in (refusal := _refusal(url)) and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -59,12 +59,12 @@ def server_settings(machine: Machine, version: int = 18) -> dict[str, str]:
         "maintenance_work_mem": _mb(_clamp(machine.memory // 24, 64 * MIB, GIB)),
         "jit": "off",
         "max_worker_processes": str(max(8, 3 * machine.cores)),
-        # Enough for two statements at once: one that finds no worker free when it starts stays on one core to its end.
+        # Enough for two statements at once: a query that starts while all workers are busy stays serial to its end.
         "max_parallel_workers": str(2 * machine.cores),
         "max_parallel_workers_per_gather": str(min(machine.cores, 4)),
         "max_parallel_maintenance_workers": str(_clamp(machine.cores // 2, 1, 4)),
         "random_page_cost": "1.1",
-        # The default keeps a join of millions of rows on one core, because all of them come back through the leader.
+        # At the default, a join of millions of rows stays serial, because all of them pass through the leader.
         "parallel_tuple_cost": "0.01",
         "max_connections": "60",
         "max_locks_per_transaction": "256",  # one lock per partition and index touched
@@ -72,7 +72,7 @@ def server_settings(machine: Machine, version: int = 18) -> dict[str, str]:
     }
     if version >= 18:
         settings["io_method"] = (
-            "sync"  # what is read lies in the system's cache: to pass it between processes costs a tenth
+            "sync"  # what is read is in the system's cache, and passing it between processes costs a tenth
         )
     # Parallel hash joins live in /dev/shm; containers often give it 64 MB, and a query then dies on "No space left".
     if machine.shm is not None and machine.shm < 3 * work_mem:

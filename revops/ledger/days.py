@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from revops.ledger.ledger import FIRST_DAY
 
-# Days closer than this are evaluated as one range: an evaluation costs as much as the rows of so many untouched days between.
+# Days closer than this are evaluated as one range: starting another range costs as much as so many untouched days.
 JOINED_DAYS = 31
 # More ranges than this are joined over the narrowest gaps.
 MOST_RANGES = 50
@@ -25,7 +25,7 @@ class Days:
 def ranges_of(days: Iterable[date], joined: int = JOINED_DAYS) -> list[Days]:
     """Days joined to few ranges, in order: a gap of up to `joined` days is bridged, and wider ones beyond `MOST_RANGES`.
 
-    The day that is for rows without a date is never joined to others: the range would be all history.
+    The day for rows without a date is never joined to others: the range would be all history.
     """
     ordered = sorted(set(days))
     undated = [Days(FIRST_DAY, FIRST_DAY)] if ordered and ordered[0] == FIRST_DAY else []

@@ -1,7 +1,7 @@
 """What each model of prod says its rows are, noted at the end of a plan so that `revops verify` needs no SQLMesh.
 
-A definition is a query on the views of prod, not on physical tables: it changes with the model alone, and compares what
-people read with what people read. Queries of days are noted for the days from `FIRST` to `LAST`, dates that nobody writes;
+A definition is a query on the views of prod, not on physical tables: it changes with the model alone, and compares what users
+read with what users read. Queries of days are noted for the days from `FIRST` to `LAST`, dates that no query contains;
 `of_days` puts other days in their place.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 FIRST = date(1900, 12, 1)
 LAST = date(2998, 2, 20)
 _LONGEST_LOOK_BACK = 400
+_MONTH_OF_LAST_ENDS = date(2998, 2, 28)
 _ANY_DAY = re.compile(r"\b(?:1899|1900|2998)-[0-9]{2}-[0-9]{2}\b")
 
 
@@ -43,7 +44,7 @@ class Definition:
         query: all columns of all rows.
         apart: the query without the joins in `lookups` and the columns these give; None where there are none.
         lookups: see `Lookup`.
-        day_column: the column that days are told by; None where the model is not evaluated by days.
+        day_column: the column with the day; None where the model is not evaluated by days.
         is_monthly: whether the model is evaluated by whole months.
     """
 
@@ -65,14 +66,14 @@ class Definition:
     def reads_all_that_landed(self) -> bool:
         """Whether the query reads all transactions that landed, whichever days it is for.
 
-        It is noted for all history, of which rows without a usable day are: they are looked for everywhere.
+        Rows without a usable day may be anywhere, so a query for them is noted for all history.
         """
         query = self.query.replace('"', "")
         return "staging.stg_transactions" in query and "landed_date BETWEEN" not in query
 
 
 def of(snapshot: Any) -> Definition | None:
-    """The definition of a model; None where a query does not say what its rows are (external, Python)."""
+    """The definition of a model; None for a model without a query (external, Python)."""
     from sqlglot import exp
 
     model = snapshot.model
@@ -84,7 +85,7 @@ def of(snapshot: Any) -> Definition | None:
     by_days = model.kind.is_incremental_by_time_range
     if not (by_days or model.kind.is_full or model.kind.is_view):
         return None
-    # A query without dates SQLMesh has rendered already. To qualify the columns of the others would double the time.
+    # SQLMesh has rendered a query without dates already. Qualifying the columns of the others would double the time.
     span: dict[str, Any] = {"start": str(FIRST), "end": str(LAST), "execution_time": str(LAST + timedelta(days=1))}
     rendered = model.render_query_or_raise(**{**span, "needs_optimization": False} if by_days else {}).copy()
     for table in rendered.find_all(exp.Table):
@@ -114,8 +115,8 @@ def of_days(query: str, first: date, last: date) -> str:
         day = date.fromisoformat(found.group())
         if FIRST - timedelta(days=_LONGEST_LOOK_BACK) <= day <= FIRST:
             return str(first - (FIRST - day))
-        if day.year == LAST.year:  # the day itself, the next, or the end of its month, which ends where `last` does
-            return str(last + min(day - LAST, timedelta(days=1))) if day <= LAST + timedelta(days=1) else str(last)
+        if day.year == LAST.year:  # the day, or the end of its month, where `last` is too; or a day after one of them
+            return str(last + (day - (LAST if day < _MONTH_OF_LAST_ENDS else _MONTH_OF_LAST_ENDS)))
         return found.group()
 
     return _ANY_DAY.sub(replaced, query)
@@ -127,10 +128,10 @@ def from_json(noted: dict[str, Any]) -> Definition:
 
 
 def _apart(query: Any, grain: set[str]) -> tuple[str | None, tuple[Lookup, ...]]:
-    """The query without the joins that only look up columns, and these.
+    """The query without the joins that only look up columns, and those joins.
 
-    To join two tables of millions of rows takes longer than to read both. Where the join is on the model's own key, and
-    gives nothing but columns as they are, both sides can be compared without it.
+    Joining two tables of millions of rows takes longer than reading both. Where the join is on the model's own key and only adds
+    unchanged columns, both sides can be compared without it.
     """
     from sqlglot import exp
 
@@ -146,8 +147,9 @@ def _apart(query: Any, grain: set[str]) -> tuple[str | None, tuple[Lookup, ...]]
             continue
         key: dict[str, str] = {}
         for equation in condition.flatten() if isinstance(condition, exp.And) else [condition]:
-            sides = {side.table: side for side in (equation.left, equation.right) if isinstance(side, exp.Column)}
-            own = sides.get(source.alias_or_name) if isinstance(equation, exp.EQ) else None
+            of_equation = (equation.left, equation.right) if isinstance(equation, exp.EQ) else ()
+            sides = {side.table: side for side in of_equation if isinstance(side, exp.Column)}
+            own = sides.get(source.alias_or_name)
             other = sides.get(table.alias_or_name)
             names = [name for name, value in shown.items() if own is not None and value == own]
             if other is None or not names:

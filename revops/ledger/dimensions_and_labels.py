@@ -1,8 +1,8 @@
 """Owns the comparison of dimensions and labels with what the tables of days were told, and notes the days that must follow.
 
-Reports and features show the attributes of today's dimensions, as `enriched_transactions` does. A changed card is felt on every
+Reports and features show the attributes of today's dimensions, as `enriched_transactions` does. A changed card affects every
 day on which it was used. What a dimension held when it was last looked at is kept in ops.attributes, so that a change is found
-whichever version of the dimension prod shows, and once: the note and the new contents are written in one transaction. Labels
+in any version of the dimension, and once: the note and the new contents are written in one transaction. Labels
 are too many to be kept twice: they are compared with the outcomes, which hold the label that each was built with.
 """
 
@@ -31,7 +31,7 @@ FACTS = "facts.fct_transactions"
 
 @dataclass(frozen=True)
 class Dimension:
-    """A dimension whose rows transactions name: its model, its key, and where a quarantined transaction has it as landed."""
+    """A dimension that transactions refer to: its model, its key, and the column with the landed key in quarantine."""
 
     model: str
     key: str
@@ -100,14 +100,14 @@ def compare_dimensions(cursor: Cursor, nodes: Sequence[Node], queries: Mapping[s
     Args:
         cursor: on a warehouse that is built.
         nodes: the models of prod.
-        queries: of a dimension that is out of date, its query: what it is about to hold. Of the others, prod's rows are read.
+        queries: for a dimension that is out of date, the query for what it is about to hold. For others, prod's rows are read.
     """
     known = {node.model: node for node in nodes}
     for dimension in DIMENSIONS:
         if dimension.model in known:
-            standing = sql.SQL("SELECT * FROM {}").format(Relation.parse(dimension.model).identifier)
+            current = sql.SQL("SELECT * FROM {}").format(Relation.parse(dimension.model).identifier)
             coming = queries.get(dimension.model)
-            _compare(cursor, dimension, sql.SQL(coming) if coming else standing, known)
+            _compare(cursor, dimension, sql.SQL(coming) if coming else current, known)
 
 
 def compare_labels(cursor: Cursor, nodes: Sequence[Node]) -> None:
@@ -118,9 +118,9 @@ def compare_labels(cursor: Cursor, nodes: Sequence[Node]) -> None:
     values = {"labels": LABELS, "label_table": tables[LABELS], "outcome_table": tables[OUTCOMES]}
     values["tables"] = f"{tables[LABELS]} {tables[OUTCOMES]}"
     landed, compared, labels, first, last = (number or 0 for number in one_row(cursor, _LABELS_SEEN, values))
-    # With labels that wait, days may have been evaluated since they were compared.
+    # Some labels wait for their transactions, whose days may have been evaluated since the comparison.
     if landed > compared or not compared or (landed > labels and last > compared):
-        if not landed < labels < first:  # else every outcome was made of the labels that there are
+        if not landed < labels < first:  # else every outcome was made from the current labels
             cursor.execute(_LABELLED)
             record(cursor, LABELS, (row[0] for row in cursor.fetchall()), "labels", ["is_fraud"])
         mark_compared(cursor, LABELS, str(values["tables"]))
@@ -151,7 +151,7 @@ def _record_changes(cursor: Cursor, dimension: Dimension) -> None:
 
 
 def _record_first_sight(cursor: Cursor, dimension: Dimension, nodes: Mapping[str, Node]) -> None:
-    """Nothing was kept yet: all days are suspect, unless whatever reads the dimension was evaluated after it."""
+    """Nothing was kept yet: all days are suspect, unless all that reads the dimension was evaluated after it."""
     readers = [node.relation for node in nodes.values() if node.by_days and dimension.model in node.parents]
     if scalar(cursor, _READ_BEFORE, {"readers": readers, "dimension": nodes[dimension.model].relation}):
         record(cursor, dimension.model, _all_days(), "attributes")

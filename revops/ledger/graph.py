@@ -1,4 +1,4 @@
-"""What each model reads: parents, and of a relation without days the columns. Reads SQLMesh's models, touches no database."""
+"""What each model reads: its parents, and the columns of those without days. Reads SQLMesh's models, touches no database."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ class Node:
         relation: the physical table that holds its rows, None for a view.
         by_days: whether it is evaluated by ranges of days; otherwise it is evaluated whole.
         look_back: how many days before its own a row of it reads.
+        look_ahead: how many days after its own a row of it reads.
         parents: the models and landed relations that it reads.
         columns: of each parent that is a model, the columns that it reads.
-        data_hash: of its query as it is rendered: another one in the same table is a forward-only change. SQLMesh's own would
-            change with a declared index too.
+        data_hash: of its rendered query: another one in the same table is a forward-only change. SQLMesh's own hash would change
+            with a declared index too.
     """
 
     model: str
@@ -40,6 +41,7 @@ class Node:
     parents: tuple[str, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     data_hash: str = ""
+    look_ahead: int = 0
 
 
 def nodes_of(snapshots: Iterable[Any]) -> list[Node]:
@@ -54,7 +56,8 @@ def nodes_of(snapshots: Iterable[Any]) -> list[Node]:
                 model=_name(model.fqn),
                 relation=None if model.kind.is_view else str(Relation.of(snapshot.table_name())),
                 by_days=model.kind.is_incremental_by_time_range,
-                look_back=look_back(model) if model.is_sql else 0,
+                look_back=_declared(model, "look_back", "felt_for_days"),  # the latter in versions that are still used
+                look_ahead=_declared(model, "look_ahead"),
                 parents=(*parents, definition_of(_name(model.fqn))),
                 data_hash=data_hash,
                 columns=columns,
@@ -73,23 +76,8 @@ def _read(snapshot: Any) -> tuple[str, Mapping[str, tuple[str, ...]]]:
     return _KNOWN[key]
 
 
-def look_back(model: Model) -> int:
-    """How many earlier days the rows of the model read: `@look_back(n)`, 0 where it declares nothing.
-
-    Raises:
-        UsageError: it is not a whole number; names the model.
-    """
-    for name, arguments, _ in declarations.calls(model):
-        if name in ("look_back", "felt_for_days"):  # the latter in versions that an environment still uses
-            text = arguments[0].sql() if len(arguments) == 1 else ""
-            if not text.isdigit():
-                raise UsageError(f"Model {model.name}: @look_back takes a number of days, such as @look_back(90)")
-            return int(text)
-    return 0
-
-
 def definition_of(model: str) -> str:
-    """The name under which a model's own query counts as one of its inputs: it changes when a table is kept for another query."""
+    """The name under which a model's query counts as one of its inputs, which changes when a table is kept for another query."""
     return f"definition.{model}"
 
 
@@ -115,8 +103,23 @@ def in_order(nodes: Mapping[str, Node]) -> list[Node]:
     return list(ordered.values())
 
 
+def _declared(model: Model, *names: str) -> int:
+    """How many days a model declares by `@look_back(n)` or `@look_ahead(n)`, 0 where it declares nothing.
+
+    Raises:
+        UsageError: it is not a whole number; names the model.
+    """
+    for name, arguments, _ in declarations.calls(model) if model.is_sql else ():
+        if name in names:
+            text = arguments[0].sql() if len(arguments) == 1 else ""
+            if not text.isdigit():
+                raise UsageError(f"Model {model.name}: @{name} takes a number of days, such as @{name}(2)")
+            return int(text)
+    return 0
+
+
 def _columns(model: Model) -> dict[str, tuple[str, ...]]:
-    """The columns that a model's query names of each table it reads; all of them are of one table where only one is read."""
+    """The columns that a model's query names of each table it reads; if it reads one table only, all belong to that one."""
     from sqlglot import exp
     from sqlglot.optimizer.scope import traverse_scope
 

@@ -93,7 +93,7 @@ def record(
 
 
 def mark_compared(cursor: Cursor, relation: str, tables: str = "") -> None:
-    """Notes that a relation was looked at with all that has happened until now."""
+    """Notes that a relation was compared, with all that has happened until now."""
     cursor.execute(
         "INSERT INTO ops.compared (relation, change_id, tables) VALUES (%s, nextval('ops.ledger_ids'), %s)"
         " ON CONFLICT (relation) DO UPDATE SET change_id = excluded.change_id, tables = excluded.tables",

@@ -1,7 +1,7 @@
 """Owns ops.planned: whether prod shows the project as its files are now, so that a build need not ask SQLMesh for seconds.
 
 What was planned is noted when a build ends, with the files' digest, SQLMesh's id of prod's plan and the day: a changed file, a
-plan by anybody else and a day that has ended each make SQLMesh look again. A build that fails leaves no note.
+plan by other means and a day that has ended each make SQLMesh look again. A build that fails leaves no note.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def project_digest(root: Path) -> str:
 
 
 def is_current(cursor: Cursor, project: str, day: date) -> bool:
-    """Whether prod was planned from this project on this day, and nobody has planned it since."""
+    """Whether prod was planned from this project on this day, and has not been planned since."""
     if not relations_exist(cursor, "ops.planned", "sqlmesh._environments"):
         return False
     return bool(scalar(cursor, _IS_CURRENT, (project, day)))

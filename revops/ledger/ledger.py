@@ -1,12 +1,12 @@
 """Finds what is out of date: tables, and days of tables, that were evaluated before something they read changed.
 
 As `make` does it, with one sequence of numbers for changes (ops.changes) and evaluations (ops.evaluations) instead of times. An
-evaluation is noted in its own transaction and for one physical table, so that what is found is true after any kill, for each
-version of a table, and whoever evaluated it. Nothing is ever marked as done.
+evaluation is noted in its own transaction and for one physical table, so the answer is correct after any kill, for each
+version of a table, and for any command that evaluated it. Nothing is ever marked as done.
 
     a landed relation       changes on days (transactions), or as a whole
     a table of days         is out of date on a day on which a parent changed or was evaluated later than the table itself;
-                            with a look-back window, also on so many days after
+                            with a look-back window, also on so many days after; with a look-ahead window, before
     a table made whole      is out of date if anything it reads changed or was evaluated later
     a whole table's rows    change where they differ from what they were (dimensions_and_labels.py): only tables of days that
                             read those columns, on those days
@@ -99,8 +99,8 @@ def find(
         nodes: the models of an environment, parents first.
         changes: of landed relations and of whole models, by name, in the order of their numbers.
         evaluations: of physical tables, likewise.
-        today: the day that is not over; what is of it or later is looked at under `FIRST_DAY` until then.
-        of_others: physical tables that are taken as they are, because another environment keeps them up to date.
+        today: the day that is not over; rows of it or later count under `FIRST_DAY` until then.
+        of_others: physical tables that another environment keeps up to date; they are taken as they are.
         widen: for which days a table is going to be evaluated, from those that are out of date: what reads it follows it on all.
     """
     nodes = list(nodes)
@@ -164,7 +164,7 @@ class _History:
         """The last number above a table of days, for each day of it."""
         latest = np.zeros(self._count, dtype=np.int64)
         for parent in node.parents:
-            np.maximum(latest, _looked_back_on(self.of(parent).days, node.look_back), out=latest)
+            np.maximum(latest, _looked_at(self.of(parent).days, node), out=latest)
             for change in self._attributes.get(parent, ()):
                 if change.columns is None or set(change.columns) & set(node.columns.get(parent, change.columns)):
                     span = self._slice(change)
@@ -182,7 +182,7 @@ class _History:
         numbers.days = self.latest_above(view)
 
     def put(self, node: Node, stale: Any) -> None:
-        """What reads the node finds it as new as its table is, and newer than anything where it is out of date."""
+        """To its readers a node is as new as its table, and newer than anything on days on which it is out of date."""
         assert node.relation is not None
         table, numbers = self.of(node.relation), self.of(node.model)
         numbers.last = _NEVER_DONE if np.any(stale) else table.last
@@ -190,7 +190,7 @@ class _History:
             numbers.days = np.where(stale, _NEVER_DONE, table.days)
 
     def _slice(self, change: Change) -> slice:
-        """The days of a change as places in an array; what is before history or not over yet is of its first day."""
+        """The days of a change as places in an array; days before history or not over yet count as its first day."""
         assert change.starts_on is not None
         assert change.ends_before is not None
         if change.starts_on >= self._today or change.ends_before <= FIRST_DAY:
@@ -199,10 +199,11 @@ class _History:
         return slice(first, min((change.ends_before - FIRST_DAY).days, self._count))
 
 
-def _looked_back_on(numbers: NDArray[np.int64], days: int) -> NDArray[np.int64]:
-    """For each day the largest number of that day and so many days before."""
-    if not days:
+def _looked_at(numbers: NDArray[np.int64], node: Node) -> NDArray[np.int64]:
+    """For each day the largest number of all days that a row of it reads."""
+    if not (node.look_back or node.look_ahead):
         return numbers
-    padded = np.concatenate([np.zeros(days, dtype=np.int64), numbers])
-    largest: NDArray[np.int64] = np.lib.stride_tricks.sliding_window_view(padded, days + 1).max(axis=1)
+    padded = np.pad(numbers, (node.look_back, node.look_ahead))
+    span = node.look_back + 1 + node.look_ahead
+    largest: NDArray[np.int64] = np.lib.stride_tricks.sliding_window_view(padded, span).max(axis=1)
     return largest

@@ -25,7 +25,7 @@ FROM unnest((SELECT range_agg(daterange(day, day, '[]')) FROM unnest(%s::date[])
 
 
 def note(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation]) -> None:
-    """Keeps what prod's models read and are, where `revops build` and `revops verify` find it without SQLMesh.
+    """Notes what prod's models read and are, for `revops build` and `revops verify` to find without SQLMesh.
 
     Args:
         cursor: in the transaction that notes what the models declare.
@@ -60,7 +60,7 @@ def noted_nodes(cursor: Cursor) -> list[graph.Node]:
 
 
 def _record_kept_tables(cursor: Cursor, before: Iterable[graph.Node], nodes: Mapping[str, graph.Node]) -> None:
-    """Notes tables that are kept for another query, by a forward-only change: all of their rows are to be made again."""
+    """Notes tables that a forward-only change keeps for another query: all of their rows are to be made again."""
     for was in before:
         now = nodes.get(was.model)
         if now and now.relation and (now.relation == was.relation) and now.data_hash != was.data_hash:
@@ -72,10 +72,10 @@ def _record_kept_tables(cursor: Cursor, before: Iterable[graph.Node], nodes: Map
 
 
 def _record_kept_readers(cursor: Cursor, before: list[graph.Node], nodes: Mapping[str, graph.Node]) -> None:
-    """Notes that tables are as up to date as they were, which are kept while what they read moved to another version.
+    """Notes that tables which are kept while a parent moves to another version are as up to date as they were.
 
-    SQLMesh keeps them because that change is not breaking: what they read of the new version is what they read of the old one,
-    although it was evaluated later than they were.
+    SQLMesh keeps them because the parent's change is not breaking: they read the same of its new version as of the old one,
+    although the new one was evaluated later than they were.
     """
     relations = {node.model: node.relation for node in before}
     if all(relations.get(model, node.relation) == node.relation for model, node in nodes.items()):

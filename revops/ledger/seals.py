@@ -1,11 +1,11 @@
-"""Notes which transactions wrote the rows of each relation, by day: what nobody has written to since need not be read by value.
+"""Notes which transactions wrote the rows of each relation, by day: what was not written to since need not be read by value.
 
 PostgreSQL keeps with each row the number of the transaction that wrote it (`xmin`). A row that is changed, moved, exchanged or
-invented, by whatever statement, has another number; a row that is deleted is missing from the count. So the numbers of a day's
-rows, with how many rows each wrote, say whether the day is as it was left, at a tenth of the cost of a hash of all values. What
-they cannot say is whether it was right then: `revops verify` compares rows where a seal is broken, and elsewhere in turn.
+invented, by any statement, has another number; a row that is deleted is missing from the count. So the numbers of a day's
+rows, with how many rows each wrote, say whether the day is unchanged, at a tenth of the cost of a hash of all values. They do
+not say whether it was right at first: `revops verify` compares rows where a seal is broken, and elsewhere in turn.
 
-A seal is broken as well by what changes no value, such as a restored backup. That costs a comparison, and is no fault.
+A seal can be broken without a changed value, such as by a restored backup. That costs a comparison, and is no fault.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FROM (SELECT {part} AS part, coalesce({day}, '-infinity')::date AS day, xmin AS 
       FROM {relation} WHERE {where} GROUP BY 1, 2, 3) AS of_writer
 GROUP BY part, day
 """
-# In one statement: after a kill, a relation has its earlier seals or these.
+# In one statement, so that a kill leaves a relation with its earlier seals or with these.
 _NOTE = """
 WITH found AS MATERIALIZED ({scan}),
 gone AS (DELETE FROM ops.seals AS s WHERE relation = {name} AND {noted_where}
@@ -43,7 +43,7 @@ sealed AS (INSERT INTO ops.sealed (relation, up_to) VALUES ({name}, {up_to})
 INSERT INTO ops.seals (relation, part, day, writers, row_count) SELECT {name}, part, day, writers, row_count FROM found
 ON CONFLICT (relation, part, day) DO UPDATE SET writers = excluded.writers, row_count = excluded.row_count
 """
-# A transaction that is over writes no more rows: where each wrote as many as were noted, no day can be another.
+# A finished transaction writes no more rows: if each has as many rows as noted, no day can have changed.
 _IS_UNTOUCHED = """
 SELECT NOT EXISTS (
     SELECT FROM (
@@ -103,7 +103,7 @@ class Sealed:
     """A relation that is sealed.
 
     Attributes:
-        relation: where its rows are: `xmin` is not to be had through a view.
+        relation: the table with its rows, because a view shows no `xmin`.
         part: the column of the part, which is a file; None where it has none.
         day: its day as SQL; None where it has none.
         day_column: the column that the day is of, by which days are found; its values are texts in raw.
@@ -146,7 +146,7 @@ def of_table(table: Relation, day_column: str | None) -> Sealed:
 
 
 def note_all(cursor: Cursor) -> None:
-    """Seals what was landed, evaluated or refreshed since it was sealed last; costs a few look-ups where nothing was.
+    """Seals what was landed, evaluated or refreshed since the last time; if nothing was, that costs a few look-ups.
 
     The cursor's connection commits by itself.
     """
@@ -205,7 +205,7 @@ def note(
 
 
 def note_again(cursor: Cursor, sealed: Sealed, spans: Iterable[tuple[date, date]] | None) -> None:
-    """Seals a relation that was found right as it is, up to the evaluation that it was sealed up to before."""
+    """Seals a relation that was found right, up to its last evaluation that is noted."""
     up_to = scalar(
         cursor,
         "SELECT greatest((SELECT max(up_to) FROM ops.sealed WHERE relation = %(name)s),"
@@ -257,7 +257,7 @@ def _conditions(
 
 
 def were_written_by(cursor: Cursor, sealed: Sealed, writers: Mapping[tuple[int, int], int]) -> bool:
-    """Whether a relation is as it was sealed, which so many rows say, by part and transaction."""
+    """Whether a relation is as it was sealed, judged by its rows per part and transaction."""
     cursor.execute(
         "SELECT part, writers[at][1], sum(writers[at][2])::bigint"
         " FROM ops.seals CROSS JOIN generate_subscripts(writers, 1) AS places (at) WHERE relation = %s GROUP BY 1, 2",

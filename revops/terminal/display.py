@@ -15,7 +15,7 @@ from typing import Any
 
 
 def program() -> str:
-    """How to call this program from the user's folder: `revops`, or with the path that it needs."""
+    """How to call this program from the user's folder: `revops`, with its path if needed."""
     own = Path(sys.executable).with_name("revops")
     on_path = shutil.which("revops")
     if (on_path is not None and os.path.realpath(on_path) == os.path.realpath(own)) or not own.exists():

@@ -1,4 +1,4 @@
-"""From an exception to one or two plain lines and an exit code. Owns the wording of errors that are not ours."""
+"""Turns an exception into one or two plain lines and an exit code. Owns the wording of errors that are not ours."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def report(error: Exception, debug: bool) -> int:
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong, in one line, whatever was wrapped around it: `models/x.sql:35: Expecting )`; card numbers masked.
+    """What went wrong, in one line, without the errors wrapped around it: `models/x.sql:35: Expecting )`; card numbers masked.
 
-    The wrappers of SQLMesh are looked through; what is behind them says more. A file is named where one is known.
+    SQLMesh's wrapping errors are skipped: the error inside says more. A file is named where one is known.
     """
     location, cause = _behind_wrappers(error)
     text = _first_line(cause)
@@ -52,10 +52,10 @@ def reason(error: BaseException) -> str:
 
 
 def _behind_wrappers(error: BaseException) -> tuple[str, BaseException]:
-    """The file at fault, if it is known, and the first cause that is not SQLMesh's, else the innermost of its own."""
+    """The file at fault, if it is known, and the first cause that is not SQLMesh's, else the innermost one."""
     location, cause = "", error
     for each in _causes(error):
-        if type(each).__name__ == "_RemoteTraceback":  # of a process that read models: text, and the error is before it
+        if type(each).__name__ == "_RemoteTraceback":  # from a process that read models: text, with the error before it
             break
         cause = each
         location = str(getattr(cause, "location", None) or location)
@@ -68,11 +68,11 @@ def _first_line(cause: BaseException) -> str:
     audits = getattr(cause, "errors", None)
     if audits and all(hasattr(audit, "audit_name") for audit in audits):
         return "; ".join(f"audit {audit.audit_name} failed on {audit.count} rows" for audit in audits)
-    said = str(getattr(cause, "problem", None) or cause)  # YAML says first what it was doing
+    said = str(getattr(cause, "problem", None) or cause)  # YAML's text begins with what it was doing
     lines = [line.strip() for line in _ANSI.sub("", said).splitlines() if line.strip()]
     while len(lines) > 1 and lines[0].startswith("Failed to load model"):
         del lines[0]
-    if lines and lines[0].startswith("Failed to resolve macros"):  # then the query, and what is wrong last
+    if lines and lines[0].startswith("Failed to resolve macros"):  # then the query, and last what is wrong
         lines = [line for line in lines if not line.startswith("at '")][-1:]
     text = lines[0] if lines else ""
     if type(cause).__module__ == "builtins":
@@ -96,7 +96,7 @@ def _print(text: str) -> None:
 
 
 def known(error: BaseException) -> RevopsError | None:
-    """The error of ours behind another, whatever was wrapped around it, or one that says the same as `meshkeys` or the driver."""
+    """Our error inside another, however deeply wrapped, or one that says the same as `meshkeys` or the driver."""
     for cause in _causes(error):
         if isinstance(cause, RevopsError):
             return cause
@@ -105,7 +105,7 @@ def known(error: BaseException) -> RevopsError | None:
     psycopg2 = sys.modules.get("psycopg2")
     if psycopg2 is None:
         return None
-    # What is asked of a lost connection afterwards fails with an InterfaceError: what lost it says more.
+    # Later calls on a lost connection fail with an InterfaceError; the error that lost it says more.
     causes = [cause for cause in _causes(error) if isinstance(cause, psycopg2.OperationalError)]
     for cause in causes or [cause for cause in _causes(error) if isinstance(cause, psycopg2.InterfaceError)]:
         code = getattr(cause, "pgcode", None)

@@ -1,4 +1,4 @@
-"""Ctrl-C ends the command within seconds, also while the database driver waits for a long statement and hears nothing."""
+"""Ctrl-C ends the command within seconds, also while the database driver is blocked in a long statement."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import click
 
 @dataclass(frozen=True)
 class Choice:
-    """One line of the menu: the key to press, what it does, the command it stands for, and what it asks for first.
+    """One line of the menu: the key to press, what it does, the command it runs, and what it asks for first.
 
     Attributes:
         key: the key.

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 def on_terminal() -> bool:
-    """Whether somebody watches: progress goes to stderr, results to stdout."""
+    """Whether stderr is a terminal: progress goes there, results to stdout."""
     return sys.stderr.isatty()
 
 

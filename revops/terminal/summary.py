@@ -71,7 +71,7 @@ def of(dsn: str, results: Sequence[Any], synthetic: bool) -> str:
 
 
 def not_used_lines(dsn: str) -> list[str]:
-    """What of the landed rows is served nowhere: quarantined and rejected rows with the first reasons, amounts not read."""
+    """Landed rows that are not served: quarantined and rejected rows with the most frequent reasons, unreadable amounts."""
     connection = database.connect(dsn, "revops summary", autocommit=True)
     with closing(connection), connection.cursor() as cursor:
         if not relations_exist(cursor, "ops.load_files"):

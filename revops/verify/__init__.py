@@ -68,13 +68,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Turn:
-    """What is looked at this time, of what nothing was noted about.
+    """What is looked at this time although no evaluation was noted.
 
     Attributes:
-        number: of a verification since the last one, how many of them have found all right before.
+        number: how many verifications of the mode since-last have found all right before; None for a full one.
         days: whose turn it is; None for all.
         touched: the relations that were evaluated as a whole since all was found right.
-        is_known: whether that was ever so.
+        is_known: whether a verification has ever found all right.
     """
 
     number: int | None = None
@@ -106,7 +106,7 @@ class _Turn:
 
 @dataclass(frozen=True)
 class _Found:
-    """What a verification found, and what was written to and is right all the same."""
+    """What a verification found, and which relations were written to but are right."""
 
     results: list[Result]
     models: Mapping[str, models.Model] = field(default_factory=dict)
@@ -200,7 +200,7 @@ def _verify(dsn: str, since_last: bool) -> _Found:
         compared = _side_by_side(connections, rows.plan(cursor, noted, scopes, seen, suspected, turn.has_come))
         results.append(rows.summed_up(noted, compared))
         proven = rows.proven(cursor, noted, compared, seen) if scopes == [FULL] else set()
-        # What it is not the turn of is searched in part too: it is looked at whole when it is.
+        # What was not looked at this time is searched in part too, and in full when its turn comes.
         unknown = {name: Written() for name in (*noted, *written.LANDED)} if is_large and since_last else {}
         searched = written.intact(cursor, noted, {**unknown, **broken})
         results.append(card_data.check(cursor, proven, searched))
@@ -255,7 +255,7 @@ def _on_each(connections: list[Connection], statement: str, values: tuple[int, .
 
 
 def _is_large(cursor: Cursor) -> bool:
-    """Whether there are more transactions than are computed at once, and it is noted who wrote them."""
+    """Whether there are more transactions than are computed at once, with seals that say who wrote them."""
     query = (
         "SELECT coalesce(sum(rows_loaded), 0) > %s AND EXISTS (SELECT FROM ops.sealed)"
         " FROM ops.load_files WHERE relation = 'transactions'"

@@ -40,7 +40,7 @@ _COMMON = """
 SELECT attname, most_common_vals::text::text[] FROM pg_stats
 WHERE schemaname = %s AND tablename = %s AND most_common_vals IS NOT NULL AND attname = ANY (%s)
 """
-# Into so many stretches of blocks is a relation divided that was built by what searches for card numbers itself.
+# A relation whose builder searches for card numbers itself is searched by one of so many stretches of blocks at a time.
 STRETCHES = 50
 _TIMES_AND_IDENTIFIERS = re.compile(r"\b1[0-9]{12}\b|\b(?=[0-9-]*[a-f])[0-9a-f-]{32,36}\b")
 _CARD_COLUMNS = """
@@ -56,9 +56,9 @@ def check(cursor: Cursor, proven: Set[Relation] = frozenset(), intact: Set[Relat
 
     Args:
         cursor: a transaction.
-        proven: relations of which each row was found to be made of rows that are searched: looking at them again finds nothing.
-        intact: relations that nobody wrote to since they were built, by what searched for card numbers: a stretch of each is
-            searched, another one each time.
+        proven: relations whose rows were all found to be made of rows that are searched anyway: they are skipped.
+        intact: relations that were not written to since they were built by code that searches for card numbers: a changing
+            stretch of each is searched.
     """
     place = random.random()
     cursor.execute(_TEXT_COLUMNS)
@@ -70,7 +70,7 @@ def check(cursor: Cursor, proven: Set[Relation] = frozenset(), intact: Set[Relat
             within = _stretch(cursor, relation, place) if relation in intact else sql.SQL("TRUE")
             alike.setdefault(tuple(columns), []).append(_suspicious(cursor, schema, table, columns, within))
     hits: Counter[tuple[str, str, str]] = Counter()
-    for columns, queries in alike.items():  # those of one shape at once: PostgreSQL shares them out among its workers
+    for columns, queries in alike.items():  # relations of one shape in one query, which PostgreSQL runs in parallel
         cursor.execute(sql.SQL(" UNION ALL ").join(queries))
         for schema, table, *values in cursor:
             for column, value in zip(columns, values, strict=True):
@@ -118,7 +118,7 @@ def _suspicious(cursor: Cursor, schema: str, table: str, columns: list[str], wit
 
 
 def _harmless(cursor: Cursor, schema: str, table: str, columns: list[str]) -> dict[str, list[str]]:
-    """Values that PostgreSQL noted as common, and that hold no long run of digits: the same text elsewhere holds none either."""
+    """Values that are common by PostgreSQL's statistics and hold no long run of digits, so that equal values can be skipped."""
     cursor.execute(_COMMON, (schema, table, columns))
     return {
         column: [text for text in values if len(text) >= 13 and not re.search("[0-9]([ -]?[0-9]){12}", text)]
@@ -129,7 +129,7 @@ def _harmless(cursor: Cursor, schema: str, table: str, columns: list[str]) -> di
 def shows_card_number(text: str, is_sqlmeshs: bool) -> bool:
     """Whether a run of digits could be a card number.
 
-    Any that passes Luhn; and since published numbers seldom do, any that begins like one. But SQLMesh's state is full of
+    Any that passes Luhn; and as published numbers often fail it, any that begins like one. But SQLMesh's state is full of
     times in milliseconds, versions and random identifiers: these are passed over there, and Luhn decides on the rest.
     """
     if is_sqlmeshs:

@@ -33,7 +33,7 @@ _IS_AMOUNT = (
 DOLLARS = sql.SQL("CASE WHEN " + _IS_AMOUNT + " THEN substr(amount, 2)::numeric END")
 _QUICK_DOLLARS = sql.SQL("CASE WHEN _is_regular OR " + _IS_AMOUNT + " THEN substr(amount, 2)::numeric END")
 
-# Of each file, and transaction that wrote rows of it: rows, dollars, and what the loaders noted where every row is as published.
+# By file, and by transaction that wrote rows of it: rows, dollars, and the loaders' notes where every row is as published.
 _LANDED = (
     "SELECT landed._file_id, landed.xmin::text::bigint, count(*), coalesce(sum({dollars}), 0), {noted}, {rows}"
     " FROM {relation} AS landed {apart} {these} GROUP BY landed._file_id, landed.xmin"
@@ -67,7 +67,7 @@ _QUARANTINE = (
     " ON apart.file = landed._file_id AND apart.line = landed._line_number"
 )
 
-# Of labels, by value: how many, and a sum over their transactions, which is another where one has the label of another.
+# Labels by value: their number, and a sum over their transactions, which differs where two have exchanged labels.
 _SERVED = """
 SELECT count(*), coalesce(sum(amount), 0), {rows}, count(*) FILTER (WHERE is_fraud), count(*) FILTER (WHERE NOT is_fraud),
        {transactions} FILTER (WHERE is_fraud), {transactions} FILTER (WHERE NOT is_fraud)
@@ -81,7 +81,7 @@ LEFT JOIN raw.superseded_rows AS s
   ON s.relation = 'fraud_labels' AND s._file_id = l._file_id AND s._line_number = l._line_number
 WHERE s.relation IS NULL
 """
-# Not all that landed need have a transaction, nor be as published: only where the sums differ is it worth the time to see.
+# A label may have no transaction, or another form than published: that is looked at only if the sums differ.
 _WITH_TRANSACTION = (
     _LABELS_LANDED
     + " AND EXISTS (SELECT FROM facts.fct_transactions AS f WHERE f.transaction_id::text = l.transaction_id)"
@@ -132,9 +132,9 @@ class Landed:
         relations: the relation of each file that the manifest knows.
         facts: rows and dollars in facts.fct_transactions.
         quarantined: rows and dollars in quality.quarantined_transactions.
-        facts_sum: the sum of a hash of each fact's values, as they landed.
-        is_alike: whether all rows of raw that are not in quarantine are the facts, value by value. False says nothing: a
-            row that is not written as published may be read in more than one way.
+        facts_sum: the sum of a hash of each fact's values, in their landed form.
+        is_alike: whether all rows of raw that are not in quarantine are the facts, value by value. False proves nothing: a
+            row in another form than published has another hash.
     """
 
     files: dict[int, File]
@@ -224,7 +224,7 @@ def check(cursor: Cursor, landed: Landed, with_keys: bool = True) -> Iterator[Re
 
 
 def as_sealed(cursor: Cursor, models: Mapping[str, Model]) -> Landed:
-    """What is in raw of the files that landed since all was found right, and of the others as the seals and the manifest say."""
+    """What is in raw: read for files that landed since all was found right, by seals and manifest for the others."""
     cursor.execute("SELECT file_id, relation FROM ops.load_files")
     relations = dict(cursor.fetchall())
     cursor.execute(_NOTED_OF_FILES)
@@ -245,7 +245,7 @@ def as_sealed(cursor: Cursor, models: Mapping[str, Model]) -> Landed:
 
 
 def check_sealed(cursor: Cursor, models: Mapping[str, Model], landed: Landed) -> Iterator[Result]:
-    """The same in rows as they were left, without reading all of history: dollars and labels are compared row by row."""
+    """The same for sealed rows, without reading all of history: dollars and labels are compared row by row."""
     files = _files(cursor, landed)
     counted = {f"raw.{relation}": landed.of(relation)[0] for relation in landed.relations.values()}
     yield Result(files.name, files.passed, files.detail, counted if files.passed else {})
@@ -296,7 +296,7 @@ def _hash_of(row: str, is_wanted: bool) -> str:
 def _queries(
     relation: str, has_quarantine: bool, with_rows: bool, with_keys: bool, files: Sequence[int] | None = None
 ) -> Sequence[sql.Composed]:
-    """A query for what is in raw of each file of a relation, then what to ask where its data makes that fail."""
+    """A query for what is in raw of each file of a relation, then slower ones for data on which it fails."""
 
     these = sql.SQL("") if files is None else sql.SQL("WHERE landed._file_id = ANY ({})").format(sql.Literal(files))
 
@@ -321,7 +321,7 @@ def _queries(
 
 
 def _first_that_runs(cursor: Cursor, queries: Sequence[sql.Composed]) -> None:
-    """Runs a query; where its data makes it fail, the next. The last may fail."""
+    """Runs a query; if it fails on the data, the next. The last may fail."""
     *quick, sure = queries
     for query in quick:
         cursor.execute("SAVEPOINT quick")

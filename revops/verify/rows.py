@@ -1,9 +1,9 @@
-"""The rows of each model against the rows that its query makes of the layers above, both as people read them.
+"""The rows of each model against the rows that its query makes of the layers above, both as users read them.
 
 Both sides are summed as one hash per row, which is equal for equal rows in any order. Once there are more transactions than
 `ROWS_AT_ONCE`, rows are computed again where a relation, or one that it is made of, was written to since it was built
-(revops/verify/written.py), so that any change from outside is found; and for a stretch of other days, another one each time, so
-that a wrong computation is.
+(revops/verify/written.py), which finds any change from outside; and for a changing stretch of other days, which finds wrong
+computations.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 FACTS = "facts.fct_transactions"
 
-# Up to so many transactions all is computed again; of more, so many of them. A model that looks back reads, for one day, the
-# days it looks back to, and computes windows over all of them.
+# Up to so many transactions all is computed again; beyond, so many of them. For one day, a model with a look-back window also
+# reads the days of the window and computes over all of them.
 ROWS_AT_ONCE = 250_000
 ROWS_IN_TURN = 100_000
 ROWS_LOOKED_BACK = 120_000
-# A model that is made whole, of more rows than are computed at once, has its turn after so many verifications.
+# A model made whole of more rows than are computed at once is compared once in so many verifications.
 TURNS = 10
 # Days closer than these are compared as one stretch, and more stretches than these too.
 JOINED_DAYS = 31
@@ -127,7 +127,7 @@ def plan(
         suspicion = suspected.get(model.name, Written()) if suspected is not None else Written()
         if _day_of(model) is None:
             asked = [FULL] if model.name not in large or suspicion or in_turn(model.name) else []
-        elif model.definition.reads_all_that_landed:  # for some days, its query takes all later ones for not over yet
+        elif model.definition.reads_all_that_landed:  # for some days, its query regards all later ones as not over
             asked = [FULL] if suspicion or (scopes and suspected is None) else []
         elif suspected is None:
             asked = [_scope(model, scope) for scope in scopes]
@@ -160,7 +160,7 @@ def large_models(cursor: Cursor, models: Mapping[str, Model]) -> set[str]:
 def summed_up(models: Mapping[str, Model], compared: Sequence[Compared]) -> Result:
     """One line about all comparisons."""
     depth = _depths(models)
-    faulty = sorted(compared, key=lambda each: (depth[each.model], each.model))  # the cause before what follows from it
+    faulty = sorted(compared, key=lambda each: (depth[each.model], each.model))  # the cause before its consequences
     wrong = [each.wrong for each in faulty if each.wrong]
     unknown = [name for name, model in models.items() if model.definition is None]
     if unknown:
@@ -184,7 +184,7 @@ def proven(cursor: Cursor, models: Mapping[str, Model], compared: Sequence[Compa
     }
     served = {name for name, model in models.items() if model.declared.materialized_view is not None}
     if landed.is_alike and served <= sound:
-        sound.add(FACTS)  # its text is that of raw, and all of it is what is served
+        sound.add(FACTS)  # its text is that of raw, and all of it is served
     found: set[Relation] = set()
     for name in sound:
         model = models[name]
@@ -215,7 +215,7 @@ def _depths(models: Mapping[str, Model]) -> dict[str, int]:
 
 
 def _scope(model: Model, asked: Scope) -> Scope:
-    """The days to compare of a model for those asked for: whole months where it is evaluated by them."""
+    """The days to compare of a model: the given ones, as whole months if it is evaluated by months."""
     return asked.in_months() if model.definition and model.definition.is_monthly else asked
 
 
@@ -254,14 +254,14 @@ def _is_view(model: Model) -> bool:
 
 
 def _day_of(model: Model) -> str | None:
-    """The column by which the days of a model are told."""
+    """The column with the days of a model."""
     view = model.declared.materialized_view
     return (model.definition and model.definition.day_column) or (view.period if view else None)
 
 
 def _compare(model: Model, scope: Scope, last_day: date, cursor: Cursor) -> Compared:
     cursor.execute("SAVEPOINT comparison")
-    # Of what is cast from text the planner expects a row or two, and would look up the others one by one.
+    # The planner expects a row or two from casts of text, and would choose nested loops.
     is_cast = model.definition is not None and "staging" in model.definition.query
     cursor.execute(f"SET LOCAL enable_nestloop = {'off' if is_cast else 'on'}")
     try:
@@ -281,7 +281,7 @@ def _compared(cursor: Cursor, model: Model, scope: Scope, last_day: date) -> tup
     is_plain_view = definition.is_view and model.declared.materialized_view is None
     query = sql.SQL("(" + definition.query + ") AS query")
     if is_plain_view and structure.plan(cursor, model.view.identifier) == structure.plan(cursor, query):
-        return 0, None  # one query: whatever rows it gives, it gives
+        return 0, None  # one query, which is correct by definition
     expected, found = _sides(model, scope, last_day)
     if definition.apart is not None and scope.is_whole:
         rows, is_same = _is_same_apart(cursor, model, last_day, model.columns)
@@ -327,7 +327,7 @@ def _is_same_apart(cursor: Cursor, model: Model, last_day: date, columns: Sequen
                 for a, b in lookup.key.items()
             ),
         )
-        # Only where there are rows that nothing looks up is it worth the time to leave them out.
+        # Rows without a counterpart are left out only in a second attempt, because that takes longer.
         for condition in (_known(theirs), sql.SQL(" AND ").join([_known(theirs), with_row])):
             there = one_row(cursor, other.read(sql.SQL("count(*)"), _sum([*their_key, *theirs]), where=condition))
             if here == there:

@@ -46,7 +46,7 @@ def _keys(cursor: Cursor, models: Mapping[str, Model]) -> Result:
 def _faults(
     cursor: Cursor, table: Relation, tables: Mapping[str, Relation], declared: declarations.Declarations
 ) -> Iterator[str]:
-    """What a table lacks, by columns and targets: names are not looked at, and what is there beside it is no fault."""
+    """What a table lacks, by columns and targets: names do not matter, and further keys and indexes are no fault."""
     found = catalog.keys(cursor, table)
     parents = {key.column: key.parent for key in declared.foreign_keys}
     lacking = dict.fromkeys(key.column for key in declared.foreign_keys if key.parent not in tables)

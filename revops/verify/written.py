@@ -1,4 +1,4 @@
-"""Which relations were written to since they were built, by their seals, and what is made of them."""
+"""Which relations were written to since they were built, by their seals, and which models read them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def plan(
 
 
 def joined(found: Iterable[tuple[str, Written]]) -> dict[str, Written]:
-    """What was found of each relation; of one that has parts, of all of them."""
+    """What was found for each relation, the parts of one joined."""
     by_name: dict[str, Written] = {}
     for name, written in found:
         before = by_name.get(name, Written())
@@ -115,13 +115,14 @@ def felt(cursor: Cursor, models: Mapping[str, Model], written: Mapping[str, Writ
             is_whole |= of_parent.is_whole
             longer = _A_MONTH if parent in models and _is_monthly(models[parent]) else 1
             reach = (model.definition.look_back if model.definition else 0) + longer
-            days |= {day + timedelta(days=i) for day in of_parent.days for i in range(reach)}
+            before = nodes[name].look_ahead
+            days |= {day + timedelta(days=i) for day in of_parent.days for i in range(-before, reach)}
         result[name] = Written(frozenset(days), is_whole)
     return result
 
 
 def intact(cursor: Cursor, models: Mapping[str, Model], written: Mapping[str, Written]) -> set[Relation]:
-    """The relations that were looked at, and that nobody wrote to."""
+    """The relations that were looked at, and were not written to."""
     found: set[Relation] = set()
     for name, of_name in written.items():
         if of_name:
@@ -136,7 +137,7 @@ def intact(cursor: Cursor, models: Mapping[str, Model], written: Mapping[str, Wr
 
 
 def seal_again(cursor: Cursor, models: Mapping[str, Model], written: Mapping[str, Written]) -> None:
-    """Seals what was written to, and whose rows were found right all the same. The cursor's connection commits by itself."""
+    """Seals relations again that were written to but whose rows are right. The cursor's connection commits by itself."""
     for name, of_name in written.items():
         if not of_name:
             continue

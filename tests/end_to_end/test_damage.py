@@ -128,19 +128,31 @@ def pointed_at(view: str, query: str) -> str:
 
 
 REPORTS = {
+    "serving.active_clients": "active_cards",
+    "serving.alert_capacity": "reviewed_cards",
+    "serving.authorisation": "lost_volume",
+    "serving.card_lifecycle": "estimated_lifetime_value",
     "serving.card_risk": "labelled_count",
     "serving.client_activity": "transaction_count",
+    "serving.client_cohorts": "lost_clients",
+    "serving.client_value": "estimated_interchange",
     "serving.daily_revenue": "estimated_interchange",
     "serving.decline_analysis": "declined_amount",
+    "serving.fraud_by_card_age": "labelled_count",
     "serving.fraud_by_channel_month": "fraud_rate_bp",
     "serving.fraud_by_geography": "labelled_count",
     "serving.fraud_by_hour": "vampire_index",
     "serving.fraud_by_merchant_category": "fraud_loss",
+    "serving.fraud_runs": "loss_after_alert",
+    "serving.issuer_revenue": "estimated_labelled_margin",
+    "serving.issuer_revenue_by_place": "estimated_labelled_margin",
     "serving.merchant_risk": "transaction_count",
-    "serving.monthly_executive_summary": "purchase_volume_mom_percent",
+    "serving.monthly_executive_summary": "settled_volume",
     "serving.revenue_by_merchant_category": "average_ticket",
     "serving.revenue_by_state": "active_clients",
+    "serving.rule_overlap": "share_bp",
     "serving.rule_performance": "precision_bp",
+    "serving.seasonality": "settled_count_index_35d",
 }
 
 DAMAGES: dict[str, tuple[str, str]] = {
@@ -243,6 +255,12 @@ DAMAGES: dict[str, tuple[str, str]] = {
     "outcome's cents": (changed("facts.fct_outcomes", "purchase_cents = purchase_cents + 1"), "facts.fct_outcomes"),
     "outcome's minute": (changed("facts.fct_outcomes", "minute_number = minute_number + 1"), "facts.fct_outcomes"),
     "outcome's country": (changed("facts.fct_outcomes", "is_foreign = NOT is_foreign"), "facts.fct_outcomes"),
+    "outcome reversed": (changed("facts.fct_outcomes", "is_reversed = NOT is_reversed"), "facts.fct_outcomes"),
+    "pair broken": (changed("facts.fct_reversals", "is_reversed = FALSE", "is_reversed"), "facts.fct_reversals"),
+    "pairs exchanged": (
+        exchanged("facts.fct_reversals", "counterpart_id", "transaction_id", "is_reversed"),
+        "facts.fct_reversals",
+    ),
     "month of outcomes deleted": (month_deleted("facts.fct_outcomes", "transacted_on"), "facts.fct_outcomes"),
     "card month": (changed("facts.fct_card_months", "client_id = client_id + 1"), "facts.fct_card_months"),
     "month of card months deleted": (month_deleted("facts.fct_card_months", "month_start"), "facts.fct_card_months"),
@@ -595,11 +613,14 @@ def test_damage_to_a_touched_day_is_found_by_the_next_run(
     )[0][0]
     turn_to(damaged, next(turn for turn in range(RUNS) if not share(turn, day, day + timedelta(days=90))))
     with closing(psycopg2.connect(damaged.url)) as connection, connection.cursor() as cursor:
-        reach: dict[str, int] = {}
-        for node in noted_nodes(cursor):  # as a build would that evaluated the day, and what looks back at it
-            reach[node.model] = node.look_back + max((reach.get(parent, 0) for parent in node.parents), default=0)
+        after: dict[str, int] = {}
+        before: dict[str, int] = {}
+        for node in noted_nodes(cursor):  # as a build would that evaluated the day, and what looks at it
+            after[node.model] = node.look_back + max((after.get(parent, 0) for parent in node.parents), default=0)
+            before[node.model] = node.look_ahead + max((before.get(parent, 0) for parent in node.parents), default=0)
             if node.relation:
-                days = (day, day + timedelta(days=reach[node.model])) if node.by_days else (None, None)
+                span = (day - timedelta(days=before[node.model]), day + timedelta(days=after[node.model]))
+                days = span if node.by_days else (None, None)
                 cursor.execute(
                     "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)",
                     (node.relation, *days),

@@ -15,13 +15,13 @@ TOTALS = "SELECT count(*), sum(amount) FROM serving.enriched_transactions"
 REASONS = "SELECT reason, count(*) FROM quality.quarantined_transactions GROUP BY 1 ORDER BY 1"
 
 
-def restated(warehouse: Warehouse, since: int) -> set[str]:
-    """The days of the facts that were evaluated after an evaluation."""
+def restated(warehouse: Warehouse, since: int, table: str = "fct_transactions") -> set[str]:
+    """The days of the facts, or another table, that were evaluated after an evaluation."""
     found = warehouse.query(
         "SELECT DISTINCT starts_on::text || '..' || ends_on::text FROM ops.evaluations"
-        " WHERE evaluation_id > %s AND relation LIKE '%%fct_transactions%%'"
+        " WHERE evaluation_id > %s AND relation LIKE '%%' || %s || '%%'"
         " AND starts_on < '2020-01-01'",  # a day that has just ended is evaluated as well, and is empty
-        (since,),
+        (since, table),
     )
     return {row[0] for row in found}
 
@@ -179,3 +179,54 @@ def test_a_warehouse_without_a_transaction_is_served_empty_and_filled_later(empt
     empty_warehouse.build()
     assert empty_warehouse.query(TOTALS)[0][0] == len(lines.splitlines()) - 1
     empty_warehouse.assert_sound()
+
+
+def test_a_late_row_makes_changes_and_breaks_a_pair_across_midnight(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "JOINED_ROWS", 0)
+
+    def line(number: int, at: str, amount: str) -> str:
+        return purchase(warehouse, number, at[:10], amount, date=at, merchant_id="77777")
+
+    def pairs() -> dict[int, tuple[bool, int | None]]:
+        return {
+            number: (is_reversed, counterpart)
+            for number, is_reversed, counterpart in warehouse.query(
+                "SELECT served.transaction_id, served.is_reversed, reversals.counterpart_id"
+                " FROM serving.enriched_transactions AS served LEFT JOIN facts.fct_reversals AS reversals"
+                " USING (transaction_id) WHERE served.merchant_id = 77777"
+            )
+        }
+
+    def land(name: str, *lines: str) -> None:
+        write_purchases(warehouse, name, *lines)
+        warehouse.load()
+        warehouse.build()
+        warehouse.assert_sound()
+
+    land(
+        "transactions_data_held.csv",
+        line(90000001, "2013-05-02 23:50:00", "$77.00"),
+        line(90000009, "2013-05-02 01:00:00", "$-77.00"),  # the next of the hold, until a nearer one comes
+    )
+    assert pairs() == {90000001: (True, 90000009), 90000009: (True, 90000001)}
+    released = line(90000002, "2013-05-03 23:50:00", "$-77.00")  # exactly a day later, and farther than the first
+    land("transactions_data_late.csv", released)
+    assert pairs()[90000002] == (False, None)
+    nearer = line(90000003, "2013-05-03 00:05:00", "$-77.00")
+    land("transactions_data_late.csv", released, nearer)
+    assert pairs() == {
+        90000001: (True, 90000003),
+        90000002: (False, None),
+        90000003: (True, 90000001),
+        90000009: (False, None),
+    }
+    since = last_evaluation(warehouse)
+    (warehouse.data / "transactions_data_late.csv").unlink()
+    warehouse.load(prune=True)
+    warehouse.build()
+    warehouse.assert_sound()
+    assert pairs() == {90000001: (True, 90000009), 90000009: (True, 90000001)}
+    assert restated(warehouse, since) == {"2013-05-03..2013-05-03"}
+    assert restated(warehouse, since, "fct_outcomes") == {"2013-05-01..2013-05-05"}

@@ -234,6 +234,9 @@ BETWEEN: dict[str, tuple[float, float]] = {
     "amount q99.9": (750, 950),
     "share refunds in 5499 and 5541": (0.79, 0.91),
     "share refunds online": (0.004, 0.008),
+    "share refunds that release a hold": (0.75, 0.91),  # nearly all of 5499 and 5541; 206 of 263 in the first rows
+    "share holds after their release": (0.44, 0.55),  # 102 of 206
+    "share holds in the minute of their release": (0.01, 0.05),  # 5 of 206
     "share chip of store rows 2015": (0.70, 0.85),
     "share swiped of cards without a chip": (0.85, 0.95),
     "share fraud abroad but Italy": (0.002, 0.008),

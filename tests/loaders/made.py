@@ -102,7 +102,7 @@ def gathered(chunks: Iterator[Chunk]) -> tuple[list[str], list[tuple[int, str]],
 
 
 def read(data: bytes, block: int = 1 << 20, quick: bool = True, source: Any = TRANSACTIONS) -> Any:
-    """What the CSV reader makes of bytes that come in blocks of a size; without the quick way where told so."""
+    """What the CSV reader makes of bytes that come in blocks of a size; on the slow path alone unless `quick`."""
     tokenizer = Tokenizer(b"k" * 32) if source.pan_column else None
     reader = CsvReader(Bytes(data, block), "made.csv", RowEncoder(source, 9, tokenizer))  # type: ignore[arg-type]
     if not quick:

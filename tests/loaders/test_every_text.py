@@ -44,13 +44,17 @@ RECORDS = {
 FIRST = (*RECORDS.values(), "quality.quarantined_records")
 BY_DAY = ("facts.fct_transactions", "quality.quarantined_transactions")
 AFTER = (
-    "dimensions.dim_dates", "facts.fct_outcomes", "facts.fct_card_months", "facts.fct_merchant_months",
-    "dimensions.dim_merchants", "features.transaction_features", "features.rule_hits", "serving.fraud_alerts",
-    "serving.rule_performance", "serving.daily_revenue", "serving.revenue_by_merchant_category",
-    "serving.revenue_by_state", "serving.decline_analysis", "serving.client_activity", "serving.fraud_by_hour",
-    "serving.fraud_by_geography", "serving.fraud_by_channel_month", "serving.fraud_by_merchant_category",
-    "serving.merchant_risk", "serving.card_risk", "serving.network_monitors", "serving.monthly_executive_summary",
-    "serving.data_freshness", "serving.enriched_transactions",
+    "dimensions.dim_dates", "facts.fct_reversals", "facts.fct_outcomes", "facts.fct_card_months",
+    "facts.fct_card_place_months", "facts.fct_merchant_months", "dimensions.dim_merchants",
+    "features.transaction_features", "features.rule_hits", "serving.fraud_alerts", "serving.rule_performance",
+    "serving.daily_revenue", "serving.revenue_by_merchant_category", "serving.revenue_by_state",
+    "serving.decline_analysis", "serving.client_activity", "serving.fraud_by_hour", "serving.fraud_by_geography",
+    "serving.fraud_by_channel_month", "serving.fraud_by_merchant_category", "serving.merchant_risk", "serving.card_risk",
+    "serving.network_monitors", "serving.monthly_executive_summary", "serving.data_freshness",
+    "serving.enriched_transactions", "serving.authorisation", "serving.active_clients", "serving.issuer_revenue",
+    "serving.issuer_revenue_by_place", "serving.card_lifecycle", "serving.client_value", "serving.client_cohorts",
+    "serving.fraud_by_card_age", "serving.fraud_runs", "serving.compromise_points", "serving.rule_overlap",
+    "serving.alert_capacity", "serving.seasonality",
 )  # fmt: skip
 SCHEMAS = ("staging", "dimensions", "facts", "quality", "features", "serving", "seeds")
 

@@ -42,7 +42,7 @@ MODELS = {checks.name_of(each): each for each in (USERS, NO_KEY, VIEW)}
         ("FULL", '@primary_key("ID")', "@primary_key names ID, which is no column"),
         ("FULL", "@foreign_key(missing, a.users, user_id)", "@foreign_key names missing, which is no column"),
         ("FULL", "@foreign_key(user_id, a.other, user_id)", "a.other, which is no model here"),
-        ("FULL", "@foreign_key(user_id, a.view, user_id)", "a.view, which has no table of its own"),
+        ("FULL", "@foreign_key(user_id, a.view, user_id)", "a.view, which is no table"),
         ("FULL", "@foreign_key(user_id, a.users, id)", "a.users (id), which is not unique there"),
         ("FULL", "@foreign_key(user_id, a.no_key, user_id)", "a.no_key (user_id), which is not unique there"),
         ("FULL", "@foreign_key(user_id)", "@foreign_key is not declared as it should be"),

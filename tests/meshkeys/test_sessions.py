@@ -85,7 +85,10 @@ def test_one_that_fails_ends_the_others_at_once_and_takes_back_only_what_was_not
             time.sleep(0.05)
         cursor.execute("SELECT 1 / 0")
 
+    begun = []
+
     def last_long(cursor: Cursor) -> None:
+        begun.append(cursor)
         cursor.execute("INSERT INTO done VALUES (3)")
         cursor.execute("SELECT pg_sleep(60)")
 
@@ -95,6 +98,7 @@ def test_one_that_fails_ends_the_others_at_once_and_takes_back_only_what_was_not
             workers(connection, 2), [lambda cursor: note(1, cursor) and None, fail, last_long, last_long]
         )
     assert time.monotonic() - began < 30
+    assert len(begun) <= 1
     assert ask(database_url, "SELECT array_agg(task) FROM done") == [1]
     ours = (
         "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'sqlmesh%' AND datname = current_database()"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.oracle.raw import Raw, Transaction, seed
-from tests.oracle.reports import Row, dollars, grouped, points
+from tests.oracle.reports import Row, dollars, grouped, interval, points
 
 RANKS = ("review", "call", "block")
 
@@ -22,7 +22,12 @@ class Alerts:
         self.rules = seed(root, "fraud_rules")
         self.eras = seed(root, "fraud_eras")
         self.by_number = {r.number: r for r in raw.transactions}
-        self.hits = [(row, rule) for row in features for rule in self.rules if _hits(row, rule)]
+        self.hits = [
+            (row, rule)
+            for row in features
+            for rule in self.rules
+            if self.by_number[row["transaction_id"]].kind in _kinds(rule) and _hits(row, rule)
+        ]
         self.scores: dict[int, int] = defaultdict(int)
         for row, rule in self.hits:
             if _in_force(rule, row["transacted_on"]):
@@ -50,7 +55,7 @@ class Alerts:
             found.append({
                 "transaction_id": number, "transacted_at": tx.at, "transacted_on": tx.day, "client_id": tx.client,
                 "card_id": tx.card, "merchant_id": tx.merchant, "mcc": tx.mcc, "channel": tx.channel,
-                "place": tx.place, "amount": dollars(tx.cents), "is_approved": tx.approved,
+                "place": tx.place, "amount": dollars(tx.cents), "is_approved": tx.approved, "transaction_kind": tx.kind,
                 "score": self.scores[number], "rule_count": len(hits),
                 "rule_names": ", ".join(hit[1] for hit in hits),
                 "reasons": "; ".join(_words(hit[2]["reason"], hit[3]) for hit in hits),
@@ -68,7 +73,8 @@ class Alerts:
         for month, rows in months.items():
             for rule in self.rules:
                 hit = by_rule[month, rule["rule_name"]]
-                found.append(self._measured("rule", rule["rule_name"], month, rows, hit, _in_force(rule, month)))
+                seen = [r for r in rows if r.kind in _kinds(rule)]
+                found.append(self._measured("rule", rule["rule_name"], month, seen, hit, _in_force(rule, month)))
             for threshold in seed(self.root, "score_thresholds"):
                 least = int(threshold["min_score"])
                 hit = [r for r in rows if self.scores.get(r.number, -1) >= least]
@@ -120,7 +126,8 @@ class Alerts:
             "month_start": month, "measured_kind": kind, "measured_name": name, "era": era["era"] if era else "none",
             "is_tuning": bool(era) and era["is_tuning"] == "true", "is_in_force": in_force, "alert_count": hit,
             "labelled_alert_count": labelled_hit, "fraud_alert_count": caught, "labelled_count": labelled,
-            "fraud_count": bad, "precision_bp": points(caught, labelled_hit), "recall_bp": points(caught, bad),
+            "fraud_count": bad, "precision_bp": points(caught, labelled_hit),
+            **interval("precision", caught, labelled_hit), "recall_bp": points(caught, bad),
             "false_positive_rate_bp": points(labelled_hit - caught, labelled - bad), "fraud_loss": dollars(loss),
             "value_caught": dollars(caught_cents), "value_of_false_positives": dollars(disturbed_cents),
         }  # fmt: skip
@@ -128,6 +135,10 @@ class Alerts:
 
 def _in_force(rule: dict[str, str], day: date) -> bool:
     return rule["valid_from_date"] <= day.isoformat() < (rule["valid_until_date"] or "9999")
+
+
+def _kinds(rule: dict[str, str]) -> list[str]:
+    return (rule["kinds"] or "purchase").split()
 
 
 def _hits(row: Row, rule: dict[str, str]) -> bool:

@@ -86,6 +86,7 @@ def generated(server: RunningServer) -> Built:
 
     def fill(folder: Path) -> None:
         generate(folder, scale=0.001, seed=7)
+        _breach(folder)
 
     return _warehouse(server, "oracle_generated", fill)
 
@@ -114,6 +115,7 @@ def late(server: RunningServer) -> Built:
 
     def fill(folder: Path) -> None:
         generate(folder, scale=0.001, seed=8)
+        _breach(folder)
         path = folder / "transactions_data.csv"
         header, *lines = path.read_text().splitlines(keepends=True)
         held_back = [line for line in lines if line.split(",")[1][:10] in LATE_DAYS]
@@ -131,6 +133,31 @@ def late(server: RunningServer) -> Built:
         (warehouse.data / name).write_text(text)
         _land_and_build(warehouse)
     return warehouse
+
+
+def _breach(folder: Path) -> None:
+    """Adds what so few generated rows do not have: cards that bought at one merchant and were defrauded weeks later.
+
+    Eight cards buy there on late days, four of them are defrauded abroad in two months, one again 60 days later and then 61.
+    """
+    with (folder / "cards_data.csv").open(newline="") as stream:
+        cards = [(line["client_id"], line["id"]) for _, line in zip(range(8), csv.DictReader(stream), strict=False)]
+    bought = [(card, f"2014-03-0{3 + i % 4} 10:0{i}:00", "20.00") for i, card in enumerate(cards)]
+    frauds = [
+        *((card, f"2014-04-20 12:{minute}:00", "150.00") for card in cards[:2] for minute in ("00", "30")),
+        *((card, "2014-05-02 09:00:00", "75.00") for card in cards[2:4]),
+        (cards[0], "2014-06-19 09:00:00", "300.00"),
+        (cards[0], "2014-08-19 09:00:00", "400.00"),
+    ]
+    sold, abroad = "99001,Columbus,OH,43215.0,5411,", "99002,Rome,Italy,,5311,"
+    rows = [(row, sold, "No") for row in bought] + [(row, abroad, "Yes") for row in frauds]
+    numbered = list(enumerate(rows, 90_000_000))
+    with (folder / "transactions_data.csv").open("a") as stream:
+        for number, (((client, card), moment, amount), merchant, _) in numbered:
+            stream.write(f"{number},{moment},{client},{card},${amount},Swipe Transaction,{merchant}\n")
+    path = folder / "train_fraud_labels.json"
+    labels = json.loads(path.read_text())["target"]
+    path.write_text(json.dumps({"target": {**labels, **{str(number): label for number, (*_, label) in numbered}}}))
 
 
 def _warehouse(server: RunningServer, name: str, fill: Any) -> Built:

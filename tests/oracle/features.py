@@ -14,6 +14,7 @@ from tests.oracle.reports import Row, points
 
 SPANS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 HORIZON = timedelta(days=90)
+CERTAIN = timedelta(days=2)
 Groups = defaultdict[Any, list[Transaction]]
 
 
@@ -44,15 +45,16 @@ def _of_card(row: Transaction, history: list[Transaction]) -> Row:
         "transaction_id": row.number, "transacted_at": row.at, "transacted_on": row.day, "card_id": row.card,
         "merchant_id": row.merchant, "mcc": row.mcc, "channel": row.channel, "amount_cents": row.cents,
         "is_foreign": row.foreign, "has_bad_card_data": row.bad_card_data,
+        "is_approved": row.approved,
     }  # fmt: skip
     for name, span in SPANS.items():
         recent = [r for r in before if r.at >= row.at - span]
-        found[f"card_transactions_{name}"] = len(recent)
+        found[f"card_transactions_{name}"] = sum(not r.second for r in recent)
         found[f"card_purchase_cents_{name}"] = sum(r.purchase for r in recent)
     hour = [r for r in before if r.at >= row.at - SPANS["1h"]]
     found["card_declines_1h"] = sum(not r.approved for r in hour)
     found["card_declines_24h"] = sum(not r.approved for r in before if r.at >= row.at - SPANS["24h"])
-    bought = [r.purchase for r in before if r.purchase]
+    bought = [r.settled for r in before if r.settled and r.at <= row.at - CERTAIN]
     found["card_purchases_90d"] = len(bought)
     found["amount_z_score_90d"] = _z_score(row.cents, bought)
     last = max((r.at for r in before), default=None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,10 @@ class Transaction:
     country: str | None
     errors: tuple[str, ...]
     fraud: bool | None
+    pair: int | None = None
+    apart: int | None = None
+    second: bool = False
+    has_opposite: bool = False
 
     @cached_property
     def day(self) -> date:
@@ -52,6 +57,21 @@ class Transaction:
         return -self.cents if self.approved and self.cents < 0 else 0
 
     @property
+    def kind(self) -> str:
+        if self.cents <= 0:
+            return "refund" if self.cents else "check"
+        return "purchase" if self.approved else "declined"
+
+    @property
+    def settled(self) -> int:
+        """Cents of a purchase that was not reversed."""
+        return 0 if self.pair else self.purchase
+
+    @property
+    def settled_refund(self) -> int:
+        return 0 if self.pair else self.refund
+
+    @property
     def foreign(self) -> bool:
         return self.country is not None and self.country != "United States"
 
@@ -59,7 +79,7 @@ class Transaction:
     def place(self) -> str:
         """Where the merchant is; nobody knows where `ga` is."""
         if self.state is None:
-            return "ONLINE"
+            return "NO PLACE"
         return "UNKNOWN" if self.country is None else self.state
 
     @property
@@ -85,6 +105,17 @@ class Card:
     kind: str
     last4: str
     opened: date
+    expires: date
+    limit: Decimal
+
+
+@dataclass(frozen=True)
+class Client:
+    """One line of users_data.csv, what reports need of it."""
+
+    income: Decimal
+    debt: Decimal
+    score: int
 
 
 @dataclass
@@ -92,6 +123,7 @@ class Raw:
     """All that the oracle knows."""
 
     transactions: list[Transaction]
+    clients: dict[int, Client]
     cards: dict[int, Card]
     categories: dict[int, str]
     lines: dict[str, int] = field(default_factory=dict)
@@ -107,10 +139,17 @@ def read(folder: Path, root: Path) -> Raw:
     }
     categories = {int(code): text for code, text in json.loads((folder / "mcc_codes.json").read_text()).items()}
     users = _lines(folder / "users_data.csv")
+    clients = {
+        int(line["id"]): Client(
+            _money(line["yearly_income"]), _money(line["total_debt"]), int(line["credit_score"])
+        )
+        for line in users
+    }  # fmt: skip
     cards = {
         int(line["id"]): Card(
             int(line["client_id"]), line["card_brand"], line["card_type"], line["card_number"][-4:],
-            datetime.strptime(line["acct_open_date"], "%m/%Y").date(),
+            datetime.strptime(line["acct_open_date"], "%m/%Y").date(), _month_end(line["expires"]),
+            _money(line["credit_limit"]),
         )
         for line in _lines(folder / "cards_data.csv")
     }  # fmt: skip
@@ -127,12 +166,53 @@ def read(folder: Path, root: Path) -> Raw:
     }  # fmt: skip
     names = {"mcc_codes": "mcc_codes.json", "fraud_labels": "train_fraud_labels*.json"}
     files = {name: len(list(folder.glob(names.get(name, f"{name}_data*.csv")))) for name in lines}
-    return Raw(transactions, cards, categories, lines, files)
+    return Raw(paired(transactions), clients, cards, categories, lines, files)
+
+
+def paired(transactions: list[Transaction]) -> list[Transaction]:
+    """The same rows, each with the one that it is reversed by or reverses, and whether an opposite one went before it."""
+    opposites = defaultdict(list)
+    for row in transactions:
+        if row.approved:
+            opposites[row.card, row.merchant, row.cents].append(row)
+    near = {row.number: _near(row, opposites[row.card, row.merchant, -row.cents]) for row in transactions}
+    found = []
+    for row in transactions:
+        first = near[row.number][0] if near[row.number] else None
+        is_pair = first is not None and near[first.number][0].number == row.number
+        found.append(replace(
+            row,
+            pair=first.number if first and is_pair else None,
+            apart=_minutes_apart(row, first) if first and is_pair else None,
+            has_opposite=first is not None,
+            second=any(other.at < row.at for other in near[row.number]),
+        ))  # fmt: skip
+    return found
+
+
+def _near(row: Transaction, opposites: list[Transaction]) -> list[Transaction]:
+    """What is exactly opposite within a day, the nearest first; of two as near the earlier, then the lower number."""
+    if not row.approved or not row.cents:
+        return []
+    within = [other for other in opposites if abs(other.at - row.at) <= timedelta(days=1)]
+    return sorted(within, key=lambda other: (_minutes_apart(row, other), other.at, other.number))
+
+
+def _minutes_apart(row: Transaction, other: Transaction) -> int:
+    return int(abs(other.at - row.at).total_seconds() // 60)
+
+
+def _month_end(text: str) -> date:
+    return (datetime.strptime(text, "%m/%Y").date() + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def seed(root: Path, name: str) -> list[dict[str, str]]:
     """A seed: decisions of people, which the models and the oracle both follow."""
     return _lines(root / "seeds" / f"{name}.csv")
+
+
+def _money(text: str) -> Decimal:
+    return Decimal(text.replace("$", ""))
 
 
 def _lines(path: Path) -> list[dict[str, str]]:

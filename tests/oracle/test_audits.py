@@ -13,7 +13,17 @@ from tests.oracle import built
 AUDIT = "sums_agree"
 DAYS = {"start": "2000-01-01", "end": "2019-12-31", "execution_time": "2020-01-02"}
 # Not every row of these is in a sum.
-COUNTED = {"serving.decline_analysis": "decline_reason = 'Any error'", "serving.network_monitors": "event_count > 0"}
+COUNTED = {
+    "serving.active_clients": "period_kind = 'month' AND active_cards > 0",
+    "serving.alert_capacity": "cards_a_day = 100",
+    "serving.card_lifecycle": "is_used",
+    "serving.client_cohorts": "active_clients > 0",
+    "serving.client_value": "transaction_count > 0",
+    "serving.decline_analysis": "decline_reason = 'Any error'",
+    "serving.network_monitors": "event_count > 0",
+    "serving.rule_overlap": "other_rule_name = 'all'",
+    "serving.seasonality": "settled_count > 0",
+}
 Audits = dict[str, tuple[str, str]]
 
 

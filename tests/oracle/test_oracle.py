@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, RunningServer
-from tests.oracle import built, reports
+from tests.oracle import built, investigation, reports, value
 from tests.oracle.alerts import Alerts
 from tests.oracle.built import Built
 from tests.oracle.features import features
@@ -21,13 +21,23 @@ from tests.oracle.reports import Row
 REPORTS: dict[str, Callable[[Raw, Path], list[Row]]] = {
     f"serving.{report.__name__}": report
     for report in (
-        reports.card_risk, reports.client_activity, reports.daily_revenue, reports.data_freshness,
+        reports.active_clients, reports.authorisation, reports.card_risk,
+        reports.client_activity, reports.daily_revenue, reports.data_freshness,
         reports.decline_analysis, reports.fraud_by_channel_month, reports.fraud_by_geography, reports.fraud_by_hour,
-        reports.fraud_by_merchant_category, reports.merchant_risk, reports.monthly_executive_summary,
+        reports.fraud_by_merchant_category, reports.issuer_revenue, reports.merchant_risk, reports.monthly_executive_summary,
         reports.network_monitors, reports.revenue_by_merchant_category, reports.revenue_by_state,
+        value.card_lifecycle, value.client_cohorts, value.client_value, value.fraud_by_card_age,
+        value.issuer_revenue_by_place, value.seasonality,
+    )
+} | {"facts.fct_reversals": reports.fct_reversals}  # fmt: skip
+ALERTS = ("features.rule_hits", "serving.fraud_alerts", "serving.rule_performance")
+INVESTIGATION: dict[str, Callable[[Alerts], list[Row]]] = {
+    f"serving.{report.__name__}": report
+    for report in (
+        investigation.alert_capacity, investigation.compromise_points, investigation.fraud_runs,
+        investigation.rule_overlap,
     )
 }  # fmt: skip
-ALERTS = ("features.rule_hits", "serving.fraud_alerts", "serving.rule_performance")
 # Of the moment of the test, so that nobody can foretell it.
 UNTOLD = {"serving.data_freshness": {"last_landed_at"}}
 
@@ -87,7 +97,7 @@ def test_every_transaction_of_the_files_is_a_fact(case: Case) -> None:
 
 def test_every_relation_of_serving_has_its_oracle(case: Case) -> None:
     found = case.warehouse.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'serving'")
-    told = {name.partition(".")[2] for name in (*REPORTS, *ALERTS) if name.startswith("serving.")}
+    told = {name.partition(".")[2] for name in (*REPORTS, *ALERTS, *INVESTIGATION) if name.startswith("serving.")}
     assert {row["table_name"] for row in found} == told | {"enriched_transactions"}
 
 
@@ -102,6 +112,8 @@ def test_a_month_has_the_same_estimate_however_it_is_cut(case: Case) -> None:
         EXCEPT
         (SELECT month_start, sum(estimated_interchange) FROM serving.revenue_by_merchant_category GROUP BY 1
          INTERSECT
+         SELECT month_start, sum(estimated_interchange) FROM serving.issuer_revenue GROUP BY 1
+         INTERSECT
          SELECT date_trunc('month', transacted_on)::date, sum(estimated_interchange) FROM serving.daily_revenue GROUP BY 1)""")
     assert case.warehouse.rows("SELECT FROM serving.monthly_executive_summary WHERE estimated_interchange > 0")
     assert not found
@@ -115,3 +127,8 @@ def test_features_are_what_brute_force_finds(case: Case) -> None:
 def test_alerts_and_back_test_are_what_the_rules_say(case: Case, model: str) -> None:
     expected = getattr(case.alerts, model.partition(".")[2])()
     compare(case, model, expected)
+
+
+@pytest.mark.parametrize("model", sorted(INVESTIGATION))
+def test_investigation_is_what_frauds_and_alerts_say(case: Case, model: str) -> None:
+    compare(case, model, INVESTIGATION[model](case.alerts))

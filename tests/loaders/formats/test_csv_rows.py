@@ -1,4 +1,4 @@
-"""CSV as it comes: line ends, quotes, headers, damaged lines. The quick way and the careful way agree on every input."""
+"""CSV as it comes: line ends, quotes, headers, damaged lines. The fast path and the slow path agree on every input."""
 
 from __future__ import annotations
 

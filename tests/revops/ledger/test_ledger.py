@@ -59,6 +59,26 @@ def test_a_changed_day_is_felt_by_all_that_read_it() -> None:
     assert DIMENSION not in found
 
 
+def test_a_changed_day_is_felt_on_the_days_before_by_what_looks_ahead_and_by_what_reads_that() -> None:
+    nodes = [
+        Node(FACTS, "p.facts", True),
+        Node("facts.pairs", "p.pairs", True, 2, parents=(FACTS,), look_ahead=2),
+        Node(REPORT, "p.report", True, parents=("facts.pairs",)),
+        Node(LOOKS_BACK, "p.windows", True, 3, parents=(REPORT,)),
+    ]
+    made = [Change(n, f"p.{name}", FIRST_DAY, TODAY) for n, name in enumerate(("facts", "pairs", "report", "windows"))]
+    found = {
+        model: [day.day for day in days]
+        for model, days in find(nodes, [], [*made, on(30, "p.facts", date(2010, 5, 20))], TODAY).days.items()
+    }
+    around = [18, 19, 20, 21, 22]
+    assert found == {"facts.pairs": around, REPORT: around, LOOKS_BACK: [*around, 23, 24, 25]}
+    new = find(nodes, [], [*made, on(30, "p.facts", TODAY - timedelta(days=1))], TODAY).days
+    assert [str(day) for day in new[REPORT]] == ["2010-05-29", "2010-05-30", "2010-05-31"]
+    first = find(nodes, [], [*made, on(30, "p.facts", FIRST_DAY)], TODAY).days
+    assert [str(day) for day in first[REPORT]] == ["2000-01-01", "2000-01-02", "2000-01-03"]
+
+
 def test_a_table_is_done_when_it_was_evaluated_after_its_parent_and_not_before() -> None:
     day = date(2009, 3, 1)
     facts = on(31, "p.facts", day)
