@@ -16,7 +16,7 @@ from foundation import database
 from foundation.errors import CheckFailed, RevopsError, UsageError
 from foundation.queries import one_row, scalar
 from loaders.protect import KEY_VARIABLE, KeyStore, Tokenizer
-from meshkeys import roles
+from meshkeys import change
 from revops import backup, envfile
 from revops.backup import Manifest
 from revops.embedded.cluster import last_line
@@ -68,12 +68,14 @@ def restore(settings: Settings, dsn: str, folder: Path, found: Manifest, replace
         began = time.monotonic()
         _log.info("restoring %s, of %s", found.database, found.made_at)
         cursor.execute(_TO_DROP, (list(found.schemas),))
-        _run(
-            dsn, folder, found, [schema for (schema,) in cursor.fetchall()], str(scalar(cursor, "SELECT current_user"))
-        )
+        drops = [
+            sql.SQL("DROP SCHEMA {} CASCADE;").format(sql.Identifier(schema)).as_string(cursor)
+            for (schema,) in cursor.fetchall()
+        ]
+        _run(dsn, folder, found, drops, keeps_owners=scalar(cursor, "SELECT current_user") == found.account)
         _log.info("analyzing what was restored in %.1f s", time.monotonic() - began)
         cursor.execute("ANALYZE")
-        roles.settle(cursor, found.schemas)
+        change.put_back(cursor)
         _check_rows(found, {str(row["relation"]): row["rows"] for row in summary.count_rows(cursor)})
 
 
@@ -165,15 +167,13 @@ def _setting(name: str, value: str) -> sql.Composable:
     return sql.SQL(", ").join(sql.Literal(part.strip().strip('"')) for part in value.split(","))
 
 
-def _run(dsn: str, folder: Path, found: Manifest, schemas: list[str], account: str) -> None:
+def _run(dsn: str, folder: Path, found: Manifest, drops: list[str], keeps_owners: bool) -> None:
     """Lets psql run what pg_restore writes, and tells it to commit only once pg_restore has written all of it."""
     programs, _ = backup.programs_for(found.dumped_by)
     environment = backup.environment(dsn) | {"PGAPPNAME": "revops restore"}
-    script = [str(programs / "pg_restore"), "--file=-", *(["--no-owner"] if account != found.account else [])]
+    script = [str(programs / "pg_restore"), "--file=-", *([] if keeps_owners else ["--no-owner"])]
     psql = [str(programs / "psql"), "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1"]
-    drops = [sql.SQL("DROP SCHEMA {} CASCADE;").format(sql.Identifier(schema)) for schema in schemas]
-    with closing(database.connect(dsn, "revops restore")) as connection:
-        before = "\n".join([_BEGIN, *(drop.as_string(connection) for drop in drops), _FUNCTION_OF_15, ""])
+    before = "\n".join([_BEGIN, *drops, _FUNCTION_OF_15, ""])
     with tempfile.TemporaryFile("w+", errors="replace") as said:
         client = subprocess.Popen(psql, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
         assert client.stdin is not None

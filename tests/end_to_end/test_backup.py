@@ -23,6 +23,23 @@ from tests.end_to_end.whole import command
 REVOPS = (sys.executable, "-m", "loaders")
 
 
+# Who owns what, and who may do what, down to each relation and the database.
+RIGHTS = """
+SELECT 'database', current_database(), pg_get_userbyid(datdba), g.grantee::regrole::text, g.privilege_type FROM pg_database
+CROSS JOIN LATERAL aclexplode(coalesce(datacl, acldefault('d', datdba))) AS g WHERE datname = current_database()
+UNION ALL
+SELECT 'schema', nspname, pg_get_userbyid(nspowner), g.grantee::regrole::text, g.privilege_type FROM pg_namespace
+CROSS JOIN LATERAL aclexplode(coalesce(nspacl, acldefault('n', nspowner))) AS g WHERE nspname !~ '^pg_'
+UNION ALL
+SELECT c.relkind::text, n.nspname || '.' || c.relname, pg_get_userbyid(c.relowner), g.grantee::regrole::text, g.privilege_type
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault(
+    CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) AS g
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
+ORDER BY 1, 2, 3, 4, 5
+"""
+
+
 def embedded(home: Path, project: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
     """A command on the embedded server of a home of its own."""
     environ = {
@@ -83,6 +100,9 @@ def test_restored_into_an_empty_server_it_verifies_and_a_plan_finds_nothing(back
         done = embedded(home, backed_up.project, "restore", str(backed_up.folder))
         assert done.returncode == 0, done.stderr
         assert (home / "pan.key").read_text() == (backed_up.home / "pan.key").read_text()
+        rights = [embedded(each, backed_up.project, "psql", "-Atc", RIGHTS) for each in (backed_up.home, home)]
+        assert rights[1].stdout.splitlines() == rights[0].stdout.splitlines()
+        assert "revops_analyst" in rights[0].stdout
         verified = embedded(home, backed_up.project, "verify", "--json")
         assert verified.returncode == 0, verified.stdout + verified.stderr
         analysts = next(check for check in json.loads(verified.stdout) if "analyst" in check["name"])
