@@ -20,6 +20,7 @@ from meshkeys import change
 from revops import backup, envfile
 from revops.backup import Manifest
 from revops.embedded.cluster import last_line
+from revops.roles import TRANSFORMER
 from revops.terminal import summary
 
 if TYPE_CHECKING:
@@ -72,7 +73,13 @@ def restore(settings: Settings, dsn: str, folder: Path, found: Manifest, replace
             sql.SQL("DROP SCHEMA {} CASCADE;").format(sql.Identifier(schema)).as_string(cursor)
             for (schema,) in cursor.fetchall()
         ]
-        _run(dsn, folder, found, drops, keeps_owners=scalar(cursor, "SELECT current_user") == found.account)
+        # Another account, or one that is no superuser, may not give away what it makes: put_back gives it to its owner.
+        keeps_owners = bool(
+            scalar(
+                cursor, "SELECT rolsuper FROM pg_roles WHERE rolname = %s AND rolname = current_user", (found.account,)
+            )
+        )
+        _run(dsn, folder, found, drops, keeps_owners)
         _log.info("analyzing what was restored in %.1f s", time.monotonic() - began)
         cursor.execute("ANALYZE")
         change.put_back(cursor)
@@ -144,12 +151,11 @@ def _make_roles(cursor: Cursor, found: Manifest) -> None:
             sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(role.name))
             for group in role.member_of
         ]
-    may_create, is_superuser = one_row(
-        cursor, "SELECT rolsuper OR rolcreaterole, rolsuper FROM pg_roles WHERE rolname = current_user"
+    account, may_create, is_superuser = one_row(
+        cursor, "SELECT rolname, rolsuper OR rolcreaterole, rolsuper FROM pg_roles WHERE rolname = current_user"
     )
-    statements += [
-        sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role.name)) for role in missing if not is_superuser
-    ]
+    if not is_superuser and TRANSFORMER in {role.name for role in missing}:  # to give it what it owns
+        statements.append(sql.SQL("GRANT {} TO {}").format(sql.Identifier(TRANSFORMER), sql.Identifier(account)))
     if statements and not may_create:
         needed = "; ".join(statement.as_string(cursor) for statement in statements)
         raise UsageError(f"This account may not create roles. An administrator runs, once:\n  {needed};")

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -163,6 +163,32 @@ def test_an_external_server_is_restored_too(warehouse: Warehouse, built: Built, 
     assert done.returncode == 0, done.stderr
     assert warehouse.served() == before
     warehouse.assert_sound()
+
+
+def test_an_account_that_is_no_superuser_restores_into_its_own_database(
+    warehouse: Warehouse, built: Built, tmp_path: Path
+) -> None:
+    made = command(warehouse, "backup", "--out", str(tmp_path / "backup"))
+    assert made.returncode == 0, made.stderr
+    before = warehouse.served()
+    recreate(built.server, NAME, "template0")
+    warehouse.query(
+        "CREATE ROLE restorer LOGIN PASSWORD 'for tests'; GRANT revops_transformer TO restorer;"
+        f" ALTER DATABASE {NAME} OWNER TO restorer"
+    )
+    try:
+        address = warehouse.url.rpartition("@")[2]
+        plain = replace(warehouse, url=f"postgresql://restorer:for%20tests@{address}")
+        done = command(plain, "restore", str(tmp_path / "backup"))
+        assert done.returncode == 0, done.stderr
+        assert plain.served() == before
+        owners = dict(warehouse.query("SELECT nspname, pg_get_userbyid(nspowner) FROM pg_namespace"))
+        assert {owners[schema] for schema in ("raw", "ops", "sqlmesh")} == {"restorer"}
+        assert {owners[schema] for schema in ("facts", "serving", "sqlmesh__facts")} == {"revops_transformer"}
+        plain.assert_sound()
+    finally:
+        recreate(built.server, NAME, "template0")
+        warehouse.query("DROP ROLE restorer")
 
 
 @pytest.mark.parametrize("name", [backup.MANIFEST, backup.SUMS, "pan.key", "database/toc.dat"])
