@@ -8,10 +8,12 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from revops import backup
@@ -149,6 +151,32 @@ def test_a_backup_of_16_goes_into_an_embedded_18(built: Built, tmp_path: Path) -
     finally:
         new_server(16, home=home).down()
         new_server(18, home=home).down()
+
+
+def test_a_killed_backup_is_taken_for_none_and_the_next_one_is_whole(warehouse: Warehouse, tmp_path: Path) -> None:
+    folder = tmp_path / "backups" / "one"
+    holder = psycopg2.connect(warehouse.url)
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute("LOCK TABLE raw.users")
+            environ = {
+                **os.environ, "DB_CONNECTION_STRING": warehouse.url, "REVOPS_HOME": str(warehouse.root / "home"),
+                "REVOPS_ENV_FILE": "/nonexistent", "REVOPS_ROOT": str(warehouse.root), "REVOPS_PAN_KEY": "11" * 32,
+            }  # fmt: skip
+            killed = subprocess.Popen([*REVOPS, "backup", "--out", str(folder)], cwd=ROOT, env=environ)
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'raw.users'::regclass"
+            deadline = time.monotonic() + 60
+            while warehouse.query(waiting) == [(0,)] and time.monotonic() < deadline:
+                time.sleep(0.1)
+            killed.kill()
+            killed.wait()
+        assert [path.suffix for path in folder.parent.iterdir()] == [".unfinished"]
+    finally:
+        holder.close()
+    made = command(warehouse, "backup", "--out", str(folder), "--wait", "60")
+    assert made.returncode == 0, made.stderr
+    assert [path.name for path in folder.parent.iterdir()] == ["one"]
+    assert backup.read(folder).rows["raw.users"] > 0
 
 
 def test_an_external_server_is_restored_too(warehouse: Warehouse, built: Built, tmp_path: Path) -> None:
