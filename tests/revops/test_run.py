@@ -227,7 +227,7 @@ def test_what_does_not_reconcile_is_an_error_after_the_summary(
 ) -> None:
     results = [Result("rows", True, "5 = 5"), Result("dollars", False, "1.00 <> 2.00")]
     steps = {
-        "revops.build": SimpleNamespace(build=lambda settings, environment: None),
+        "revops.build": SimpleNamespace(build=lambda settings, environment, quiet: None),
         "revops.verify": SimpleNamespace(verify_and_note=lambda settings, since_last: results),
     }
     monkeypatch.setattr("importlib.import_module", steps.__getitem__)
