@@ -168,8 +168,8 @@ def current() -> Filters:
 
 
 def choose(found: Filters) -> None:
-    """Puts a choice into the address of this page."""
-    for name in NAMES:
+    """Puts a choice into the address of this page, which begins again at its first rows."""
+    for name in (*NAMES, "page"):
         if name in st.query_params:
             del st.query_params[name]
     st.query_params.update(found.address())

@@ -240,6 +240,16 @@ def test_each_page_is_made_without_a_fault(path: str, built_url: str, monkeypatc
     assert sum(caption.value.startswith("Units") for caption in page.caption) == bool(section.units)
 
 
+def test_a_choice_is_put_into_the_address_and_starts_at_the_first_page(
+    built_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = _page(built_url, monkeypatch, "transactions", page="2", first="2019-01-01", last="2019-10-31")
+    assert any(caption.value.startswith("Page 2 of") for caption in page.caption)
+    page.selectbox(key="choose channel").select("online").run()
+    assert not page.exception
+    assert page.query_params == {"channel": ["online"], "first": ["2019-01-01"], "last": ["2019-10-31"]}
+
+
 @pytest.mark.unit
 def test_every_month_has_one_label_and_it_is_its_own() -> None:
     months = pd.DataFrame(

@@ -32,7 +32,14 @@ ALL = (
     Section("revenue", "Revenue", "payments", revenue.show, "Business", f"US dollars; {_BP}."),
     Section("categories", "Categories", "category", categories.show, "Business", f"US dollars; {_BP}; {_LABELLED}."),
     Section("geography", "Geography", "map", geography.show, "Business", f"US dollars; {_BP}; {_LABELLED}."),
-    Section("clients", "Clients", "group", clients.show, "Business", "US dollars; % of what the column before says."),
+    Section(
+        "clients",
+        "Clients",
+        "group",
+        clients.show,
+        "Business",
+        "US dollars; % of clients with an open card, or of open cards.",
+    ),
     Section(
         "declines", "Declines", "block", declines.show, "Business", "US dollars; % of all transactions or attempts."
     ),
