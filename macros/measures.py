@@ -149,11 +149,11 @@ def in_audited(evaluator, over: str, day: SQL):
 
 @macro()
 def sides_of(evaluator, sums, side: str):
-    """In an audit, the left or right side of each equation, 0 for NULL."""
-    equations = (
-        sums.expressions if isinstance(sums, exp.Tuple) else [sums.unnest()]
-    )  # of one, the parentheses are no tuple
-    return [f"COALESCE({getattr(equation, side).sql(evaluator.dialect)}, 0)" for equation in equations]
+    """In an audit, the left or right side of each equation, 0 for NULL; of one equation alone in its parentheses too."""
+    return [
+        f"COALESCE({getattr(equation, side).sql(evaluator.dialect)}, 0)"
+        for equation in sums.expressions or [sums.unnest()]
+    ]
 
 
 @macro()

@@ -6,6 +6,7 @@ The database is dumped by PostgreSQL's own programs. `revops/restore.py` reads w
 from __future__ import annotations
 
 import dataclasses
+import glob
 import hashlib
 import importlib.metadata
 import json
@@ -14,6 +15,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -43,6 +45,7 @@ SUMS = "SHA256SUMS"
 MANIFEST = "manifest.json"
 DUMP = "database"
 KEY = "pan.key"
+UNFINISHED = ".unfinished"
 PROGRAMS = ("pg_dump", "pg_restore", "psql")
 _BLOCK_BYTES = 4 << 20
 _LOCK_WAIT = "60s"
@@ -132,11 +135,12 @@ def backup(settings: Settings, dsn: str, out: Path) -> Manifest:
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{str(out)!r} is there already.\n  Name a new folder with --out.")
-    unfinished = out.with_name(f".{out.name}.unfinished")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(unfinished, ignore_errors=True)  # of a backup that was killed
-        unfinished.mkdir(mode=0o700)
+        for left in out.parent.glob(f".{glob.escape(out.name)}.*{UNFINISHED}"):  # of backups that were killed
+            shutil.rmtree(left, ignore_errors=True)
+        # A name of its own: the pg_dump of a killed backup may still write into the folder that it was given.
+        unfinished = Path(tempfile.mkdtemp(UNFINISHED, f".{out.name}.", out.parent))
     except OSError as error:
         raise UsageError(f"Cannot write {str(out)!r}: {error.strerror}.\n  Name another folder with --out.") from error
     try:

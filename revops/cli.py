@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from foundation.errors import CheckFailed, DatabaseUnavailable, RevopsError, UsageError
+from revops.terminal.commands import ByTask
 from revops.terminal.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ seed_option = click.option("--seed", type=int, default=42, show_default=True, he
 
 
 @click.group(
-    invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=ByTask,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [OPTIONS]",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--debug", is_flag=True, envvar="REVOPS_DEBUG", help="Show tracebacks and debug messages.")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors.")
@@ -62,9 +66,9 @@ seed_option = click.option("--seed", type=int, default=42, show_default=True, he
 @click.version_option(package_name="revops-warehouse", prog_name="revops")
 @click.pass_context
 def cli(ctx: click.Context, debug: bool, quiet: bool, verbose: bool) -> None:
-    """A card-transactions warehouse on PostgreSQL: raw files in, served and verified tables out.
+    """A card-transactions warehouse on PostgreSQL: from raw files to verified tables.
 
-    Without a command, on a terminal: a menu.
+    Without a command, on a terminal: a menu. Each command has an example: revops COMMAND --help
     """
     from revops.terminal import logs
 
@@ -419,6 +423,23 @@ def dashboard(host: str, port: int) -> None:
         )
     click.echo(f"Dashboard: http://{host}:{port}  (Ctrl-C ends it)")
     _execute(serve.command(host, port), serve.environment(settings.child_environment(dsn)))
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="[build/docs.html]")
+@click.option("--offline", is_flag=True, help="Ask no database: the same project gives the same bytes.")
+def docs(out: Path | None, offline: bool) -> None:
+    """Write one page with every relation and column: meaning, lineage, keys, audits, tests.
+
+    It needs no server and no network. A database that runs adds rows, last build and last audits.
+    """
+    from revops import docs as documentation
+    from revops import settings as reader
+
+    settings = _chosen(reader.load())
+    path = out.expanduser().absolute() if out is not None else settings.root / documentation.FILE
+    asked = documentation.write(settings, path, with_database=not offline)
+    click.echo(f"{path}" + ("" if asked or offline else "  (without a database: no rows, builds and audit results)"))
 
 
 @cli.command()

@@ -16,10 +16,11 @@ from foundation import database
 from foundation.errors import CheckFailed, RevopsError, UsageError
 from foundation.queries import one_row, scalar
 from loaders.protect import KEY_VARIABLE, KeyStore, Tokenizer
-from meshkeys import roles
+from meshkeys import change
 from revops import backup, envfile
 from revops.backup import Manifest
 from revops.embedded.cluster import last_line
+from revops.roles import TRANSFORMER
 from revops.terminal import summary
 
 if TYPE_CHECKING:
@@ -68,12 +69,20 @@ def restore(settings: Settings, dsn: str, folder: Path, found: Manifest, replace
         began = time.monotonic()
         _log.info("restoring %s, of %s", found.database, found.made_at)
         cursor.execute(_TO_DROP, (list(found.schemas),))
-        _run(
-            dsn, folder, found, [schema for (schema,) in cursor.fetchall()], str(scalar(cursor, "SELECT current_user"))
+        drops = [
+            sql.SQL("DROP SCHEMA {} CASCADE;").format(sql.Identifier(schema)).as_string(cursor)
+            for (schema,) in cursor.fetchall()
+        ]
+        # Another account, or one that is no superuser, may not give away what it makes: put_back gives it to its owner.
+        keeps_owners = bool(
+            scalar(
+                cursor, "SELECT rolsuper FROM pg_roles WHERE rolname = %s AND rolname = current_user", (found.account,)
+            )
         )
+        _run(dsn, folder, found, drops, keeps_owners)
         _log.info("analyzing what was restored in %.1f s", time.monotonic() - began)
         cursor.execute("ANALYZE")
-        roles.settle(cursor, found.schemas)
+        change.put_back(cursor)
         _check_rows(found, {str(row["relation"]): row["rows"] for row in summary.count_rows(cursor)})
 
 
@@ -142,12 +151,11 @@ def _make_roles(cursor: Cursor, found: Manifest) -> None:
             sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(role.name))
             for group in role.member_of
         ]
-    may_create, is_superuser = one_row(
-        cursor, "SELECT rolsuper OR rolcreaterole, rolsuper FROM pg_roles WHERE rolname = current_user"
+    account, may_create, is_superuser = one_row(
+        cursor, "SELECT rolname, rolsuper OR rolcreaterole, rolsuper FROM pg_roles WHERE rolname = current_user"
     )
-    statements += [
-        sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role.name)) for role in missing if not is_superuser
-    ]
+    if not is_superuser and TRANSFORMER in {role.name for role in missing}:  # to give it what it owns
+        statements.append(sql.SQL("GRANT {} TO {}").format(sql.Identifier(TRANSFORMER), sql.Identifier(account)))
     if statements and not may_create:
         needed = "; ".join(statement.as_string(cursor) for statement in statements)
         raise UsageError(f"This account may not create roles. An administrator runs, once:\n  {needed};")
@@ -165,15 +173,13 @@ def _setting(name: str, value: str) -> sql.Composable:
     return sql.SQL(", ").join(sql.Literal(part.strip().strip('"')) for part in value.split(","))
 
 
-def _run(dsn: str, folder: Path, found: Manifest, schemas: list[str], account: str) -> None:
+def _run(dsn: str, folder: Path, found: Manifest, drops: list[str], keeps_owners: bool) -> None:
     """Lets psql run what pg_restore writes, and tells it to commit only once pg_restore has written all of it."""
     programs, _ = backup.programs_for(found.dumped_by)
     environment = backup.environment(dsn) | {"PGAPPNAME": "revops restore"}
-    script = [str(programs / "pg_restore"), "--file=-", *(["--no-owner"] if account != found.account else [])]
+    script = [str(programs / "pg_restore"), "--file=-", *([] if keeps_owners else ["--no-owner"])]
     psql = [str(programs / "psql"), "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1"]
-    drops = [sql.SQL("DROP SCHEMA {} CASCADE;").format(sql.Identifier(schema)) for schema in schemas]
-    with closing(database.connect(dsn, "revops restore")) as connection:
-        before = "\n".join([_BEGIN, *(drop.as_string(connection) for drop in drops), _FUNCTION_OF_15, ""])
+    before = "\n".join([_BEGIN, *drops, _FUNCTION_OF_15, ""])
     with tempfile.TemporaryFile("w+", errors="replace") as said:
         client = subprocess.Popen(psql, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
         assert client.stdin is not None

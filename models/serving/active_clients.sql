@@ -22,7 +22,9 @@ MODEL (
       sums := (
         SUM(active_cards) FILTER(WHERE
           period_kind = 'month') = COUNT(*) FILTER(WHERE
-          settled_count > 0)
+          settled_count > 0),
+        COUNT(*) FILTER(WHERE
+          period_kind = 'month') = COUNT(DISTINCT month_start)
       )
     )
   ),
@@ -31,29 +33,29 @@ MODEL (
   )
 );
 
-WITH kinds AS (
+WITH lengths AS (
   SELECT
-    period_kind
+    month_count
   FROM (VALUES
-    ('month'),
-    ('quarter'),
-    ('year')) AS listed(period_kind)
+    (1),
+    (3),
+    (12)) AS listed(month_count)
 ), calendar AS (
   SELECT DISTINCT
-    kinds.period_kind,
+    lengths.month_count,
     dates.month_start,
-    CASE kinds.period_kind
-      WHEN 'month'
+    CASE lengths.month_count
+      WHEN 1
       THEN dates.month_start
-      WHEN 'quarter'
+      WHEN 3
       THEN DATE_TRUNC('QUARTER', dates.month_start)::DATE
       ELSE DATE_TRUNC('YEAR', dates.month_start)::DATE
     END AS period_start
   FROM dimensions.dim_dates AS dates
-  CROSS JOIN kinds
+  CROSS JOIN lengths
 ), periods AS (
   SELECT
-    calendar.period_kind,
+    calendar.month_count,
     calendar.period_start,
     (
       MAX(calendar.month_start) + INTERVAL '1 MONTH' - INTERVAL '1 DAY'
@@ -64,43 +66,77 @@ WITH kinds AS (
   LEFT JOIN serving.monthly_executive_summary AS summary
     ON summary.month_start = calendar.month_start
   GROUP BY
-    calendar.period_kind,
+    calendar.month_count,
     calendar.period_start
   HAVING
     COUNT(summary.month_start) > 0
-), used AS (
+), cards_used AS (
   SELECT
-    calendar.period_kind,
+    calendar.month_count,
     calendar.period_start,
-    COUNT(DISTINCT months.client_id) AS active_clients,
-    COUNT(DISTINCT months.card_id) AS active_cards
+    months.client_id,
+    months.card_id
   FROM facts.fct_card_months AS months
   JOIN calendar
     ON calendar.month_start = months.month_start
   WHERE
     months.settled_count > 0
   GROUP BY
-    calendar.period_kind,
-    calendar.period_start
-), held AS (
+    calendar.month_count,
+    calendar.period_start,
+    months.client_id,
+    months.card_id
+), clients_used AS (
   SELECT
-    periods.period_kind,
+    month_count,
+    period_start,
+    client_id,
+    COUNT(*) AS active_cards
+  FROM cards_used
+  GROUP BY
+    month_count,
+    period_start,
+    client_id
+), used AS (
+  SELECT
+    month_count,
+    period_start,
+    COUNT(*) AS active_clients,
+    SUM(active_cards) AS active_cards
+  FROM clients_used
+  GROUP BY
+    month_count,
+    period_start
+), held_by_client AS (
+  SELECT
+    periods.month_count,
     periods.period_start,
+    cards.client_id,
     COUNT(*) AS issued_cards,
     COUNT(*) FILTER(WHERE
-      cards.card_expires_on >= periods.period_start) AS open_cards,
-    COUNT(
-      DISTINCT CASE WHEN cards.card_expires_on >= periods.period_start THEN cards.client_id END
-    ) AS open_clients
+      cards.card_expires_on >= periods.period_start) AS open_cards
   FROM periods
   JOIN dimensions.dim_cards AS cards
     ON cards.card_opened_on <= periods.period_end
   GROUP BY
-    periods.period_kind,
-    periods.period_start
+    periods.month_count,
+    periods.period_start,
+    cards.client_id
+), held AS (
+  SELECT
+    month_count,
+    period_start,
+    SUM(issued_cards) AS issued_cards,
+    SUM(open_cards) AS open_cards,
+    COUNT(*) FILTER(WHERE
+      open_cards > 0) AS open_clients
+  FROM held_by_client
+  GROUP BY
+    month_count,
+    period_start
 )
 SELECT
-  periods.period_kind::TEXT, /* month, quarter or year */
+  CASE periods.month_count WHEN 1 THEN 'month' WHEN 3 THEN 'quarter' ELSE 'year' END::TEXT AS period_kind, /* month, quarter or year */
   periods.period_start::DATE AS period_start_date, /* First day */
   periods.period_end::DATE AS period_end_date, /* Last day by the calendar, also where the data ends before */
   periods.is_complete::BOOLEAN, /* Whether each month of it is complete, as serving.monthly_executive_summary says */
@@ -113,10 +149,10 @@ SELECT
   @basis_points(used.active_cards, held.open_cards)::DECIMAL(18, 2) AS active_cards_bp /* Active cards in basis points of open ones; NULL where there is none */
 FROM periods
 LEFT JOIN used
-  ON used.period_kind = periods.period_kind
+  ON used.month_count = periods.month_count
   AND used.period_start = periods.period_start
 LEFT JOIN held
-  ON held.period_kind = periods.period_kind
+  ON held.month_count = periods.month_count
   AND held.period_start = periods.period_start;
 
 @primary_key(period_kind, period_start_date)

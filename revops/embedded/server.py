@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from foundation import connection
 from foundation.errors import DatabaseUnavailable
 from revops import envfile
 from revops.embedded import account as accounts
@@ -225,9 +226,13 @@ def up(settings: Settings) -> str:
         return settings.connection_string
     url = Server(settings).up()
     noted = settings.variables.get(EMBEDDED_URL)
-    if noted is not None and noted != url and not _refusal(noted):
+    if noted is not None and _password_in(noted) != _password_in(url):  # each home has its own; a port may change
         _log.warning(
-            "%s was that of another running server: plain `sqlmesh` now uses %s", settings.env_file, settings.home
+            "%s named the server of another folder: plain `sqlmesh` now uses %s.\n"
+            "  Give each its own file: REVOPS_ENV_FILE=%s",
+            settings.env_file,
+            settings.home,
+            settings.home.with_name(settings.home.name + ".env"),
         )
     try:
         envfile.keep_embedded_url(settings.env_file, url)
@@ -252,6 +257,10 @@ def down(settings: Settings) -> bool:
     with _plain_errors(settings.env_file):
         envfile.keep_embedded_url(settings.env_file, None)
     return stopped
+
+
+def _password_in(url: str) -> str:
+    return connection.parse(url).get("password", "")
 
 
 @contextmanager

@@ -150,6 +150,7 @@ class Builds:
             self._left = {model: count for model, count in batches.items() if count}
             self._total = len(self._left)
             self._took, self._audits, self._since = {}, {}, {}
+            self._phase = ("", time.monotonic())
 
     def start(self, model: str) -> None:
         """A batch of a model begins."""
@@ -184,14 +185,19 @@ class Builds:
             self._since = {}
         self._phase = ("keys, indexes and views", time.monotonic())
 
-    def running(self) -> str:
-        """What runs now, since when, and how long it took the last time; empty where nothing does."""
+    def running(self, most: int | None = None) -> str:
+        """What runs now, since when, and how long it took the last time; empty where nothing does.
+
+        Args:
+            most: name so many models, those that have run longest, and say how many more there are; None for all.
+        """
         now = time.monotonic()
         with self._lock:
             models = sorted(self._since.items(), key=lambda item: item[1])
         told = [f"{model} for {now - since:.0f} s{self._told_last(model)}" for model, since in models]
+        more = f" +{len(told) - most}" if most is not None and len(told) > most else ""
         what, since = self._phase
-        return ", ".join(told) or (f"{what} for {now - since:.0f} s" if what else "")
+        return ", ".join(told[:most]) + more or (f"{what} for {now - since:.0f} s" if what else "")
 
     def show(self) -> None:
         """Moves the bar, where there is one."""
@@ -199,8 +205,8 @@ class Builds:
             return
         with self._lock:
             done, total = sum(left <= 0 for left in self._left.values()), self._total
-        count = f"{done} of {total}: " if total else ""
-        self._bars.update(self._task, completed=done, total=total or None, rows=count + self.running())
+        count = f"{done} of {total} " if total else ""
+        self._bars.update(self._task, completed=done, total=total or None, rows=count + self.running(most=1))
 
     def heartbeat(self) -> None:
         """Shows that time passes: moves the bar, or logs what runs."""
@@ -219,7 +225,7 @@ def building(quiet: bool = False) -> Iterator[Builds]:
     with ExitStack() as stack:
         bars = None
         if not quiet and on_terminal():
-            bars = stack.enter_context(_bars())
+            bars = stack.enter_context(_one_bar())
             stack.enter_context(_logging_above())
         builds = Builds(bars)
         over = threading.Event()
@@ -265,6 +271,20 @@ def _bars() -> Bars:
         TextColumn("{task.percentage:>3.0f}%", markup=False),
         TextColumn("{task.fields[rows]}", markup=False),
         TimeRemainingColumn(),
+        console=Console(stderr=True, markup=False),
+        transient=True,
+    )
+
+
+def _one_bar() -> Bars:
+    """A bar that leaves most of a line to what is said."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
+
+    return Progress(
+        BarColumn(bar_width=12),
+        TextColumn("{task.fields[rows]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
         console=Console(stderr=True, markup=False),
         transient=True,
     )

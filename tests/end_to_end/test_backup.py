@@ -8,10 +8,12 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from revops import backup
@@ -21,6 +23,23 @@ from tests.end_to_end.warehouse import Warehouse, copy_of_project
 from tests.end_to_end.whole import command
 
 REVOPS = (sys.executable, "-m", "loaders")
+
+
+# Who owns what, and who may do what, down to each relation and the database.
+RIGHTS = """
+SELECT 'database', current_database(), pg_get_userbyid(datdba), g.grantee::regrole::text, g.privilege_type FROM pg_database
+CROSS JOIN LATERAL aclexplode(coalesce(datacl, acldefault('d', datdba))) AS g WHERE datname = current_database()
+UNION ALL
+SELECT 'schema', nspname, pg_get_userbyid(nspowner), g.grantee::regrole::text, g.privilege_type FROM pg_namespace
+CROSS JOIN LATERAL aclexplode(coalesce(nspacl, acldefault('n', nspowner))) AS g WHERE nspname !~ '^pg_'
+UNION ALL
+SELECT c.relkind::text, n.nspname || '.' || c.relname, pg_get_userbyid(c.relowner), g.grantee::regrole::text, g.privilege_type
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault(
+    CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) AS g
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
+ORDER BY 1, 2, 3, 4, 5
+"""
 
 
 def embedded(home: Path, project: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -83,6 +102,9 @@ def test_restored_into_an_empty_server_it_verifies_and_a_plan_finds_nothing(back
         done = embedded(home, backed_up.project, "restore", str(backed_up.folder))
         assert done.returncode == 0, done.stderr
         assert (home / "pan.key").read_text() == (backed_up.home / "pan.key").read_text()
+        rights = [embedded(each, backed_up.project, "psql", "-Atc", RIGHTS) for each in (backed_up.home, home)]
+        assert rights[1].stdout.splitlines() == rights[0].stdout.splitlines()
+        assert "revops_analyst" in rights[0].stdout
         verified = embedded(home, backed_up.project, "verify", "--json")
         assert verified.returncode == 0, verified.stdout + verified.stderr
         analysts = next(check for check in json.loads(verified.stdout) if "analyst" in check["name"])
@@ -131,6 +153,32 @@ def test_a_backup_of_16_goes_into_an_embedded_18(built: Built, tmp_path: Path) -
         new_server(18, home=home).down()
 
 
+def test_a_killed_backup_is_taken_for_none_and_the_next_one_is_whole(warehouse: Warehouse, tmp_path: Path) -> None:
+    folder = tmp_path / "backups" / "one"
+    holder = psycopg2.connect(warehouse.url)
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute("LOCK TABLE raw.users")
+            environ = {
+                **os.environ, "DB_CONNECTION_STRING": warehouse.url, "REVOPS_HOME": str(warehouse.root / "home"),
+                "REVOPS_ENV_FILE": "/nonexistent", "REVOPS_ROOT": str(warehouse.root), "REVOPS_PAN_KEY": "11" * 32,
+            }  # fmt: skip
+            killed = subprocess.Popen([*REVOPS, "backup", "--out", str(folder)], cwd=ROOT, env=environ)
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'raw.users'::regclass"
+            deadline = time.monotonic() + 60
+            while warehouse.query(waiting) == [(0,)] and time.monotonic() < deadline:
+                time.sleep(0.1)
+            killed.kill()
+            killed.wait()
+        assert [path.suffix for path in folder.parent.iterdir()] == [".unfinished"]
+    finally:
+        holder.close()
+    made = command(warehouse, "backup", "--out", str(folder), "--wait", "60")
+    assert made.returncode == 0, made.stderr
+    assert [path.name for path in folder.parent.iterdir()] == ["one"]
+    assert backup.read(folder).rows["raw.users"] > 0
+
+
 def test_an_external_server_is_restored_too(warehouse: Warehouse, built: Built, tmp_path: Path) -> None:
     folder = tmp_path / "backup"
     made = command(warehouse, "backup", "--out", str(folder))
@@ -143,6 +191,32 @@ def test_an_external_server_is_restored_too(warehouse: Warehouse, built: Built, 
     assert done.returncode == 0, done.stderr
     assert warehouse.served() == before
     warehouse.assert_sound()
+
+
+def test_an_account_that_is_no_superuser_restores_into_its_own_database(
+    warehouse: Warehouse, built: Built, tmp_path: Path
+) -> None:
+    made = command(warehouse, "backup", "--out", str(tmp_path / "backup"))
+    assert made.returncode == 0, made.stderr
+    before = warehouse.served()
+    recreate(built.server, NAME, "template0")
+    warehouse.query(
+        "CREATE ROLE restorer LOGIN PASSWORD 'for tests'; GRANT revops_transformer TO restorer;"
+        f" ALTER DATABASE {NAME} OWNER TO restorer"
+    )
+    try:
+        address = warehouse.url.rpartition("@")[2]
+        plain = replace(warehouse, url=f"postgresql://restorer:for%20tests@{address}")
+        done = command(plain, "restore", str(tmp_path / "backup"))
+        assert done.returncode == 0, done.stderr
+        assert plain.served() == before
+        owners = dict(warehouse.query("SELECT nspname, pg_get_userbyid(nspowner) FROM pg_namespace"))
+        assert {owners[schema] for schema in ("raw", "ops", "sqlmesh")} == {"restorer"}
+        assert {owners[schema] for schema in ("facts", "serving", "sqlmesh__facts")} == {"revops_transformer"}
+        plain.assert_sound()
+    finally:
+        recreate(built.server, NAME, "template0")
+        warehouse.query("DROP ROLE restorer")
 
 
 @pytest.mark.parametrize("name", [backup.MANIFEST, backup.SUMS, "pan.key", "database/toc.dat"])

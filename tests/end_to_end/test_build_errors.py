@@ -45,6 +45,20 @@ def test_a_lint_rule_is_named_with_model_and_column(warehouse: Warehouse) -> Non
     assert "card_brand" in first
 
 
+def test_a_build_notes_how_long_each_model_took(warehouse: Warehouse) -> None:
+    noted = (
+        "SELECT model, seconds > 0 FROM ops.durations WHERE environment = 'prod' AND model = 'facts.fct_transactions'"
+    )
+    assert warehouse.query(noted) == [("facts.fct_transactions", True)]
+    warehouse.query("UPDATE ops.durations SET seconds = -1")
+    warehouse.query(
+        "INSERT INTO ops.changes (relation, starts_on, ends_before, cause)"
+        " SELECT 'raw.transactions', day, day + 1, 'landed' FROM (VALUES (date '2015-03-01'), (date '2012-05-01')) AS d (day)"
+    )
+    warehouse.build()
+    assert warehouse.query(noted) == [("facts.fct_transactions", True)]
+
+
 def test_a_restatement_that_an_audit_stops_does_not_say_that_all_is_as_it_was(warehouse: Warehouse) -> None:
     from contextlib import closing
 

@@ -14,6 +14,7 @@ AUDIT = "sums_agree"
 DAYS = {"start": "2000-01-01", "end": "2019-12-31", "execution_time": "2020-01-02"}
 # Not every row of these is in a sum.
 COUNTED = {
+    "serving.active_clients": "period_kind = 'month' AND active_cards > 0",
     "serving.alert_capacity": "cards_a_day = 100",
     "serving.card_lifecycle": "is_used",
     "serving.client_cohorts": "active_clients > 0",

@@ -198,3 +198,16 @@ def test_no_test_module_imports_another() -> None:
     assert [
         path.name for path in (ROOT / "bench").glob("*.py") if re.search(r"(from|import) tests", path.read_text())
     ] == []
+
+
+def test_prose_is_wrapped() -> None:
+    """Tables and code are as wide as they have to be."""
+    long = []
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "models").glob("*.md")]:
+        prose = re.sub(r"^```.*?^```", lambda code: "\n" * code[0].count("\n"), path.read_text(), flags=re.M | re.S)
+        long += [
+            f"{path.name}:{number}"
+            for number, line in enumerate(prose.splitlines(), 1)
+            if len(line) > 120 and not line.lstrip().startswith("|")
+        ]
+    assert long == []

@@ -373,7 +373,8 @@ def test_the_headline_is_the_last_complete_month_and_compares_it_with_its_neighb
             ("active_clients_{}_percent", 100 * (headline.active_clients / clients - 1)),
         ):
             found = headline[name.format(suffix)]
-            assert (math.nan if found is None else found) == pytest.approx(expected, abs=0.01, nan_ok=True)
+            found = math.nan if found is None else float(found)
+            assert found == pytest.approx(expected, abs=0.01, nan_ok=True), name
 
 
 def test_it_reads_serving_and_nothing_else_and_writes_nothing(built_url: str) -> None:

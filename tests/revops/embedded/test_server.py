@@ -554,10 +554,15 @@ def test_two_homes_that_share_an_env_file_are_told_of_and_neither_takes_the_othe
         url = server.up(settings.load(homes[0], ROOT))
         assert not caplog.records
         other = server.up(settings.load(homes[1], ROOT))
-        assert "was that of another running server" in caplog.text
+        assert "named the server of another folder" in caplog.text
+        assert "REVOPS_ENV_FILE=" in caplog.text
         assert envfile.read(tmp_path / ".env")["REVOPS_EMBEDDED_URL"] == other != url
         server.down(settings.load(homes[0], ROOT))
         assert envfile.read(tmp_path / ".env")["REVOPS_EMBEDDED_URL"] == other
+        Server(settings.load(homes[1], ROOT)).down()  # as after a crash: the line stays, and nobody answers
+        caplog.clear()
+        server.up(settings.load(homes[0], ROOT))
+        assert "named the server of another folder" in caplog.text
     finally:
         for home in homes:
             server.down(settings.load(home, ROOT))

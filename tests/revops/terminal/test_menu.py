@@ -14,18 +14,18 @@ from tests.conftest import ROOT
 
 
 @pytest.mark.unit
-def test_option_6_is_the_full_run_and_every_choice_is_a_command() -> None:
-    by_key = {choice.key: choice.command for choice in menu.CHOICES}
-    assert by_key["6"] == ("run",)
-    assert by_key["d"] == ("dashboard",)
-    assert [by_key[key][0] for key in "1245"] == ["load", "build", "refresh", "verify"]
-    assert {command[0] for command in by_key.values()} <= set(cli.cli.commands)
-    assert len(by_key) == len(menu.CHOICES)
+def test_option_6_is_the_full_run_and_every_choice_is_a_command_of_its_own() -> None:
+    by_key = {choice.key: choice.command[0] for choice in menu.CHOICES}
+    assert by_key["6"] == "run"
+    assert by_key["d"] == "dashboard"
+    assert [by_key[key] for key in "12345"] == ["load", "build", "keys", "refresh", "verify"]
+    assert set(by_key.values()) <= set(cli.cli.commands)
+    assert len(set(by_key.values())) == len(by_key) == len(menu.CHOICES)
 
 
 @pytest.mark.unit
 def test_choices_run_until_the_user_quits() -> None:
-    answers = iter(["6", "", "nonsense", " 5 ", "Q"])
+    answers = iter(["6", " ~/files ", "", "nonsense", " 5 ", "6", "", "g", "", "b", "away", "Q"])
     ran: list[tuple[str, ...]] = []
 
     def execute(command: tuple[str, ...]) -> int:
@@ -33,12 +33,28 @@ def test_choices_run_until_the_user_quits() -> None:
         return 1
 
     assert menu.run(lambda prompt: next(answers), execute) == 0
-    assert ran == [("run",), ("verify",)]
+    assert ran == [
+        ("run", "--data", "~/files"),
+        ("verify",),
+        ("run",),
+        ("generate", "--out", "data/demo_files"),
+        ("backup", "--out", "away"),
+    ]
 
 
 @pytest.mark.unit
-def test_the_end_of_input_ends_the_menu() -> None:
+def test_the_menu_fits_a_terminal() -> None:
+    assert max(map(len, menu.text().splitlines())) <= 80
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("before", [[], ["1"]])
+def test_the_end_of_input_ends_the_menu(before: list[str]) -> None:
+    answers = iter(before)
+
     def no_more(prompt: str) -> str:
+        for answer in answers:
+            return answer
         raise EOFError
 
     assert menu.run(no_more, lambda command: 0) == 0

@@ -97,6 +97,18 @@ def test_a_build_says_which_of_how_many_and_how_long_it_took_the_last_time(caplo
     ]
 
 
+def test_the_bar_names_the_model_that_has_run_longest_and_how_many_more_run() -> None:
+    builds = progress.Builds()
+    builds.phase("planning prod")
+    builds.begin({"facts.a": 1, "facts.b": 1, "facts.c": 1})
+    assert builds.running() == ""
+    for model in "abc":
+        builds.start(f"facts.{model}")
+    assert builds.running(most=1) == "facts.a for 0 s +2"
+    builds.pause()
+    assert builds.running(most=1) == "keys, indexes and views for 0 s"
+
+
 def test_a_model_of_many_ranges_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     builds = progress.Builds()
     builds.begin({"facts.a": 3})
@@ -137,6 +149,6 @@ def test_on_a_terminal_log_lines_appear_above_the_bar(monkeypatch: pytest.Monkey
         builds.end("facts.b", 1.0, 0, 0)
     assert handler.stream is terminal
     assert "1 of 2: facts.b in 1.0 s" in terminal.getvalue()
-    assert "1 of 2: " in terminal.getvalue()
+    assert "1 of 2 " in terminal.getvalue()
     with progress.building(quiet=True):
         assert handler.stream is terminal
