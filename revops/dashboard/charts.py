@@ -2,139 +2,307 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
-# Distinguishable with any colour vision, in print, on light and on dark.
+from revops.dashboard import labels
+
+# One colour means one thing, on every page. All are told apart on light and on dark.
 COLOURS = {
-    "chip": "#0f766e",
+    "chip": "#0f9488",
     "swipe": "#6366f1",
     "online": "#f59e0b",
-    "Credit": "#0f766e",
-    "Debit": "#6366f1",
-    "Debit (Prepaid)": "#f59e0b",
-    "precision": "#0f766e",
-    "recall": "#f59e0b",
+    "Credit": "#0369a1",
+    "Debit": "#c026d3",
+    "Debit (Prepaid)": "#84cc16",
+    "precision": "#8b5cf6",
+    "recall": "#ea580c",
+    "night": "#475569",
+    "day": "#eab308",
+    "approved": "#38bdf8",
+    "declined": "#a16207",
+    "alert": "#db2777",
+    "fraud": "#dc2626",
+    "all": "#3b82f6",
+    "other": "#94a3b8",
 }
-ACCENT = "#0f766e"
-NIGHT = "#6366f1"
+ACCENT = COLOURS["all"]
+FRAUD = COLOURS["fraud"]
 HEIGHT = 300
-LEGEND = alt.Legend(orient="top", offset=6)
+LEGEND = alt.Legend(orient="top", offset=6, columns=3)
+# What a chart says of a click on one of its marks.
+CLICK = "click"
 
-DOLLARS = "$,.0f"
+DOLLARS = "$,.2f"
+WHOLE_DOLLARS = "$,.0f"
 COUNT = ",.0f"
 PERCENT = ".2f"
 
+Tips = Mapping[str, tuple[str, str]]
 
-def months_in_bars(months: pd.DataFrame, column: str, title: str) -> Any:
-    """Dollars a month, one bar each."""
-    return (
-        alt.Chart(months)
-        .mark_bar(color=ACCENT, cornerRadiusTopLeft=2, cornerRadiusTopRight=2)
-        .encode(
-            x=_month(),
-            y=alt.Y(f"{column}:Q", title=title, axis=alt.Axis(format="$~s")),
-            tooltip=[_month_tip(), alt.Tooltip(f"{column}:Q", title=title, format=DOLLARS)],
-        )
-        .properties(height=HEIGHT)
-    )
-
-
-def parts_in_bars(months: pd.DataFrame, column: str, title: str) -> Any:
-    """Dollars a month, the parts of a month upon each other."""
-    return (
-        alt.Chart(months)
-        .mark_bar()
-        .encode(
-            x=_month(),
-            y=alt.Y(f"{column}:Q", title=title, axis=alt.Axis(format="$~s")),
-            color=_part(months),
-            order=alt.Order("part:N"),
-            tooltip=[_month_tip(), "part:N", alt.Tooltip(f"{column}:Q", title=title, format=DOLLARS)],
-        )
-        .properties(height=HEIGHT)
-    )
+# Rows and columns of the usual tile map, one square a state: neighbours lie side by side.
+STATE_TILES = """
+AK . . . . . . . . . . ME
+. . . . . . . . . . VT NH
+. WA ID MT ND MN IL WI MI NY RI MA
+. OR NV WY SD IA IN OH PA NJ CT .
+. CA UT CO NE MO KY WV VA MD DE .
+. . AZ NM KS AR TN NC SC DC . .
+. . . . OK LA MS AL GA . . .
+HI . . . TX . . . . FL . .
+"""
+TILES = {
+    state: (row, column)
+    for row, line in enumerate(STATE_TILES.split("\n")[1:-1])
+    for column, state in enumerate(line.split())
+    if state != "."
+}
 
 
-def rates_in_lines(months: pd.DataFrame, column: str, title: str, denominators: dict[str, str]) -> Any:
-    """A rate a month, one line a channel; a month without a denominator is a gap, not a zero.
+def bars(
+    frame: pd.DataFrame,
+    column: str,
+    title: str,
+    value_format: str = WHOLE_DOLLARS,
+    tips: Tips | None = None,
+    by_day: bool = False,
+) -> Any:
+    """Something a day or a month, one bar each, parts upon each other where there is a column `part`.
 
     Args:
-        months: one row per month and part.
-        column: the rate.
+        frame: has a column `period` of days or first days of months.
+        column: what is drawn.
         title: its name and unit.
-        denominators: further columns to show under the pointer, with their titles.
+        value_format: of its values under the pointer.
+        tips: further columns to show there: name to title and format.
+        by_day: whether a period is a day, not a month.
     """
-    tips = [alt.Tooltip(f"{name}:Q", title=text, format=COUNT) for name, text in denominators.items()]
-    return (
-        alt.Chart(months)
-        .mark_line(point=alt.OverlayMarkDef(size=22), strokeWidth=2)
-        .encode(
-            x=_month(),
-            y=alt.Y(f"{column}:Q", title=title),
-            color=_part(months),
-            tooltip=[_month_tip(), "part:N", alt.Tooltip(f"{column}:Q", title=title, format=PERCENT), *tips],
-        )
-        .properties(height=HEIGHT)
-    )
-
-
-def divisors_in_bars(months: pd.DataFrame, column: str, title: str) -> Any:
-    """What rates divide by, parts upon each other; low, because it goes under a chart of the rates."""
-    return (
-        alt.Chart(months)
+    drawn, order = _in_order(frame, by_day)
+    has_parts = "part" in drawn
+    colour: Any = _part(drawn) if has_parts else alt.value(ACCENT)
+    marks = (
+        alt.Chart(drawn)
         .mark_bar()
         .encode(
-            x=_month(),
+            x=_period(order),
+            y=alt.Y(f"{column}:Q", title=title, axis=alt.Axis(format="$~s" if value_format == WHOLE_DOLLARS else "~s")),
+            color=colour,
+            opacity=_pending(drawn),
+            tooltip=[
+                alt.Tooltip("shown:N", title="when"),
+                *([alt.Tooltip("part:N", title="part")] if has_parts else []),
+                alt.Tooltip(f"{column}:Q", title=title, format=value_format),
+                *_tips(tips),
+            ],
+        )
+    )
+    return _clickable(marks).properties(height=HEIGHT)
+
+
+def rates(frame: pd.DataFrame, column: str, title: str, tips: Tips, by_day: bool = False) -> Any:
+    """A rate a day or a month, one line a part; one without a denominator is a gap, not a zero.
+
+    Args:
+        frame: one row per `period` and `part`; where it has `labels`, those still to come are hollow.
+        column: the rate.
+        title: its name and unit.
+        tips: further columns to show under the pointer: name to title and format.
+        by_day: whether a period is a day, not a month.
+    """
+    drawn, order = _in_order(frame, by_day)
+    base = alt.Chart(drawn).encode(x=_period(order), y=alt.Y(f"{column}:Q", title=title), color=_part(drawn))
+    tooltip = [
+        alt.Tooltip("shown:N", title="when"),
+        alt.Tooltip("part:N", title="part"),
+        alt.Tooltip(f"{column}:Q", title=title, format=PERCENT),
+        *_tips(tips),
+    ]
+    if "labels" in drawn:
+        tooltip.append(alt.Tooltip("labels:N", title="labels"))
+        points = base.mark_point(size=40).encode(fillOpacity=_filled(), fill=_part(drawn, legend=None), tooltip=tooltip)
+    else:
+        points = base.mark_point(size=22, filled=True).encode(tooltip=tooltip)
+    return alt.layer(base.mark_line(strokeWidth=2), points).properties(height=HEIGHT)
+
+
+def divisors(frame: pd.DataFrame, column: str, title: str, by_day: bool = False) -> Any:
+    """What rates divide by, parts upon each other; low, because it goes under a chart of the rates."""
+    drawn, order = _in_order(frame, by_day)
+    return (
+        alt.Chart(drawn)
+        .mark_bar()
+        .encode(
+            x=_period(order),
             y=alt.Y(f"{column}:Q", title=None, axis=alt.Axis(format="~s", tickCount=3)),
-            color=_part(months, legend=None),
-            tooltip=[_month_tip(), "part:N", alt.Tooltip(f"{column}:Q", title=title, format=COUNT)],
+            color=_part(drawn, legend=None),
+            opacity=_pending(drawn),
+            tooltip=[
+                alt.Tooltip("shown:N", title="when"),
+                "part:N",
+                alt.Tooltip(f"{column}:Q", title=title, format=COUNT),
+            ],
         )
         .properties(height=HEIGHT // 2)
     )
 
 
-def reasons_in_bars(reasons: pd.DataFrame) -> Any:
-    """Why transactions were declined, the most frequent reason first."""
-    return (
-        alt.Chart(reasons)
+def band(days: pd.DataFrame, column: str, title: str, value_format: str) -> Any:
+    """One measure of the days before, the range in which it lay, and the last day as a large point.
+
+    Args:
+        days: `day`, the measure, `is_last`, and the same `low` and `high` in all rows.
+        column: the measure.
+        title: its name and unit.
+        value_format: of its values.
+    """
+    drawn = days.assign(day=pd.to_datetime(days.day))
+    x = alt.X("day:T", title=None, axis=alt.Axis(tickCount=4, format="%d %b", labelAngle=0))
+    y = alt.Y(f"{column}:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4, format="~s"))
+    tooltip = [
+        alt.Tooltip("day:T", title="day", format="%a %Y-%m-%d"),
+        alt.Tooltip(f"{column}:Q", title=title, format=value_format),
+    ]
+    base = alt.Chart(drawn)
+    return alt.layer(
+        base.mark_area(color=COLOURS["other"], opacity=0.25).encode(x=x, y=alt.Y("low:Q", title=title), y2="high:Q"),
+        base.mark_line(color=ACCENT, strokeWidth=1.5).encode(x=x, y=y),
+        base.mark_point(color=ACCENT, filled=True, size=18).encode(x=x, y=y, tooltip=tooltip),
+        base.transform_filter("datum.is_last")
+        .mark_point(color=ACCENT, filled=True, size=110)
+        .encode(x=x, y=y, tooltip=tooltip),
+    ).properties(height=150)
+
+
+def ranked(frame: pd.DataFrame, name: str, column: str, title: str, tips: Tips, colour: str = ACCENT) -> Any:
+    """The largest of some things, one bar each, the largest first.
+
+    Args:
+        frame: one row a thing.
+        name: the column of its name.
+        column: what is drawn.
+        title: its name and unit.
+        tips: further columns to show under the pointer.
+        colour: of the bars, unless there is a column `part`.
+    """
+    marks = (
+        alt.Chart(frame)
         .mark_bar()
         .encode(
-            y=alt.Y("decline_reason:N", title=None, sort="-x", axis=alt.Axis(labelLimit=200, labelOverlap=False)),
-            x=alt.X("declined_count:Q", title="declined transactions"),
-            color=_part(reasons),
+            y=alt.Y(f"{name}:N", title=None, sort="-x", axis=alt.Axis(labelLimit=150, labelOverlap=False)),
+            x=alt.X(f"{column}:Q", title=title, axis=alt.Axis(format="~s", tickCount=4)),
+            color=_part(frame) if "part" in frame else alt.value(colour),
             tooltip=[
-                alt.Tooltip("decline_reason:N", title="reason"),
-                "part:N",
-                alt.Tooltip("declined_count:Q", title="declined", format=COUNT),
-                alt.Tooltip("transaction_count:Q", title="of transactions", format=COUNT),
-                alt.Tooltip("decline_rate_percent:Q", title="%", format=".3f"),
-                alt.Tooltip("declined_amount:Q", title="US dollars asked for", format=DOLLARS),
+                alt.Tooltip(f"{name}:N", title="what"),
+                *([alt.Tooltip("part:N", title="part")] if "part" in frame else []),
+                alt.Tooltip(f"{column}:Q", title=title, format=COUNT),
+                *_tips(tips),
             ],
         )
-        .properties(height=HEIGHT)
+    )
+    return marks.properties(height=alt.Step(22))
+
+
+def state_tiles(states: pd.DataFrame, column: str, title: str, value_format: str, tips: Tips) -> Any:
+    """The states as squares in about their places, dark for much.
+
+    Args:
+        states: one row a state, its code in `place`.
+        column: what is drawn.
+        title: its name and unit.
+        value_format: of its values.
+        tips: further columns to show under the pointer.
+    """
+    places = pd.DataFrame([(state, *tile) for state, tile in TILES.items()], columns=["place", "row", "column"])
+    drawn = places.merge(states, on="place", how="left")
+    # Letters that are read on a light tile, on a dark one, and where there is no tile.
+    height = drawn[column].astype(float) / (drawn[column].astype(float).max() or 1)
+    drawn["ink"] = height.map(lambda share: "#64748b" if pd.isna(share) else "#0f172a" if share > 0.6 else "#ffffff")
+    x = alt.X("column:O", axis=None, scale=alt.Scale(paddingInner=0.06))
+    y = alt.Y("row:O", axis=None, scale=alt.Scale(paddingInner=0.06))
+    tooltip = [
+        alt.Tooltip("place_name:N", title="state"),
+        alt.Tooltip(f"{column}:Q", title=title, format=value_format),
+        *_tips(tips),
+    ]
+    tiles = (
+        alt.Chart(drawn)
+        .mark_rect(cornerRadius=3)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color(
+                f"{column}:Q",
+                title=title,
+                scale=alt.Scale(scheme="viridis"),
+                legend=alt.Legend(orient="top", gradientLength=180, format="~s"),
+            ),
+            tooltip=tooltip,
+        )
+    )
+    names = (
+        alt.Chart(drawn)
+        .mark_text(fontSize=10, fontWeight="bold")
+        .encode(x=x, y=y, text="place:N", color=alt.Color("ink:N", scale=None), tooltip=tooltip)
+    )
+    return alt.layer(tiles, names).resolve_scale(color="independent").properties(height=HEIGHT)
+
+
+def week(hours: pd.DataFrame, column: str, title: str, value_format: str, tips: Tips) -> Any:
+    """Hour of the day by weekday, dark for much; an hour without a denominator is empty.
+
+    Args:
+        hours: one row per `weekday` (1 for Monday) and `hour_of_day`.
+        column: what is drawn.
+        title: its name and unit.
+        value_format: of its values.
+        tips: further columns to show under the pointer.
+    """
+    names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    drawn = hours.assign(day=hours.weekday.map(lambda number: names[int(number) - 1]))
+    return (
+        alt.Chart(drawn)
+        .mark_rect()
+        .encode(
+            x=alt.X("hour_of_day:O", title="hour, local", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y("day:O", title=None, sort=names, axis=alt.Axis(labelOverlap=False)),
+            color=alt.Color(
+                f"{column}:Q",
+                title=title,
+                scale=alt.Scale(scheme="viridis"),
+                legend=alt.Legend(orient="top", gradientLength=180, format="~s"),
+            ),
+            tooltip=[
+                alt.Tooltip("day:N", title="weekday"),
+                alt.Tooltip("hour_of_day:O", title="hour"),
+                alt.Tooltip(f"{column}:Q", title=title, format=value_format),
+                *_tips(tips),
+            ],
+        )
+        .properties(height=230)
     )
 
 
-def hours_in_bars(hours: pd.DataFrame) -> Any:
-    """The fraud rate of each hour of the day; the night is dark."""
+def hours(frame: pd.DataFrame) -> Any:
+    """The fraud rate of each hour of the day; the night has its colour."""
     return (
-        alt.Chart(hours)
-        .mark_bar(cornerRadiusTopLeft=2, cornerRadiusTopRight=2)
+        alt.Chart(frame)
+        .mark_bar()
         .encode(
-            x=alt.X("hour_of_day:O", title="hour of the day, local", axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("fraud_rate_bp:Q", title="fraud, bp of the labelled"),
+            x=alt.X("hour_of_day:O", title="hour, local", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y("fraud_rate_bp:Q", title="fraud, bp"),
             color=alt.Color(
                 "time:N",
                 title=None,
-                scale=alt.Scale(domain=["night", "day"], range=[NIGHT, ACCENT]),
+                scale=alt.Scale(domain=["night", "day"], range=[COLOURS["night"], COLOURS["day"]]),
                 legend=LEGEND,
             ),
             tooltip=[
                 alt.Tooltip("hour_of_day:O", title="hour"),
-                alt.Tooltip("fraud_rate_bp:Q", title="bp of the labelled", format=PERCENT),
+                alt.Tooltip("fraud_rate_bp:Q", title="fraud, bp", format=PERCENT),
                 alt.Tooltip("fraud_count:Q", title="fraud", format=COUNT),
                 alt.Tooltip("labelled_count:Q", title="labelled", format=COUNT),
             ],
@@ -143,21 +311,21 @@ def hours_in_bars(hours: pd.DataFrame) -> Any:
     )
 
 
-def rules_by_era(rules: pd.DataFrame) -> Any:
-    """Precision and recall of what is measured, an era beside the other.
+def measures(rules: pd.DataFrame) -> Any:
+    """Precision and recall of what is measured, of one era.
 
     Args:
-        rules: one row per era, rule and measure, with `percent` and what it divides by.
+        rules: one row per `measured_name` and `measure`, with `percent` and what it divides by.
     """
-    bars = (
-        alt.Chart()
+    return (
+        alt.Chart(rules)
         .mark_bar()
         .encode(
             y=alt.Y(
-                "measured_name:N", title=None, sort=list(rules["measured_name"].unique()), axis=alt.Axis(labelLimit=220)
+                "measured_name:N", title=None, sort=list(rules["measured_name"].unique()), axis=alt.Axis(labelLimit=170)
             ),
             yOffset=alt.YOffset("measure:N"),
-            x=alt.X("percent:Q", title="%"),
+            x=alt.X("percent:Q", title="%", scale=alt.Scale(domain=[0, 100])),
             color=alt.Color(
                 "measure:N",
                 title=None,
@@ -166,28 +334,119 @@ def rules_by_era(rules: pd.DataFrame) -> Any:
             ),
             tooltip=[
                 alt.Tooltip("measured_name:N", title="measured"),
-                alt.Tooltip("era:N"),
                 "measure:N",
                 alt.Tooltip("percent:Q", title="%", format=PERCENT),
                 alt.Tooltip("fraud_alert_count:Q", title="fraud found", format=COUNT),
                 alt.Tooltip("divisor:Q", title="of", format=COUNT),
             ],
         )
-        .properties(width=230, height=alt.Step(9))
+        .properties(height=alt.Step(9))
     )
-    return bars.facet(column=alt.Column("era:N", title=None), data=rules)
 
 
-def _month() -> Any:
-    return alt.X("yearmonth(month_start):T", title=None, axis=alt.Axis(tickCount=8, format="%b %Y", labelAngle=0))
+def timeline(transactions: pd.DataFrame, at: date, around: timedelta) -> Any:
+    """Transactions of a card by time and amount, by what came of them; a line where it is looked at.
+
+    Args:
+        transactions: `transacted_at`, `amount` and `outcome`, a name of a colour.
+        at: the day that is looked at.
+        around: how long before and after it.
+    """
+    outcomes = ["approved", "declined", "alert", "fraud"]
+    marks = (
+        alt.Chart(transactions)
+        .mark_point(filled=True, size=60, opacity=0.8)
+        .encode(
+            x=alt.X(
+                "transacted_at:T",
+                title=None,
+                scale=alt.Scale(domain=[str(at - around), str(at + around + timedelta(days=1))]),
+                axis=alt.Axis(tickCount=6, format="%d %b", labelAngle=0),
+            ),
+            y=alt.Y("amount:Q", title="amount, US$"),
+            color=alt.Color(
+                "outcome:N",
+                title=None,
+                scale=alt.Scale(domain=outcomes, range=[COLOURS[name] for name in outcomes]),
+                legend=alt.Legend(orient="top", columns=2),
+            ),
+            shape=alt.Shape(
+                "outcome:N",
+                scale=alt.Scale(domain=outcomes, range=["circle", "cross", "triangle-up", "diamond"]),
+                legend=None,
+            ),
+            order=alt.Order("outcome:N", sort="ascending"),
+            tooltip=[
+                alt.Tooltip("transacted_at:T", title="when", format="%Y-%m-%d %H:%M"),
+                alt.Tooltip("amount:Q", title="amount", format=DOLLARS),
+                alt.Tooltip("outcome:N"),
+                alt.Tooltip("what:N", title="category"),
+                alt.Tooltip("place:N"),
+            ],
+        )
+    )
+    moment = (
+        alt.Chart(pd.DataFrame({"at": [pd.Timestamp(at)]}))
+        .mark_rule(color=COLOURS["other"], strokeDash=[4, 4])
+        .encode(x="at:T")
+    )
+    return alt.layer(moment, marks).properties(height=HEIGHT)
 
 
-def _month_tip() -> Any:
-    return alt.Tooltip("month_start:T", title="month", format="%B %Y")
+def with_labels(frame: pd.DataFrame, last_landed: date, by_day: bool = False) -> pd.DataFrame:
+    """Adds the column `labels`: whether those of a period are complete."""
+
+    def of(period: Any) -> str:
+        last = period if by_day else (pd.Timestamp(period) + pd.offsets.MonthEnd(0)).date()
+        return labels.FINAL if labels.are_complete(last, last_landed) else labels.PENDING
+
+    changed: pd.DataFrame = frame.assign(labels=[of(period) for period in frame["period"]])
+    return changed
+
+
+def _in_order(frame: pd.DataFrame, by_day: bool) -> tuple[pd.DataFrame, list[str]]:
+    """Periods as words in their order, none left out: an axis of words has one label under each bar, and it is the bar's."""
+    periods = pd.to_datetime(frame["period"])
+    if periods.empty:
+        return frame.assign(shown=[]), []
+    spelled = "%d %b %Y" if by_day else "%b %Y"
+    order = pd.date_range(periods.min(), periods.max(), freq="D" if by_day else "MS").strftime(spelled)
+    return frame.assign(shown=periods.dt.strftime(spelled)), list(order)
+
+
+def _period(order: list[str]) -> Any:
+    return alt.X(
+        "shown:O",
+        title=None,
+        scale=alt.Scale(domain=order),
+        sort=None,
+        axis=alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=8),
+    )
+
+
+def _pending(frame: pd.DataFrame) -> Any:
+    """Pale where labels are still to come."""
+    if "labels" not in frame:
+        return alt.value(1)
+    return alt.Opacity("labels:N", scale=alt.Scale(domain=[labels.FINAL, labels.PENDING], range=[1, 0.35]), legend=None)
+
+
+def _filled() -> Any:
+    return alt.FillOpacity(
+        "labels:N", scale=alt.Scale(domain=[labels.FINAL, labels.PENDING], range=[1, 0]), legend=None
+    )
+
+
+def _clickable(marks: Any) -> Any:
+    return marks.add_params(alt.selection_point(name=CLICK, fields=["shown"]))
+
+
+def _tips(tips: Tips | None) -> list[Any]:
+    return [alt.Tooltip(f"{name}:Q", title=title, format=spelled) for name, (title, spelled) in (tips or {}).items()]
 
 
 def _part(frame: pd.DataFrame, legend: Any = LEGEND) -> Any:
     """The colour of a channel or card type; grey for one that is new."""
     found = sorted(frame["part"].dropna().unique())
-    colours = [COLOURS.get(name, "#94a3b8") for name in found]
+    colours = [COLOURS.get(name, COLOURS["other"]) for name in found]
     return alt.Color("part:N", title=None, scale=alt.Scale(domain=found, range=colours), legend=legend)

@@ -1,10 +1,11 @@
-"""What Streamlit runs: the pages' list, and around each of them a connection, the banner and plain words for errors."""
+"""What Streamlit runs: the pages' list, and around each a connection, the controls, the banner, plain words for errors."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg2
 import streamlit as st
@@ -13,14 +14,14 @@ from psycopg2 import errors
 from foundation import database
 from foundation.errors import RevopsError
 from revops import demo_set
-from revops.dashboard import reader, sections
-from revops.dashboard.reader import Reader
+from revops.dashboard import filters, links, parts, reader, sections
+from revops.dashboard.sections.section import Section
 from revops.terminal import display, failures
 
 # Given as a picture: the name of an icon would make the browser ask a server outside for it.
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><rect x="1" y="4" width="22" height="16" rx="3" '
-    'fill="#0f766e"/><rect x="1" y="8" width="22" height="3" fill="#fff"/></svg>'
+    'fill="#2563eb"/><rect x="1" y="8" width="22" height="3" fill="#fff"/></svg>'
 )
 
 _log = logging.getLogger(__name__)
@@ -29,25 +30,58 @@ _log = logging.getLogger(__name__)
 def main() -> None:
     """Shows the page that the address asks for."""
     st.set_page_config(page_title="Card transactions", page_icon=ICON, layout="wide")
-    chosen = st.navigation(
-        [
-            st.Page(_shown(section.show), title=section.title, icon=section.icon, url_path=section.path)
-            for section in sections.ALL
-        ],
-        position="top",
+    pages = {section.path: _page(section) for section in sections.ALL}
+    links.register(pages)
+    # The default page has no address but the root, so it is one that shows nothing: each page opens by its own address.
+    root = st.Page(lambda: st.switch_page(pages["yesterday"], query_params=st.query_params.to_dict()), title="Start",
+                   default=True, visibility="hidden")  # fmt: skip
+    groups: dict[str, list[Any]] = {"": [root]}
+    for section in sections.ALL:
+        groups.setdefault(section.group or "", []).append(pages[section.path])
+    st.navigation(groups, position="top").run()
+
+
+def _page(section: Section) -> Any:
+    return st.Page(
+        _shown(section),
+        title=section.title,
+        icon=f":material/{section.icon}:",
+        url_path=section.path,
+        visibility="visible" if section.group else "hidden",
     )
-    chosen.run()
 
 
-def _shown(show: Callable[[Reader], None]) -> Callable[[], None]:
+def _shown(section: Section) -> Callable[[], None]:
     def page() -> None:
         with _plain_errors(), reader.opened(reader.url()) as opened:
             if opened.value(demo_set.MARK) == demo_set.SYNTHETIC:
                 st.warning("**Synthetic demo data.** No row behind these figures is real.", icon=":material/science:")
-            show(opened)
+            chosen = filters.current()
+            _find(chosen)
+            if section.group:
+                filters.bar(opened, chosen)
+            if said := filters.in_words(opened, chosen):
+                parts.note(f"Chosen: {said}")
+            if section.units:
+                parts.note(f"Units: {section.units}")
+            section.show(opened, chosen)
             st.caption(f"Read from `serving` as `{opened.reads_as}`, read only.")
 
     return page
+
+
+def _find(chosen: filters.Filters) -> None:
+    """The box that looks for any number."""
+
+    def look() -> None:
+        st.session_state["asked"] = st.session_state.pop("find", "")
+
+    st.text_input(
+        "Find", key="find", placeholder="Find a card, client, merchant or transaction by its number",
+        label_visibility="collapsed", icon=":material/search:", on_change=look,
+    )  # fmt: skip
+    if asked := st.session_state.pop("asked", ""):
+        links.go("search", chosen, q=asked)
 
 
 @contextmanager
@@ -63,7 +97,7 @@ def _plain_errors() -> Iterator[None]:
         st.error(f"This account may not read all of `serving`. `{display.program()} build` grants what is missing.")
     except errors.QueryCanceled as error:
         _log.warning("%s", error)
-        st.error("The database took too long to answer. It may be busy; try again in a moment.")
+        st.error("The database took too long to answer. Choose fewer days, or try again in a moment.")
     except (psycopg2.Error, RevopsError) as error:
         known = failures.known(error) or error
         text = database.redact(str(known), reader.url())

@@ -1,20 +1,25 @@
-"""What pages are put together from: headings, cards, tables, the choice of a period. Runs no statement but the headline's."""
+"""What pages are put together from: headings, figures, tables that lead on, downloads."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from revops.dashboard import queries
+from revops.dashboard import charts, filters, labels, reader
+from revops.dashboard.filters import Days, Filters
 from revops.dashboard.reader import Reader
 
-PERIODS = {"1 year": 12, "3 years": 36, "All": None}
 NONE = "–"
+NO_ROW = "No row matches. Choose other days, or clear a filter."
+# Rows that a table shows; the download has all.
+MOST_ROWS = 500
+# Rows of a table that is as high as they are.
+SHORT = 10
 
 
 def title(text: str) -> None:
@@ -27,58 +32,134 @@ def heading(text: str) -> None:
     st.markdown(f"##### {text}")
 
 
-def nothing() -> None:
-    """Says that there is no month to show."""
-    st.info("There is no complete month yet. Land more files, then `revops build`.")
+def note(text: str) -> None:
+    """Words in small letters. They are plain: what is from the database runs no markup."""
+    st.caption(plain(text))
 
 
-def card(label: str, value: str, month: Any, name: str, unit: str, more_is: str = "better") -> None:
-    """A figure, with its change from the month and the year before.
+def nothing(text: str = NO_ROW) -> None:
+    """Says that there is nothing to show."""
+    st.info(text)
+
+
+def metric(label: str, value: str, changes: Mapping[str, tuple[float | None, str]], more_is: str = "better") -> None:
+    """A figure with its changes: grey where there is none.
 
     Args:
         label: what it is called.
         value: how it is shown.
-        month: the row of the headline, in which the differences are.
-        name: what their columns begin with.
-        unit: of the differences, `%` or `bp`.
-        more_is: "better" or "worse", for the colour.
+        changes: on what, to the difference and its unit; None where it is unknown. The first has a colour.
+        more_is: "better", "worse", or "neither", for the colour.
     """
-    suffix = "percent" if unit == "%" else unit
-    before, year_before = month[f"{name}_mom_{suffix}"], month[f"{name}_yoy_{suffix}"]
+    (first, (change, unit)), *others = changes.items()
+    text, colour, arrow = delta(change, unit, more_is)
     with st.container(border=True):
-        st.metric(
-            label,
-            value,
-            None if pd.isna(before) else f"{before:+.2f} {unit} on the month before",
-            delta_color="normal" if more_is == "better" else "inverse",
-        )
-        st.caption("no year before" if pd.isna(year_before) else f"{year_before:+.2f} {unit} on the year before")
+        st.metric(label, value, text, delta_color=colour, delta_arrow=arrow)
+        note("; ".join([f"on the {first}", *(f"{delta(*other)[0]} on the {name}" for name, other in others)]))
 
 
-def controls() -> Any:
-    """A row for the controls of a page."""
-    return st.container(horizontal=True, gap="large")
+def delta(change: float | None, unit: str, more_is: str = "better") -> tuple[str, Any, Any]:
+    """A change in words, its colour and its arrow; what rounds to zero is no change, without a unit it is a count."""
+    if change is None or pd.isna(change):
+        return "unknown", "off", "off"
+    spelled = f"{change:+.2f} {unit}" if unit else f"{change:+,.0f}"
+    if not any(digit in spelled for digit in "123456789"):
+        return spelled.lstrip("+-"), "off", "off"
+    return spelled, {"better": "normal", "worse": "inverse"}.get(more_is, "off"), "auto"
 
 
-def period(reader: Reader, place: Any) -> dict[str, date] | None:
-    """Complete months as far back as chosen; None, and a message, where there is no complete month."""
-    found = reader.rows(queries.HEADLINE)
-    if found.empty:
-        nothing()
+def chart(drawn: Any, key: str | None = None) -> Any:
+    """Shows a chart; with a key, the words of the clicked mark's period are returned."""
+    if key is None:
+        st.altair_chart(drawn)
         return None
-    chosen = place.segmented_control("Period", list(PERIODS), default="3 years", key="period") or "3 years"
-    last = pd.Timestamp(found.iloc[0].month_start)
-    months = PERIODS[chosen]
-    since = date.min if months is None else (last - pd.DateOffset(months=months - 1)).date()
-    return {"since": since, "until": (last + pd.DateOffset(months=1)).date()}
+    event: Any = st.altair_chart(drawn, key=key, on_select="rerun")
+    clicked = event.selection.get(charts.CLICK, [])
+    return clicked[0]["shown"] if clicked else None
+
+
+def month_of(shown: str) -> date:
+    """The month of a clicked bar."""
+    return datetime.strptime(shown, "%b %Y").date()
+
+
+def day_of(shown: str) -> date:
+    """The day of a clicked bar."""
+    return datetime.strptime(shown, "%d %b %Y").date()
 
 
 def table(frame: pd.DataFrame, key: str | None = None, height: int | None = None, **columns: Any) -> Any:
-    """A table with these columns in this order; with a key, one of which a row can be chosen."""
-    options: dict[str, Any] = {"height": height} if height is not None else {}
-    if key is not None:
-        options |= {"key": key, "on_select": "rerun", "selection_mode": "single-row"}
-    return st.dataframe(frame[list(columns)], hide_index=True, column_config=columns, placeholder=NONE, **options)
+    """A table with these columns in this order.
+
+    Returns:
+        With a key, the clicked row and the name of the clicked column; None before a click.
+    """
+    options: dict[str, Any] = {"height": height} if height is not None and len(frame) > SHORT else {}
+    shown: dict[str, Any] = {"hide_index": True, "column_config": columns, "placeholder": NONE}
+    if key is None:
+        st.dataframe(frame[list(columns)], **shown, **options)
+        return None
+    event: Any = st.dataframe(
+        frame[list(columns)], key=key, on_select="rerun", selection_mode="single-cell", **shown, **options
+    )
+    cells = event.selection.cells
+    return (frame.iloc[cells[0][0]], cells[0][1]) if cells else None
+
+
+def download(statement: str, values: Mapping[str, object], name: str) -> None:
+    """A button for all rows of a statement as CSV; nothing is read before the click."""
+    st.download_button(
+        "CSV of all rows",
+        csv_of(statement, values),
+        f"{name}.csv",
+        "text/csv",
+        key=f"csv {name}",
+        icon=":material/download:",
+        type="tertiary",
+        on_click="ignore",
+    )
+
+
+def csv_of(statement: str, values: Mapping[str, object]) -> Callable[[], bytes]:
+    """What reads all rows of a statement, on a connection that lasts as long as that."""
+    asked = dict(values)
+
+    def read() -> bytes:
+        with reader.opened(reader.url()) as opened:
+            return opened.csv(statement, asked)
+
+    return read
+
+
+def shown(
+    found: Reader,
+    statement: str,
+    values: Mapping[str, object],
+    name: str,
+    key: str | None = None,
+    empty: str = NO_ROW,
+    **columns: Any,
+) -> Any:
+    """The rows of a statement as a table, and below it the button that downloads all of them.
+
+    Args:
+        found: where the rows are read.
+        statement: reads them.
+        values: what the statement takes.
+        name: of the file.
+        key: of the table, where a click leads on.
+        empty: what is said where there is no row.
+        columns: what is shown, by name of the column.
+    """
+    rows = found.rows(statement, values, MOST_ROWS)
+    if rows.empty:
+        nothing(empty)
+        return None
+    clicked = table(rows, key, **columns)
+    if len(rows) == MOST_ROWS:
+        note(f"The first {MOST_ROWS} rows. The download has all.")
+    download(statement, values, name)
+    return clicked
 
 
 def count(name: str) -> Any:
@@ -86,20 +167,55 @@ def count(name: str) -> Any:
     return st.column_config.NumberColumn(name, format="localized")
 
 
+def identity(name: str) -> Any:
+    """A column of ids."""
+    return st.column_config.NumberColumn(name, format="%d")
+
+
 def money(name: str) -> Any:
     """A column of US dollars."""
     return st.column_config.NumberColumn(name, format="dollar")
 
 
+def rate(name: str) -> Any:
+    """A column of rates, the unit in its name."""
+    return st.column_config.NumberColumn(name, format="%.2f")
+
+
+def moment(name: str) -> Any:
+    """A column of minutes."""
+    return st.column_config.DatetimeColumn(name, format="YYYY-MM-DD HH:mm")
+
+
+def day(name: str) -> Any:
+    """A column of days."""
+    return st.column_config.DateColumn(name, format="YYYY-MM-DD")
+
+
+def month(name: str) -> Any:
+    """A column of months."""
+    return st.column_config.DateColumn(name, format="YYYY-MM")
+
+
 def facts(name: str, values: Mapping[str, object]) -> None:
-    """A small table of what is known of one thing. A table, because what comes from files must run no markup."""
-    shown = [NONE if value is None else str(value) for value in values.values()]
-    st.dataframe(pd.DataFrame({name: list(values), " ": shown}), hide_index=True)
+    """A small table of what is known of one thing; long words wrap, and what comes from files runs no markup."""
+    texts = [NONE if value is None or value != value else plain(str(value)) for value in values.values()]
+    st.table(pd.DataFrame({" ": texts}, index=pd.Index(list(values), name=name)), border="horizontal")
+
+
+def text(name: str, width: int) -> Any:
+    """A column of words that is cut at so many pixels, so that the columns beside it are not."""
+    return st.column_config.TextColumn(name, width=width)
 
 
 def dollars(value: float | None) -> str:
     """Whole US dollars."""
-    return NONE if value is None or pd.isna(value) else f"${value:,.0f}"
+    return NONE if value is None or pd.isna(value) else f"{'-' if round(value) < 0 else ''}${abs(value):,.0f}"
+
+
+def share(part: float | None, whole: float | None, of: str) -> str:
+    """How many of how many."""
+    return NONE if part is None or whole is None or pd.isna(part) else f"{part:,.0f} of {whole:,.0f} {of}"
 
 
 def plain(text: str) -> str:
@@ -107,7 +223,75 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:-])", r"\\\1", text)
 
 
-def dated(frame: pd.DataFrame) -> pd.DataFrame:
-    """Months as times, which charts know."""
-    changed: pd.DataFrame = frame.assign(month_start=pd.to_datetime(frame.month_start))
-    return changed
+def chosen_period(chosen: Filters, clicked: str, by_day: bool) -> Filters:
+    """What is chosen, in the day or month of a clicked mark."""
+    return chosen.but(first=day_of(clicked), last=day_of(clicked)) if by_day else chosen.of_month(month_of(clicked))
+
+
+def part_months(days: Days) -> str:
+    """Says that the first or last of some months is not whole."""
+    return "" if days.by_day or days.are_whole_months else f" The first or last month is a part of one: {days}."
+
+
+def in_months(days: Days, chosen: Filters, applied: tuple[str, ...], whole_months: bool = True) -> str:
+    """Says where a report shows other rows than what is chosen: whole months, or without some of the filters.
+
+    Args:
+        days: what is chosen.
+        chosen: the same.
+        applied: which filters the report has.
+        whole_months: whether it has one row a month.
+    """
+    said = ""
+    if whole_months and not days.are_whole_months:
+        since, until = days.whole_months
+        said += f" Whole months: {since:%b %Y} to {until - timedelta(days=1):%b %Y}."
+    if left := filters.not_applied(chosen, applied):
+        said += f" Not applied here: {left}."
+    return said
+
+
+def pending(days: Days) -> None:
+    """Says where labels are still to come, so that the newest fraud is not taken for all of it."""
+    last = labels.last_mature_day(days.landed_last)
+    if days.last > last:
+        st.caption(
+            f":material/hourglass_top: Labels are still to come for the days after {last} ({labels.DELAY.days} days are "
+            "declared): fraud of these will grow. Charts show their months pale or hollow."
+        )
+
+
+PAGE_SIZE = 50
+
+
+def pages(total: int, what: str) -> dict[str, int]:
+    """The choice of a page of rows, kept in the address; returns what a statement takes for it."""
+    last = max(1, -(-total // PAGE_SIZE))
+    asked = st.query_params.get("page", "1")
+    number = min(max(int(asked), 1), last) if asked.isdecimal() and len(asked) < 9 else 1
+
+    def turn(to: int) -> None:
+        st.query_params["page"] = str(to)
+
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.button("Newer", key="page back", on_click=turn, args=(number - 1,), disabled=number == 1,
+               icon=":material/chevron_left:")  # fmt: skip
+    row.button("Older", key="page on", on_click=turn, args=(number + 1,), disabled=number == last,
+               icon=":material/chevron_right:")  # fmt: skip
+    row.caption(f"Page {number:,} of {last:,}, {total:,} {what}")
+    return {"size": PAGE_SIZE, "skipped": (number - 1) * PAGE_SIZE}
+
+
+def transactions(found: pd.DataFrame, key: str) -> Any:
+    """Transactions as a table that leads on."""
+    rows = found.assign(
+        is_fraud=found.is_fraud.map(labels.WORDS).fillna(labels.UNKNOWN),
+        outcome=found.errors.where(~found.is_approved.astype(bool), "approved").fillna("declined"),
+    )
+    columns = {
+        "transacted_at": moment("When"), "amount": money("Amount"), "outcome": "Outcome", "is_fraud": "Label",
+        "card_id": identity("Card"), "client_id": identity("Client"), "merchant_id": identity("Merchant"),
+        "mcc_description": "Category", "channel": "Channel", "place": "Place", "merchant_city": "City",
+        "card_brand": "Brand", "card_type": "Card type", "transaction_id": identity("Transaction"),
+    }  # fmt: skip
+    return table(rows, key, height=420, **{name: columns[name] for name in columns if name in rows})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 # A page that is left open must neither keep the server busy nor hold up a refresh that waits for its locks.
 LIMITS = {"statement_timeout": "30s", "lock_timeout": "10s"}
 
+# Rows that one statement may bring into a page, and into a file.
+MOST_READ = 20_000
+MOST_DOWNLOADED = 500_000
+
 # Figures are drawn and shown, never added up to the cent here; charts cannot draw decimals.
 _FLOATS = extensions.new_type(
     extensions.DECIMAL.values, "FLOATS", lambda text, _: None if text is None else float(text)
@@ -45,12 +50,33 @@ class Reader:
     cursor: Cursor
     reads_as: str
 
-    def rows(self, statement: str, values: Mapping[str, object] | None = None) -> pd.DataFrame:
-        """What a statement returns; money and rates as floats, of which no row is lost but some cents may be."""
-        self.cursor.execute(statement, values)
+    def rows(self, statement: str, values: Mapping[str, object] | None = None, most: int = MOST_READ) -> pd.DataFrame:
+        """What a statement returns, its first rows; money and rates as floats, of which no row is lost but some cents may be.
+
+        Args:
+            statement: what is read.
+            values: what it takes, by name.
+            most: how many rows at most; PostgreSQL stops there.
+        """
+        self.cursor.execute(_limited(statement, most), values or {})
         names = [column.name for column in self.cursor.description or ()]
         found: pd.DataFrame = pd.DataFrame(self.cursor.fetchall(), columns=names)
         return found
+
+    def csv(self, statement: str, values: Mapping[str, object]) -> bytes:
+        """All rows of a statement as CSV, to the cent.
+
+        Raises:
+            UsageError: there are more than one download holds.
+        """
+        query = self.cursor.mogrify(_limited(statement, MOST_DOWNLOADED + 1), values).decode()
+        file = io.BytesIO()
+        self.cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)", file)
+        if self.cursor.rowcount > MOST_DOWNLOADED:
+            raise UsageError(
+                f"There are more than {MOST_DOWNLOADED:,} rows.\n  Choose fewer days, or use: revops export"
+            )
+        return file.getvalue()
 
     def value(self, statement: str) -> Any:
         """The first value of the first row."""
@@ -87,6 +113,10 @@ def opened(dsn: str) -> Iterator[Reader]:
             for name, limit in LIMITS.items():
                 cursor.execute("SELECT set_config(%s, %s, FALSE)", (name, limit))
             yield Reader(cursor, _become_analyst(cursor))
+
+
+def _limited(statement: str, most: int) -> sql.Composed:
+    return sql.SQL("SELECT * FROM ({}) AS found LIMIT {}").format(sql.SQL(statement), sql.Literal(most))
 
 
 def _become_analyst(cursor: Cursor) -> str:

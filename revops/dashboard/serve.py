@@ -20,8 +20,9 @@ OPTIONS = {
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",  # a traceback may quote the connection; it goes to the terminal
     "logger.hideWelcomeMessage": "true",
-    "theme.primaryColor": "#0f766e",
-    "theme.baseRadius": "0.4rem",
+    # Both, because a colour of the theme itself would make the page light for those who have chosen dark.
+    "theme.light.primaryColor": "#2563eb",
+    "theme.dark.primaryColor": "#60a5fa",
 }
 
 

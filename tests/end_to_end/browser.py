@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.request import urlopen
 
 import pytest
@@ -76,14 +76,14 @@ def served(command: str, environ: Mapping[str, str], log: Path) -> Iterator[Serv
 
 
 @contextmanager
-def looking(browser_path: str) -> Iterator[Any]:
-    """A page of a headless browser."""
+def looking(browser_path: str, width: int = 1600, scheme: Literal["dark", "light"] = "light") -> Iterator[Any]:
+    """A page of a headless browser, so many pixels wide, of somebody who has chosen dark or light."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=OPTIONS)
         try:
-            page = browser.new_page(viewport={"width": 1600, "height": 1000})
+            page = browser.new_page(viewport={"width": width, "height": 1000}, color_scheme=scheme)
             page.set_default_timeout(120_000)
             yield page
         finally:

@@ -6,27 +6,29 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import psutil
 import pytest
 
+from revops.dashboard import sections
 from tests.conftest import RunningServer
 from tests.end_to_end.browser import Served, looking, served
 from tests.oracle import built
 from tests.oracle.built import Built
 
-# Each page, and what else can be chosen on it.
-PAGES = {
-    "Overview": (),
-    "Revenue": ("Card type", "All"),
-    "Declines": ("1 year",),
-    "Fraud": ("By value", "All"),
-    "Alerts": ("Newest",),
-    "Rules": ("Score and cards",),
+# What else can be chosen on a page.
+CHOICES = {
+    "revenue": ("Card type", "All"),
+    "geography": ("Fraud rate",),
+    "clients": ("Year",),
+    "declines": ("1 month",),
+    "fraud": ("By value", "All"),
+    "merchants": ("By risk", "Network monitors", "Points of compromise"),
+    "alerts": ("Newest",),
+    "rules": ("Cards a day",),
 }
-FAULTS = "[data-testid=stException], [data-testid=stAlertContentError], [data-testid=stAlertContentInfo]"
-DRAWN = "[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg, [data-testid=stDataFrame] canvas"
+FAULTS = "[data-testid=stException], [data-testid=stAlertContentError]"
 KEY = "33" * 32
 
 
@@ -45,68 +47,147 @@ def dashboard(warehouse_of_all_models: Built, tmp_path_factory: pytest.TempPathF
 
 def _wait(page: Any) -> None:
     """Until the page has been made to its end."""
-    page.locator("[data-test-script-state=notRunning]").wait_for(state="attached", timeout=60_000)
+    page.wait_for_timeout(500)  # the browser has told the server what was clicked
     page.get_by_text("Read from serving as revops_analyst, read only.").wait_for(timeout=60_000)
+    page.locator("[data-test-script-state=notRunning]").wait_for(state="attached", timeout=60_000)
 
 
-def test_the_headline_is_what_the_database_says_on_every_page_nothing_fails_and_nothing_comes_from_outside(
-    dashboard: Served, warehouse_of_all_models: Built, browser_path: str, tmp_path: Path
+def _click_cell(page: Any, x: int) -> None:
+    """Clicks into the first row of the first table: a canvas, which has no elements to name."""
+    table = page.get_by_test_id("stDataFrame").first
+    table.wait_for()
+    page.wait_for_timeout(1500)  # drawn again when its place is known
+    table.evaluate("each => each.scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(500)
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + x, box["y"] + 52)
+    _wait(page)
+
+
+def _address(page: Any) -> tuple[str, dict[str, str]]:
+    """The page that is open, and what its address says."""
+    parts = urlsplit(page.url)
+    return parts.path, dict(parse_qsl(parts.query))
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_page_opens_by_its_address_nothing_fails_nothing_is_cut_and_nothing_comes_from_outside(
+    width: int, dashboard: Served, warehouse_of_all_models: Built, browser_path: str, tmp_path: Path
 ) -> None:
-    expected = warehouse_of_all_models.rows(
-        "SELECT round(net_volume) AS net_volume, to_char(month_start, 'FMMonth YYYY') AS month, active_clients "
-        "FROM serving.monthly_executive_summary WHERE is_complete ORDER BY month_start DESC LIMIT 1"
-    )[0]
+    alert = warehouse_of_all_models.rows("SELECT * FROM serving.fraud_alerts ORDER BY transacted_at DESC LIMIT 1")[0]
+    numbers = {name: alert[f"{name}_id"] for name in ("card", "client", "merchant", "transaction")}
     outside: set[str] = set()
 
     def note(request: Any) -> None:
         if not request.url.startswith((dashboard.address, "data:", "blob:")):
             outside.add(request.url)
 
-    with looking(browser_path) as page:
+    with looking(browser_path, width, "dark" if width == 390 else "light") as page:
         page.on("request", note)
-        page.goto(dashboard.address, wait_until="domcontentloaded")
-        _wait(page)
-        assert page.get_by_role("heading", name=expected["month"]).count() == 1
-        page.get_by_test_id("stMetricValue").nth(3).wait_for()
-        shown = dict(
-            zip(
-                page.get_by_test_id("stMetricLabel").all_inner_texts(),
-                page.get_by_test_id("stMetricValue").all_inner_texts(),
-                strict=True,
+        for section in sections.ALL:
+            page.goto(
+                f"{dashboard.address}/{section.path}?id={numbers.get(section.path, '')}", wait_until="domcontentloaded"
             )
-        )
-        assert shown["Net volume"] == f"${expected['net_volume']:,}"
-        assert shown["Active clients"] == f"{expected['active_clients']:,}"
-        for name, choices in PAGES.items():
-            page.get_by_role("link", name=name).click()
-            page.get_by_role("heading", name=expected["month"] if name == "Overview" else name).first.wait_for()
             _wait(page)
-            page.locator(DRAWN).first.wait_for()
-            page.screenshot(path=str(tmp_path / f"{name}.png"))
-            assert page.locator(FAULTS).all_inner_texts() == [], name
-            for choice in choices:
-                page.get_by_test_id("stBaseButton-segmented_control").filter(has_text=choice).click()
-                page.get_by_test_id("stBaseButton-segmented_controlActive").filter(has_text=choice).wait_for()
-                page.wait_for_timeout(500)  # the page is made anew
-                page.locator("[data-test-script-state=notRunning]").wait_for()
-                assert page.locator(FAULTS).all_inner_texts() == [], choice
+            assert page.get_by_text("Page not found").count() == 0, section.path
+            assert _address(page)[0] == f"/{section.path}"
+            assert page.locator(FAULTS).all_inner_texts() == [], section.path
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            cut = "[...document.querySelectorAll('[data-testid=stVegaLiteChart]')].some(e => e.scrollWidth > e.clientWidth + 1)"
+            assert not page.evaluate(cut), section.path
+            page.screenshot(path=str(tmp_path / f"{section.path}.png"))
+            if width != 390:
+                for choice in CHOICES.get(section.path, ()):
+                    page.get_by_test_id("stBaseButton-segmented_control").filter(has_text=choice).first.click()
+                    page.get_by_test_id("stBaseButton-segmented_controlActive").filter(has_text=choice).first.wait_for()
+                    _wait(page)
+                    assert page.locator(FAULTS).all_inner_texts() == [], choice
+        dark = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme")
+        assert dark == ("dark" if width == 390 else "light")
         assert urlsplit(warehouse_of_all_models.url).password not in page.content()
     assert outside == set()
 
 
-def test_the_first_alert_is_the_one_of_the_highest_score_and_its_transaction_is_shown(
+def test_what_is_chosen_stays_from_page_to_page_and_opens_elsewhere(dashboard: Served, browser_path: str) -> None:
+    with looking(browser_path) as page:
+        page.goto(dashboard.address, wait_until="domcontentloaded")
+        _wait(page)
+        assert _address(page)[0] == "/yesterday"
+        page.get_by_role("button", name="Filters").click()
+        page.get_by_role("combobox", name="Channel").click()
+        page.get_by_role("option", name="online").click()
+        _wait(page)
+        page.get_by_role("heading").first.click()
+        page.get_by_test_id("stBaseButton-segmented_control").filter(has_text="1 year").click()
+        _wait(page)
+        page.get_by_text("Business", exact=True).first.click()
+        page.get_by_role("link", name="Declines").click()
+        _wait(page)
+        path, said = _address(page)
+        assert path == "/declines"
+        assert said == {"channel": "online", "first": "2018-11-01", "last": "2019-10-31"}
+        link, words = page.url, page.get_by_test_id("stCaptionContainer").first.inner_text()
+        assert "2018-11-01 to 2019-10-31, channel online" in words
+    with looking(browser_path) as elsewhere:
+        elsewhere.goto(link, wait_until="domcontentloaded")
+        _wait(elsewhere)
+        assert elsewhere.get_by_test_id("stCaptionContainer").first.inner_text() == words
+
+
+def test_a_month_leads_to_its_categories_to_a_merchant_and_to_a_transaction(
+    dashboard: Served, warehouse_of_all_models: Built, browser_path: str
+) -> None:
+    with looking(browser_path) as page:
+        page.goto(f"{dashboard.address}/revenue?first=2018-11-01&last=2019-10-31", wait_until="domcontentloaded")
+        _wait(page)
+        box = page.get_by_test_id("stVegaLiteChart").first.bounding_box()
+        page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + box["height"] - 60)
+        _wait(page)
+        path, said = _address(page)
+        assert path == "/categories"
+        month = said["first"]
+        assert said["last"][:7] == month[:7]
+        _click_cell(page, 200)
+        path, said = _address(page)
+        assert (path, said["first"]) == ("/merchants", month)
+        _click_cell(page, 40)
+        path, merchant = _address(page)
+        assert (path, merchant["first"], merchant["category"]) == ("/merchant", month, said["category"])
+        _click_cell(page, 60)
+        path, transaction = _address(page)
+        assert path == "/transaction"
+        (row,) = warehouse_of_all_models.rows(
+            "SELECT mcc, merchant_id, date_trunc('month', transacted_on)::date AS month FROM serving.enriched_transactions "
+            f"WHERE transaction_id = {int(transaction['id'])}"
+        )
+        assert {name: str(value) for name, value in row.items()} == {
+            "mcc": said["category"],
+            "merchant_id": merchant["id"],
+            "month": month,
+        }
+
+
+def test_the_queue_leads_to_an_alert_and_search_to_a_card(
     dashboard: Served, warehouse_of_all_models: Built, browser_path: str
 ) -> None:
     highest = warehouse_of_all_models.rows(
-        "SELECT transaction_id, reasons FROM serving.fraud_alerts "
-        "WHERE transacted_on >= (SELECT max(transacted_on) FROM serving.fraud_alerts) - 30 "
+        "SELECT transaction_id, card_id, reasons FROM serving.fraud_alerts "
+        "WHERE transacted_on > (SELECT max(transacted_on) FROM serving.daily_revenue) - 365 AND action = 'review' "
         "ORDER BY score DESC, transacted_at DESC, transaction_id LIMIT 1"
     )[0]
     with looking(browser_path) as page:
-        page.goto(f"{dashboard.address}/alerts", wait_until="domcontentloaded")
+        address = f"{dashboard.address}/alerts?first=2018-11-01&last=2019-10-31&action=review"
+        page.goto(address, wait_until="domcontentloaded")
         _wait(page)
+        _click_cell(page, 40)
+        assert _address(page)[0] == "/transaction"
         assert page.get_by_role("heading", name=f"Transaction {highest['transaction_id']}").count() == 1
-        assert page.get_by_role("listitem").all_inner_texts() == highest["reasons"].split("; ")
+        shown = [text.rpartition(" (")[0] for text in page.get_by_role("listitem").all_inner_texts()]
+        assert shown == highest["reasons"].split("; ")
+        page.get_by_placeholder("Find a card").fill(f"card {highest['card_id']}")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name=f"Card {highest['card_id']}").wait_for()
+        assert _address(page)[0] == "/card"
 
 
 def test_neither_password_nor_key_is_on_a_command_line_or_printed(

@@ -1,0 +1,319 @@
+"""What is chosen: days, channel, card type, brand, category, place. The address holds it, so a link shows the same elsewhere.
+
+A page that is opened from the menu comes without it in its address: the last choice of the session is then put there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
+from typing import Any
+
+import streamlit as st
+
+from revops.dashboard.reader import Reader
+
+CHANNELS = ("chip", "swipe", "online")
+CARD_TYPES = ("Credit", "Debit", "Debit (Prepaid)")
+BRANDS = ("Amex", "Discover", "Mastercard", "Visa")
+ANY = "any"
+# Days that are drawn one by one; more are drawn by month.
+MOST_DAYS_DRAWN = 92
+
+# Of serving.enriched_transactions: the same place as the reports have, from the columns that it has.
+PLACE = """
+CASE WHEN merchant_state IS NULL THEN 'NO PLACE' WHEN merchant_country IS NULL THEN 'UNKNOWN' ELSE merchant_state END"""
+
+# A value that is not chosen is NULL, and its condition goes before the statement is planned.
+CHOSEN = f"""transacted_on >= %(since)s AND transacted_on < %(until)s
+  AND (%(channel)s IS NULL OR channel = %(channel)s) AND (%(card_type)s IS NULL OR card_type = %(card_type)s)
+  AND (%(brand)s IS NULL OR card_brand = %(brand)s) AND (%(mcc)s IS NULL OR mcc = %(mcc)s)
+  AND (%(place)s IS NULL OR {PLACE} = %(place)s)"""
+
+DAYS = """
+SELECT MIN(transacted_on) AS first_day, MAX(transacted_on) AS last_day
+FROM serving.daily_revenue
+"""
+
+CATEGORIES = """
+SELECT mcc, MAX(mcc_description) AS mcc_description
+FROM serving.revenue_by_merchant_category
+GROUP BY mcc
+ORDER BY 2, 1
+"""
+
+PLACES = """
+SELECT place, MAX(place_name) AS place_name, MAX(place_kind) AS place_kind
+FROM serving.revenue_by_state
+GROUP BY place
+ORDER BY MAX(place_kind), 2
+"""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is chosen; None is everything.
+
+    Attributes:
+        first: first day.
+        last: last day, included.
+        channel: chip, swipe or online.
+        card_type: Credit, Debit or Debit (Prepaid).
+        brand: of the card.
+        category: the merchant category code.
+        place: a US state's code, a country, NO PLACE or UNKNOWN.
+    """
+
+    first: date | None = None
+    last: date | None = None
+    channel: str | None = None
+    card_type: str | None = None
+    brand: str | None = None
+    category: int | None = None
+    place: str | None = None
+
+    def address(self) -> dict[str, str]:
+        """The part of an address that says it."""
+        return {name: str(value) for name in NAMES if (value := getattr(self, name)) is not None}
+
+    def but(self, **changed: Any) -> Filters:
+        """The same with other values."""
+        return replace(self, **changed)
+
+    def of_month(self, month: date) -> Filters:
+        """The same in one month."""
+        return self.but(first=month.replace(day=1), last=_next_month(month) - timedelta(days=1))
+
+    def chosen(self) -> tuple[str, ...]:
+        """What is chosen besides the days."""
+        return tuple(name for name in NAMES[2:] if getattr(self, name) is not None)
+
+
+NAMES = tuple(field.name for field in fields(Filters))
+TITLES = {
+    "channel": "Channel",
+    "card_type": "Card type",
+    "brand": "Brand",
+    "category": "Category",
+    "place": "State or country",
+}
+_READ: dict[str, Callable[[str], Any]] = {"first": date.fromisoformat, "last": date.fromisoformat, "category": int}
+_KNOWN = {"channel": CHANNELS, "card_type": CARD_TYPES, "brand": BRANDS}
+
+
+@dataclass(frozen=True)
+class Days:
+    """The days that a page shows: chosen ones, within those that have landed.
+
+    Attributes:
+        first: the first one.
+        last: the last one, included.
+        landed_first: the first day that has landed.
+        landed_last: the last day that has landed.
+    """
+
+    first: date
+    last: date
+    landed_first: date
+    landed_last: date
+
+    @property
+    def by_day(self) -> bool:
+        """Whether they are few enough to be drawn one by one."""
+        return (self.last - self.first).days < MOST_DAYS_DRAWN
+
+    @property
+    def whole_months(self) -> tuple[date, date]:
+        """The months that they lie in: the first day of the first, and the first day after the last."""
+        return self.first.replace(day=1), _next_month(self.last)
+
+    @property
+    def are_whole_months(self) -> bool:
+        """Whether reports by month show exactly these days."""
+        since, until = self.whole_months
+        return (max(since, self.landed_first), min(until - timedelta(days=1), self.landed_last)) == (
+            self.first,
+            self.last,
+        )
+
+    def __str__(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
+
+
+def read(address: Mapping[str, str]) -> Filters:
+    """What an address says; a part of it that is not understood is left out."""
+    found = {}
+    for name in NAMES:
+        text = address.get(name)
+        if not text:
+            continue
+        try:
+            value = _READ.get(name, str)(text)
+        except ValueError:
+            continue
+        if name not in _KNOWN or value in _KNOWN[name]:
+            found[name] = value
+    return Filters(**found)
+
+
+def current() -> Filters:
+    """What is chosen for this page, by its address or else by the last page of the session."""
+    found = read(st.query_params)
+    if found == Filters() and (kept := st.session_state.get("chosen")):
+        found = read(kept)
+        st.query_params.update(found.address())
+    st.session_state["chosen"] = found.address()
+    return found
+
+
+def choose(found: Filters) -> None:
+    """Puts a choice into the address of this page, which begins again at its first rows."""
+    for name in (*NAMES, "page"):
+        if name in st.query_params:
+            del st.query_params[name]
+    st.query_params.update(found.address())
+    st.session_state["chosen"] = found.address()
+
+
+def days(reader: Reader, chosen: Filters, default: timedelta) -> Days | None:
+    """The days to show; None where nothing has landed.
+
+    Args:
+        reader: where the first and the last landed day are read.
+        chosen: the first and the last day, if they are chosen.
+        default: how far back to go where no first day is chosen.
+    """
+    landed = reader.rows(DAYS).iloc[0]
+    if landed.last_day is None:
+        return None
+    last = min(chosen.last or landed.last_day, landed.last_day)
+    first = chosen.first or (last - default + timedelta(days=1))
+    return Days(max(min(first, last), landed.first_day), max(last, landed.first_day), landed.first_day, landed.last_day)
+
+
+def values(chosen: Filters, shown: Days, in_months: bool = False) -> dict[str, object]:
+    """What statements take, by name; `until` is the first day that is not shown.
+
+    Args:
+        chosen: what is chosen.
+        shown: the days.
+        in_months: whether the report has one row a month, and so shows whole ones.
+    """
+    since, until = shown.whole_months if in_months else (shown.first, shown.last + timedelta(days=1))
+    return {
+        "since": since,
+        "until": until,
+        "channel": chosen.channel,
+        "card_type": chosen.card_type,
+        "brand": chosen.brand,
+        "mcc": chosen.category,
+        "place": chosen.place,
+    }
+
+
+def bar(reader: Reader, chosen: Filters) -> None:
+    """The controls: how far back, and everything else in a box that opens. What is chosen can be read beside them."""
+    landed = reader.rows(DAYS).iloc[0]
+    if landed.last_day is None:
+        return
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    _period(row, chosen, landed.first_day, landed.last_day)
+    with row.popover("Filters", icon=":material/filter_alt:"):
+        _choice("channel", chosen, dict(zip(CHANNELS, CHANNELS, strict=True)))
+        _choice("card_type", chosen, dict(zip(CARD_TYPES, CARD_TYPES, strict=True)))
+        _choice("brand", chosen, dict(zip(BRANDS, BRANDS, strict=True)))
+        categories = reader.rows(CATEGORIES)
+        _choice("category", chosen, dict(zip(categories.mcc, categories.mcc_description, strict=True)))
+        places = reader.rows(PLACES)
+        _choice("place", chosen, dict(zip(places.place, places.place_name.fillna(places.place), strict=True)))
+        # Last, because the first field of a box that opens has the focus, and the calendar would open over the others.
+        _dates(chosen, landed.first_day, landed.last_day)
+    if chosen != Filters():
+        row.button("Clear all", key="clear", on_click=choose, args=(Filters(),), type="tertiary")
+
+
+def not_applied(chosen: Filters, applied: Iterable[str]) -> str:
+    """The names of what is chosen and is not applied by a figure; nothing where all of it is."""
+    return ", ".join(TITLES[name].lower() for name in chosen.chosen() if name not in tuple(applied))
+
+
+PERIODS = {"1 month": 1, "1 year": 12, "3 years": 36, "All": None}
+
+
+def _period(row: Any, chosen: Filters, first: date, last: date) -> None:
+    spans = {name: _span(months, first, last) for name, months in PERIODS.items()}
+    st.session_state["period"] = next(
+        (name for name, span in spans.items() if span == (chosen.first, chosen.last)), None
+    )
+
+    def change() -> None:
+        picked = st.session_state["period"]
+        days = spans[picked] if picked else (None, None)
+        choose(chosen.but(first=days[0], last=days[1]))
+
+    row.segmented_control("Period", list(PERIODS), key="period", on_change=change, label_visibility="collapsed")
+
+
+def _span(months: int | None, first: date, last: date) -> tuple[date, date]:
+    """Whole months up to the last landed day, or all of the data."""
+    if months is None:
+        return first, last
+    back = last.year * 12 + last.month - months
+    return max(date(back // 12, back % 12 + 1, 1), first), last
+
+
+def _dates(chosen: Filters, first: date, last: date) -> None:
+    st.session_state["from"], st.session_state["to"] = chosen.first, chosen.last
+
+    def change() -> None:
+        choose(chosen.but(first=st.session_state["from"], last=st.session_state["to"]))
+
+    columns = st.columns(2)
+    for column, key, label in ((columns[0], "from", "From"), (columns[1], "to", "To")):
+        column.date_input(
+            label, key=key, value=None, min_value=first, max_value=last, format="YYYY-MM-DD", on_change=change
+        )
+
+
+def _choice(name: str, chosen: Filters, options: Mapping[Any, str]) -> None:
+    """One choice of a list; what an address names is kept in it, also where no row has it."""
+    current = getattr(chosen, name)
+    values = [*options] if current is None or current in options else [current, *options]
+    st.session_state[f"choose {name}"] = current
+
+    def change() -> None:
+        choose(chosen.but(**{name: st.session_state[f"choose {name}"]}))
+
+    st.selectbox(
+        TITLES[name],
+        values,
+        index=None,
+        key=f"choose {name}",
+        placeholder=ANY,
+        on_change=change,
+        format_func=lambda value: str(options.get(value, value)),
+    )
+
+
+def _next_month(day: date) -> date:
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+
+
+def where_chosen(statement: str) -> str:
+    """A statement on serving.enriched_transactions with the chosen rows for `{chosen}` and the place for `{place}`."""
+    return statement.replace("{chosen}", CHOSEN).replace("{place}", PLACE)
+
+
+def in_words(reader: Reader, chosen: Filters) -> str:
+    """What is chosen, for people; a category by its name."""
+    said = []
+    if chosen.first or chosen.last:
+        said.append(f"{chosen.first or 'the first day'} to {chosen.last or 'the last day'}")
+    for name in chosen.chosen():
+        value = getattr(chosen, name)
+        if name == "category":
+            categories = reader.rows(CATEGORIES).set_index("mcc").mcc_description
+            value = f"{value} {categories.get(value, '')}".strip()
+        said.append(f"{TITLES[name].lower()} {value}")
+    return ", ".join(said)

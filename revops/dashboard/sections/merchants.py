@@ -1,0 +1,118 @@
+"""Merchants: of what is chosen, by risk, by the networks' monitors, and where defrauded cards have been before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import streamlit as st
+
+from revops.dashboard import filters, links, parts
+from revops.dashboard.filters import Filters, where_chosen
+from revops.dashboard.reader import Reader
+
+CHOSEN = where_chosen("""
+WITH chosen AS (
+    SELECT merchant_id, mcc, mcc_description, is_approved, is_fraud, amount,
+           is_approved AND amount > 0 AND NOT is_reversed AS is_settled
+    FROM serving.enriched_transactions
+    WHERE {chosen}
+), summed AS (
+    SELECT merchant_id, MIN(mcc) AS mcc, MIN(mcc_description) AS mcc_description, COUNT(*) AS transaction_count,
+           COUNT(*) FILTER (WHERE NOT is_approved) AS declined_count, COUNT(*) FILTER (WHERE is_settled) AS settled_count,
+           COALESCE(SUM(amount) FILTER (WHERE is_settled), 0) AS settled_volume, COUNT(is_fraud) AS labelled_count,
+           COUNT(*) FILTER (WHERE is_fraud) AS fraud_count
+    FROM chosen
+    GROUP BY merchant_id
+)
+SELECT summed.merchant_id, summed.mcc_description, summed.settled_volume, summed.settled_count, summed.transaction_count,
+       summed.declined_count, summed.labelled_count, summed.fraud_count,
+       ROUND(10000.0 * summed.fraud_count / NULLIF(summed.labelled_count, 0), 2) AS fraud_rate_bp
+FROM summed
+ORDER BY summed.settled_volume DESC, summed.merchant_id
+""")
+
+RISK = """
+SELECT merchant_id, mcc_description, transaction_count, settled_volume, labelled_count, fraud_count, fraud_rate_bp,
+       fraud_rate_low_bp, estimated_fraud_rate_bp, recent_labelled_count, recent_fraud_count, recent_fraud_rate_bp,
+       net_fraud_loss, last_fraud_on
+FROM serving.merchant_risk
+WHERE (%(mcc)s IS NULL OR mcc = %(mcc)s)
+ORDER BY estimated_fraud_rate_bp DESC NULLS LAST, merchant_id
+"""
+
+MONITORS = """
+SELECT month_start, merchant_id, monitor, level, latest_level, event_count, transaction_count, ratio_bp,
+       labelled_ratio_bp, fraud_amount
+FROM serving.network_monitors
+WHERE month_start >= %(since)s AND month_start < %(until)s
+ORDER BY latest_level = 'below', event_count DESC, month_start DESC, merchant_id, monitor
+"""
+
+COMPROMISE = """
+SELECT month_start, merchant_id, case_count, shared_case_count, expected_case_count, lift, evidence, tested_merchant_count
+FROM serving.compromise_points
+WHERE month_start >= %(since)s AND month_start < %(until)s
+ORDER BY evidence DESC, month_start DESC, merchant_id
+"""
+
+
+def show(reader: Reader, chosen: Filters) -> None:
+    """One of four lists; a click leads to the merchant."""
+    shown = filters.days(reader, chosen, timedelta(days=92))
+    if shown is None:
+        parts.nothing("No day has landed yet.")
+        return
+    parts.title("Merchants")
+    lists = ["Of the filters", "By risk", "Network monitors", "Points of compromise"]
+    picked = st.segmented_control("List", lists, default=lists[0], key="list") or lists[0]
+    in_months = filters.values(chosen, shown, in_months=True)
+    if picked == lists[0]:
+        parts.note(f"All filters are applied, {shown}. A click leads to the merchant.")
+        parts.pending(shown)
+        clicked = parts.shown(
+            reader, CHOSEN, filters.values(chosen, shown), "merchants", f"merchants {chosen}",
+            merchant_id=parts.identity("Merchant"), mcc_description="Category",
+            settled_volume=parts.money("Settled volume"), settled_count=parts.count("Purchases"),
+            transaction_count=parts.count("Transactions"), declined_count=parts.count("Declined"),
+            labelled_count=parts.count("Labelled"), fraud_count=parts.count("Fraud"), fraud_rate_bp=parts.rate("Fraud, bp"),
+        )  # fmt: skip
+    elif picked == lists[1]:
+        parts.note(
+            "Over all of the data and its last twelve months. The estimate ranks: as if 100 more labelled at the rate of all "
+            "had been seen." + parts.in_months(shown, chosen, ("category",), whole_months=False)
+        )
+        clicked = parts.shown(
+            reader, RISK, in_months, "merchant_risk", f"risk {chosen.category}",
+            merchant_id=parts.identity("Merchant"), mcc_description="Category",
+            estimated_fraud_rate_bp=parts.rate("Estimated fraud, bp"), fraud_rate_bp=parts.rate("Fraud, bp"),
+            fraud_rate_low_bp=parts.rate("95 % from, bp"), fraud_count=parts.count("Fraud"),
+            labelled_count=parts.count("Labelled"), recent_fraud_rate_bp=parts.rate("Last 12 months, bp"),
+            net_fraud_loss=parts.money("Net fraud loss"), settled_volume=parts.money("Settled volume"),
+            last_fraud_on=parts.day("Last fraud"),
+        )  # fmt: skip
+    elif picked == lists[2]:
+        parts.note(
+            "Like the networks' monitors, from labels in place of chargebacks. The ratio divides by all settled purchases, as "
+            "networks do; beside it the one by the labelled." + parts.in_months(shown, chosen, ())
+        )
+        clicked = parts.shown(
+            reader, MONITORS, in_months, "network_monitors", f"monitors {shown}",
+            month_start=parts.month("Month"), merchant_id=parts.identity("Merchant"), monitor="Monitor", level="Level then",
+            latest_level="By the latest thresholds", event_count=parts.count("Fraud"),
+            transaction_count=parts.count("Divides by"), ratio_bp=parts.rate("Ratio, bp"),
+            labelled_ratio_bp=parts.rate("By the labelled, bp"), fraud_amount=parts.money("Fraud amount"),
+        )  # fmt: skip
+    else:
+        parts.note(
+            "Merchants that more cards with a new run of frauds had used than chance gives. Chance alone gives it with 10 to "
+            "the power of minus the evidence, for each merchant tested." + parts.in_months(shown, chosen, ())
+        )
+        clicked = parts.shown(
+            reader, COMPROMISE, in_months, "compromise_points", f"compromise {shown}",
+            month_start=parts.month("Month"), merchant_id=parts.identity("Merchant"), evidence=parts.rate("Evidence"),
+            lift=parts.rate("Times chance"), shared_case_count=parts.count("Cases that used it"),
+            expected_case_count=parts.rate("By chance"), case_count=parts.count("Cases of the month"),
+            tested_merchant_count=parts.count("Merchants tested"),
+        )  # fmt: skip
+    if clicked:
+        links.go("merchant", chosen, id=clicked[0].merchant_id)

@@ -1,0 +1,30 @@
+"""What a page is: its address, its name, what shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from revops.dashboard.filters import Filters
+from revops.dashboard.reader import Reader
+
+
+@dataclass(frozen=True)
+class Section:
+    """One page.
+
+    Attributes:
+        path: its address.
+        title: its name in the menu.
+        icon: beside it, of Streamlit's material icons.
+        show: makes it of what is chosen.
+        group: the part of the menu; None for a page that others lead to.
+        units: spelled out once, at its top.
+    """
+
+    path: str
+    title: str
+    icon: str
+    show: Callable[[Reader, Filters], None]
+    group: str | None
+    units: str

@@ -1,0 +1,98 @@
+"""One transaction: what is known of it, why it has an alert, and the ways to its card, client and merchant."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from revops.dashboard import labels, links, parts
+from revops.dashboard.filters import Filters
+from revops.dashboard.reader import Reader
+
+TRANSACTION = """
+SELECT transaction_id, transacted_at, amount, is_approved, errors, is_refund, is_reversed, is_fraud,
+       channel, merchant_id, mcc, mcc_description, merchant_city, merchant_state, merchant_country, zip,
+       card_id, card_brand, card_type, card_last4, has_chip, credit_limit, card_opened_on, card_expires_on,
+       client_id, age_at_transaction, credit_score, yearly_income, total_debt
+FROM serving.enriched_transactions
+WHERE transaction_id = %(id)s
+"""
+
+ALERT = """
+SELECT score, action, rule_count, rule_names, reasons
+FROM serving.fraud_alerts
+WHERE transaction_id = %(id)s
+"""
+
+
+def show(reader: Reader, chosen: Filters) -> None:
+    """The transaction of the address."""
+    number = links.number("id")
+    parts.title(f"Transaction {parts.NONE if number is None else number}")
+    found = reader.rows(TRANSACTION, {"id": number})
+    if found.empty:
+        parts.nothing("There is no such transaction.")
+        return
+    row = found.iloc[0]
+    with st.container(horizontal=True):
+        links.link("card", f"Card {row.card_id}", chosen, id=row.card_id, at=f"{row.transacted_at:%Y-%m-%d}")
+        links.link("client", f"Client {row.client_id}", chosen, id=row.client_id)
+        links.link("merchant", f"Merchant {row.merchant_id}", chosen, id=row.merchant_id)
+    _alert(reader, number)
+    groups = st.columns(3)
+    with groups[0]:
+        place = ", ".join(part for part in (row.merchant_city, row.merchant_state) if part)
+        parts.facts(
+            "Transaction",
+            {
+                "When": f"{row.transacted_at:%Y-%m-%d %H:%M}",
+                "Amount": f"${row.amount:,.2f}",
+                "Channel": row.channel,
+                "Outcome": "approved" if row.is_approved else f"declined: {row.errors}",
+                "Hold released": "yes" if row.is_reversed else "no",
+                "Category": f"{row.mcc} {row.mcc_description or ''}",
+                "Place": place,
+                "Country": row.merchant_country,
+                "Label": labels.WORDS.get(row.is_fraud, labels.UNKNOWN),
+            },
+        )
+    with groups[1]:
+        parts.facts(
+            "Card",
+            {
+                "Brand": f"{row.card_brand}, {row.card_type}",
+                "Ends in": row.card_last4,
+                "Chip": "yes" if row.has_chip else "no",
+                "Limit": parts.dollars(row.credit_limit),
+                "Opened": row.card_opened_on,
+                "Expires": row.card_expires_on,
+            },
+        )
+    with groups[2]:
+        parts.facts(
+            "Cardholder",
+            {
+                "Age then": row.age_at_transaction,
+                "Credit score": row.credit_score,
+                "Income a year": parts.dollars(row.yearly_income),
+                "Debt": parts.dollars(row.total_debt),
+            },
+        )
+
+
+def _alert(reader: Reader, number: int | None) -> None:
+    """Which rules hit, and why, in words with their figures."""
+    found = reader.rows(ALERT, {"id": number})
+    if found.empty:
+        parts.note("No rule in force hit this transaction.")
+        return
+    alert = found.iloc[0]
+    st.markdown(f"Score **{alert.score}**, action **{parts.plain(alert.action)}**, because:")
+    names, reasons = str(alert.rule_names).split(", "), str(alert.reasons).split("; ")
+    if len(names) != len(reasons):
+        names = [""] * len(reasons)
+    st.markdown(
+        "\n".join(
+            f"- {parts.plain(reason)}" + (f" (`{name}`)" if name else "")
+            for name, reason in zip(names, reasons, strict=True)
+        )
+    )

@@ -1,0 +1,45 @@
+"""The transactions of what is chosen, paged on the server: where every drill-down ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from revops.dashboard import filters, links, parts
+from revops.dashboard.filters import Filters, where_chosen
+from revops.dashboard.reader import Reader
+
+CHOSEN = where_chosen("""
+SELECT transaction_id, transacted_at, amount, channel, is_approved, errors, is_fraud, card_id, client_id, merchant_id,
+       mcc_description, merchant_city, {place} AS place, card_brand, card_type
+FROM serving.enriched_transactions
+WHERE {chosen}
+ORDER BY transacted_at DESC, transaction_id DESC
+""")
+
+PAGE = CHOSEN + "LIMIT %(size)s OFFSET %(skipped)s\n"
+
+COUNTED = where_chosen("""
+SELECT COUNT(*) AS transaction_count
+FROM serving.enriched_transactions
+WHERE {chosen}
+""")
+
+
+def show(reader: Reader, chosen: Filters) -> None:
+    """A page of them, the newest first."""
+    shown = filters.days(reader, chosen, timedelta(days=31))
+    if shown is None:
+        parts.nothing("No day has landed yet.")
+        return
+    parts.title(f"Transactions, {shown}")
+    values = filters.values(chosen, shown)
+    total = int(reader.rows(COUNTED, values).iloc[0].transaction_count)
+    if not total:
+        parts.nothing()
+        return
+    paged = parts.pages(total, "transactions")
+    found = reader.rows(PAGE, values | paged)
+    parts.note("A click on a card, client or merchant leads to it, any other to the transaction.")
+    clicked = parts.transactions(found, f"transactions {chosen} {paged}")
+    parts.download(CHOSEN, values, "transactions")
+    links.follow(clicked, chosen)
