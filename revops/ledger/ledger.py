@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FIRST_DAY = date(2000, 1, 1)
 """The first day of history; also the day of rows without a usable one: see models/quality/quarantined_transactions.sql."""
+LANDED = "raw."
 _NEVER_DONE = np.iinfo(np.int64).max
 
 
@@ -103,8 +104,10 @@ def find(
         of_others: physical tables that another environment keeps up to date; they are taken as they are.
         widen: for which days a table is going to be evaluated, from those that are out of date: what reads it follows it on all.
     """
-    nodes = list(nodes)
-    history = _History(today, {node.model for node in nodes})
+    nodes, changes = list(nodes), list(changes)
+    # No row is of a day after the last one of which rows landed: that such a day ends makes nothing out of date.
+    ends = [change.ends_before for change in changes if change.ends_before and change.relation.startswith(LANDED)]
+    history = _History(today, max(ends, default=today), {node.model for node in nodes})
     for change in (*changes, *evaluations):
         history.add(change)
     days: dict[str, list[date]] = {}
@@ -138,10 +141,10 @@ class _Numbers:
 
 
 class _History:
-    def __init__(self, today: date, models: set[str]) -> None:
+    def __init__(self, today: date, ends_before: date, models: set[str]) -> None:
         self._models = models
         self._today = max(today, FIRST_DAY + timedelta(days=1))
-        self._count = (self._today - FIRST_DAY).days
+        self._count = max((min(ends_before, self._today) - FIRST_DAY).days, 1)
         self._numbers: dict[str, _Numbers] = {}
         self._attributes: dict[str, list[Change]] = {}
 
@@ -195,7 +198,7 @@ class _History:
         assert change.ends_before is not None
         if change.starts_on >= self._today or change.ends_before <= FIRST_DAY:
             return slice(0, 1)
-        first = max((change.starts_on - FIRST_DAY).days, 0)
+        first = max((change.starts_on - FIRST_DAY).days, 0)  # beyond all days, for an evaluation of days without rows
         return slice(first, min((change.ends_before - FIRST_DAY).days, self._count))
 
 

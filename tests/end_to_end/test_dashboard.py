@@ -30,6 +30,7 @@ CHOICES = {
 }
 FAULTS = "[data-testid=stException], [data-testid=stAlertContentError]"
 KEY = "33" * 32
+CLICKS = 5
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +53,35 @@ def _wait(page: Any) -> None:
     page.locator("[data-test-script-state=notRunning]").wait_for(state="attached", timeout=60_000)
 
 
-def _click_cell(page: Any, x: int) -> None:
-    """Clicks into the first row of the first table: a canvas, which has no elements to name."""
-    table = page.get_by_test_id("stDataFrame").first
-    table.wait_for()
-    page.wait_for_timeout(1500)  # drawn again when its place is known
-    table.evaluate("each => each.scrollIntoView({block: 'center'})")
-    page.wait_for_timeout(500)
-    box = table.bounding_box()
-    page.mouse.click(box["x"] + x, box["y"] + 52)
+def _click(page: Any, test_id: str, x: float, y: float, to: str) -> None:
+    """Clicks into the first table or chart, a canvas that has no elements to name, until its page is open.
+
+    Args:
+        page: the browser's.
+        test_id: of the table or chart.
+        x: pixels from its left side, or its middle where that is less than one.
+        y: pixels from its top, or from its foot where below zero.
+        to: the path of the page that the click leads to.
+    """
+    from playwright.sync_api import TimeoutError as NotYet
+
+    for _ in range(CLICKS):  # what is drawn anew while it is clicked does not feel the click
+        canvas = page.get_by_test_id(test_id).first
+        canvas.evaluate("each => each.scrollIntoView({block: 'center'})")
+        box = canvas.bounding_box()
+        page.mouse.click(box["x"] + (x * box["width"] if x < 1 else x), box["y"] + (y if y > 0 else box["height"] + y))
+        try:
+            page.wait_for_url(lambda url: urlsplit(url).path == to, timeout=4000)
+            break
+        except NotYet:
+            continue
     _wait(page)
+    assert _address(page)[0] == to
+
+
+def _click_cell(page: Any, x: int, to: str) -> None:
+    """Clicks into the first row of the first table."""
+    _click(page, "stDataFrame", x, 52, to)
 
 
 def _address(page: Any) -> tuple[str, dict[str, str]]:
@@ -140,22 +160,18 @@ def test_a_month_leads_to_its_categories_to_a_merchant_and_to_a_transaction(
     with looking(browser_path) as page:
         page.goto(f"{dashboard.address}/revenue?first=2018-11-01&last=2019-10-31", wait_until="domcontentloaded")
         _wait(page)
-        box = page.get_by_test_id("stVegaLiteChart").first.bounding_box()
-        page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + box["height"] - 60)
-        _wait(page)
-        path, said = _address(page)
-        assert path == "/categories"
+        _click(page, "stVegaLiteChart", 0.5, -60, "/categories")
+        _, said = _address(page)
         month = said["first"]
         assert said["last"][:7] == month[:7]
-        _click_cell(page, 200)
-        path, said = _address(page)
-        assert (path, said["first"]) == ("/merchants", month)
-        _click_cell(page, 40)
-        path, merchant = _address(page)
-        assert (path, merchant["first"], merchant["category"]) == ("/merchant", month, said["category"])
-        _click_cell(page, 60)
-        path, transaction = _address(page)
-        assert path == "/transaction"
+        _click_cell(page, 200, "/merchants")
+        _, said = _address(page)
+        assert said["first"] == month
+        _click_cell(page, 40, "/merchant")
+        _, merchant = _address(page)
+        assert (merchant["first"], merchant["category"]) == (month, said["category"])
+        _click_cell(page, 60, "/transaction")
+        _, transaction = _address(page)
         (row,) = warehouse_of_all_models.rows(
             "SELECT mcc, merchant_id, date_trunc('month', transacted_on)::date AS month FROM serving.enriched_transactions "
             f"WHERE transaction_id = {int(transaction['id'])}"
@@ -179,8 +195,7 @@ def test_the_queue_leads_to_an_alert_and_search_to_a_card(
         address = f"{dashboard.address}/alerts?first=2018-11-01&last=2019-10-31&action=review"
         page.goto(address, wait_until="domcontentloaded")
         _wait(page)
-        _click_cell(page, 40)
-        assert _address(page)[0] == "/transaction"
+        _click_cell(page, 40, "/transaction")
         assert page.get_by_role("heading", name=f"Transaction {highest['transaction_id']}").count() == 1
         shown = [text.rpartition(" (")[0] for text in page.get_by_role("listitem").all_inner_texts()]
         assert shown == highest["reasons"].split("; ")

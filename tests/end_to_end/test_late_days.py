@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from revops import build
+from revops.ledger import landings
 from tests.end_to_end.changes import purchase, write_purchases
 from tests.end_to_end.warehouse import Reader, Warehouse
 
@@ -28,6 +30,12 @@ def restated(warehouse: Warehouse, since: int, table: str = "fct_transactions") 
 
 def last_evaluation(warehouse: Warehouse) -> int:
     return int(warehouse.query("SELECT max(evaluation_id) FROM ops.evaluations")[0][0])
+
+
+def test_a_day_that_ends_without_rows_waits_for_nothing(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    tomorrow = landings.today() + timedelta(days=1)
+    monkeypatch.setattr(landings, "today", lambda: tomorrow)
+    warehouse.assert_sound()
 
 
 def test_a_past_day_is_added_corrected_and_taken_away(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ def out_of_date(
     changes: Iterable[Change], evaluations: Iterable[Change] = (), today: date = TODAY
 ) -> dict[str, list[str]]:
     """Model -> days, or `whole`."""
-    found = find(NODES, changes, [*MADE, *evaluations], today)
+    found = find(NODES, [Change(1, RAW, FIRST_DAY, TODAY), *changes], [*MADE, *evaluations], today)
     days = {model: [str(day) for day in days] for model, days in found.days.items()}
     return {**days, **{model: ["whole"] for model in found.whole}}
 
@@ -117,6 +117,10 @@ def test_a_day_that_is_not_over_is_looked_at_under_the_first_day_until_it_is() -
     changes = [on(30, RAW, TODAY)]
     assert out_of_date(changes)[FACTS] == [str(FIRST_DAY)]
     assert str(TODAY) in out_of_date(changes, today=TODAY + timedelta(days=1))[FACTS]
+
+
+def test_a_day_that_ends_without_rows_makes_nothing_out_of_date() -> None:
+    assert out_of_date([], today=TODAY + timedelta(days=3)) == {}
 
 
 def test_tables_of_another_environment_are_taken_as_they_are() -> None:
