@@ -16,6 +16,7 @@ from pathlib import Path
 import hypothesis
 import psutil
 import pytest
+import sqlmesh.core.dialect  # noqa: F401  # it extends sqlglot, which remembers at its first use what it can write
 
 from revops import settings as revops_settings
 from revops.embedded import server as revops_server
