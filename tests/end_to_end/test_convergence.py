@@ -19,7 +19,7 @@ from tests.end_to_end.warehouse import Warehouse, copy_of_project
 from tests.end_to_end.whole import assert_same, command, contents, run
 
 SEED = int(os.environ.get("REVOPS_TEST_SEED", "20100101"))
-KILLS = int(os.environ.get("REVOPS_TEST_KILLS", "2"))
+KILLS = int(os.environ.get("REVOPS_TEST_KILLS", "1"))
 """How many moments of the build are tried; as many as there are tries all of them."""
 ABSENT = 1814
 """A user of the generated set with many transactions, who is not in the first files."""
