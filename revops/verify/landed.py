@@ -200,11 +200,12 @@ def check(cursor: Cursor, landed: Landed, with_keys: bool = True) -> Iterator[Re
         rows=sql.SQL(_hash_of(_FACT_ROW, is_hashed)), transactions=_transactions("transaction_id::text", with_keys)
     )
     rows, dollars, served, *labels = one_row(cursor, in_serving)
+    is_same = facts == (rows, dollars) and served == landed.facts_sum
     yield Result(
         "facts = served",
-        facts == (rows, dollars) and rows > 0 and served == landed.facts_sum,
+        is_same and rows > 0,
         f"{facts[0]:,} rows = {rows:,}; ${facts[1]:,} = ${dollars:,}"
-        + ("" if served == landed.facts_sum else ", but serving.enriched_transactions does not hold the same rows")
+        + ("" if is_same else ", but serving.enriched_transactions does not hold the same rows")
         + ("" if rows and facts[0] else "; there are no transactions to serve: land some (revops run --data DIR)"),
         {"serving.enriched_transactions": rows},
     )

@@ -208,7 +208,7 @@ def test_what_goes_and_returns_has_what_landed_meanwhile(whole: Whole) -> None:
         "staged.channel::TEXT",
         "UPPER(staged.channel)::TEXT AS channel",
     )
-    models = [warehouse.root / f"models/serving/{name}.sql" for name in ("fraud_by_hour", "client_activity")]
+    models = [warehouse.root / f"models/serving/{name}.sql" for name in ("fraud_by_hour", "card_risk")]
     texts = [model.read_text() for model in models]
     warehouse.edit(facts, channel, changed)
     for model in models:

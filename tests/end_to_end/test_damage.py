@@ -455,7 +455,8 @@ DAMAGES: dict[str, tuple[str, str]] = {
         of_table(
             "facts.fct_outcomes",
             "DO $each$ DECLARE name text; short text; BEGIN SELECT indexrelid::regclass, c.relname INTO name, short FROM pg_index"
-            " JOIN pg_class AS c ON c.oid = indexrelid WHERE indrelid = '{}'::regclass AND NOT indisunique LIMIT 1;"
+            " JOIN pg_class AS c ON c.oid = indexrelid WHERE indrelid = '{}'::regclass AND NOT indisunique"
+            " AND indpred IS NULL LIMIT 1;"
             " EXECUTE 'DROP INDEX ' || name; EXECUTE format('CREATE INDEX %I ON {} (mcc)', short); END $each$",
         ),
         "facts.fct_outcomes lacks index (transacted_on)",
