@@ -105,6 +105,7 @@ def _is_up_to_date(connection: Connection, settings: Settings) -> bool:
 def _build(settings: Settings, connection: Connection, environment: str, builds: Builds) -> None:
     from revops import sqlmesh_project
 
+    environment = sqlmesh_project.environment_name(environment)
     bootstrap.prepare(connection)
     project = last_plan.project_digest(settings.root)
     with connection.cursor() as cursor:

@@ -89,6 +89,14 @@ def context(
         ) from error
 
 
+def environment_name(name: str) -> str:
+    """The name under which SQLMesh keeps an environment: small letters, `_` for what is no letter, digit or `_`."""
+    from sqlmesh.core.environment import Environment
+
+    kept: str = Environment.sanitize_name(name)
+    return kept
+
+
 def versions(context: Context, environment: str) -> dict[str, Snapshot]:
     """The versions of models that an environment consists of, by name, as its last plan stored them."""
     stored = context.state_reader.get_environment(environment)
