@@ -2,7 +2,8 @@
 
 SQLMesh creates such a table empty and fills it by DELETE and INSERT ... SELECT, whose query PostgreSQL runs on one core. CREATE
 TABLE AS runs in parallel, and a committed table can have several indexes built at once. So another table is made, filled and
-indexed on separate connections, under a name that no query uses. In the transaction of the evaluation it takes the place of
+indexed on separate connections, under a name that no query uses. A query of windows has one core even there: a model may declare
+that its days can be filled in ranges, each on another connection. In the transaction of the evaluation it takes the place of
 the empty one, and two rules turn SQLMesh's own DELETE and INSERT into no-ops until the transaction ends.
 """
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
@@ -19,6 +22,7 @@ from meshkeys import catalog, keys, locks, sessions
 from meshkeys.catalog import Relation
 from meshkeys.errors import DatabaseUnavailable, first_line
 from meshkeys.names import bounded_name
+from meshkeys.queries import one_row
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -26,16 +30,17 @@ if TYPE_CHECKING:
     from meshkeys.declarations import Declarations
 
 _log = logging.getLogger(__name__)
+_LEAST_SAMPLE = 1000
 _RULES = {"DELETE": "meshkeys_is_filled_delete", "INSERT": "meshkeys_is_filled_insert"}
 
 
-def fill(cursor: Cursor, table: Relation, query: Callable[[], str], declared: Declarations) -> bool:
+def fill(cursor: Cursor, table: Relation, queries: Callable[[], Sequence[str]], declared: Declarations) -> bool:
     """Fills the table, where it is empty and nothing hangs on it, with what SQLMesh is about to insert.
 
     Args:
         cursor: in the transaction of the evaluation.
         table: the physical table.
-        query: gives the rows of the days that are evaluated, on physical tables; it takes time to render.
+        queries: each gives the rows of a range of the days that are evaluated, on physical tables; they take time to render.
         declared: the keys and indexes that the table is to have.
 
     Returns:
@@ -47,7 +52,7 @@ def fill(cursor: Cursor, table: Relation, query: Callable[[], str], declared: De
     types = catalog.types(cursor, table)
     with sessions.aside(cursor) as own:
         try:
-            _make(own, new, types, query())
+            _make(own, new, types, queries())
             keys.build_indexes(cursor, new, declared)
         except BaseException:
             _drop(own, new)
@@ -83,12 +88,38 @@ def clear(cursor: Cursor) -> None:
             _log.info("keeping %s for now: %s", ".".join(place), first_line(error))
 
 
-def _make(cursor: Cursor, table: Relation, types: dict[str, str], query: str) -> None:
+def cuts(cursor: Cursor, parent: Relation, column: str) -> list[date]:
+    """The days on which a first fill is to be cut, so that each range has about as many rows of the parent: from a sample of it.
+
+    Empty where the server has one worker, or the parent has so few rows that the sample says nothing.
+    """
+    count = sessions.workers_of(cursor)
+    sample = sql.SQL(
+        "SELECT count(*), percentile_disc(%s::float8[]) WITHIN GROUP (ORDER BY {})"
+        " FROM {} TABLESAMPLE SYSTEM (1) REPEATABLE (0)"
+    ).format(sql.Identifier(column), parent.identifier)
+    seen, days = one_row(cursor, sample, ([place / count for place in range(1, count)],))
+    return sorted(set(days)) if count > 1 and seen >= _LEAST_SAMPLE else []
+
+
+def _make(cursor: Cursor, table: Relation, types: dict[str, str], queries: Sequence[str]) -> None:
     # As an INSERT would. A cast to the type that a column already has costs nothing.
     casts = [sql.SQL("CAST({0} AS {1}) AS {0}").format(sql.Identifier(n), sql.SQL(kind)) for n, kind in types.items()]
     selected = sql.SQL(", ").join(casts)
-    statement = sql.SQL("CREATE TABLE {} AS SELECT {} FROM (").format(table.identifier, selected)
-    cursor.execute(statement + sql.SQL(query) + sql.SQL(") AS contents"))
+    rows = [
+        sql.SQL("SELECT {} FROM (").format(selected) + sql.SQL(query) + sql.SQL(") AS contents") for query in queries
+    ]
+    create = sql.SQL("CREATE TABLE {} AS ").format(table.identifier)
+    if len(rows) == 1:
+        cursor.execute(create + rows[0])
+        return
+    cursor.execute(create + rows[0] + sql.SQL(" WITH NO DATA"))
+    insert = sql.SQL("INSERT INTO {} ").format(table.identifier)
+    sessions.side_by_side(cursor, [partial(_execute, insert + each) for each in rows])
+
+
+def _execute(statement: sql.Composed, cursor: Cursor) -> None:
+    cursor.execute(statement)
 
 
 def _drop(cursor: Cursor, table: Relation) -> None:

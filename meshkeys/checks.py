@@ -56,6 +56,8 @@ def faults(model: Model, models: Mapping[str, Model]) -> Iterator[str]:
     elif declared.materialized_view is not None:
         yield f"@materialized_view is for kind VIEW, not {kind}"
     yield from _unknown_columns(model, declared)
+    if declared.filled_like is not None:
+        yield from _ranges(model, declared.filled_like, models)
     for key in declared.foreign_keys:
         yield from _parent(key, models)
 
@@ -89,6 +91,18 @@ def _unknown_columns(model: Model, declared: Declarations) -> Iterator[str]:
     if view is not None and view.period in columns and not _may_be_date(columns[view.period]):
         shown = columns[view.period].sql(dialect="postgres")
         yield f"@materialized_view has {view.period} as its period, which is {shown}: name a column of type DATE"
+
+
+def _ranges(model: Model, parent: str, models: Mapping[str, Model]) -> Iterator[str]:
+    if not model.kind.is_incremental_by_time_range:
+        yield "@fill_in_ranges is for kind INCREMENTAL_BY_TIME_RANGE"
+        return
+    column = model.time_column.column.name
+    like = models.get(parent)
+    if like is None or not like.kind.is_materialized or like.fqn not in model.depends_on:
+        yield f"@fill_in_ranges names {parent}, which is no table that the model reads"
+    elif like.columns_to_types is not None and column not in like.columns_to_types:
+        yield f"@fill_in_ranges names {parent}, which has no column {column}: name a parent with the model's time column"
 
 
 def _may_be_date(kind: Any) -> bool:

@@ -60,6 +60,8 @@ class Declarations:
     indexes: tuple[Index, ...] = ()
     materialized_view: MaterializedView | None = None
     grants: tuple[Grant, ...] = ()
+    filled_like: str | None = None
+    """`@fill_in_ranges(parent)`: the parent whose rows say where to cut."""
 
 
 def of(model: Model) -> Declarations:
@@ -71,7 +73,7 @@ def of(model: Model) -> Declarations:
     primary_key: tuple[str, ...] = ()
     foreign_keys: list[ForeignKey] = []
     indexes: list[Index] = []
-    materialized_view = None
+    materialized_view = filled_like = None
     for name, arguments, options in calls(model):
         try:
             if name == "primary_key":
@@ -83,13 +85,16 @@ def of(model: Model) -> Declarations:
                 indexes.append(_index(arguments, options))
             elif name == "materialized_view":
                 materialized_view = _materialized_view(options)
+            elif name == "fill_in_ranges":
+                (parent,) = arguments
+                filled_like = _table(parent)
         except (KeyError, ValueError) as error:
             raise DeclarationError(
                 f"Model {model.name}: @{name} is not declared as it should be ({error}).\n"
                 "  See the docstrings in meshkeys/macros.py for how each is written."
             ) from error
     grants = [Grant(privilege, role) for privilege, roles in (model.grants or {}).items() for role in roles]
-    return Declarations(primary_key, tuple(foreign_keys), tuple(indexes), materialized_view, tuple(grants))
+    return Declarations(primary_key, tuple(foreign_keys), tuple(indexes), materialized_view, tuple(grants), filled_like)
 
 
 def calls(model: Model) -> list[tuple[str, list[Any], dict[str, Any]]]:
@@ -168,4 +173,5 @@ def from_json(declared: dict[str, Any]) -> Declarations:
         grants=tuple(
             Grant(**grant) for grant in declared.get("grants", ())
         ),  # not there in what was noted before there were any
+        filled_like=declared.get("filled_like"),
     )

@@ -7,6 +7,7 @@ new versions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ from meshkeys.sqlmesh_inside import evaluated_range, evaluated_snapshot, physica
 if TYPE_CHECKING:
     from sqlmesh.core.macros import MacroEvaluator
 
+    from meshkeys.declarations import Declarations
+
 
 def _on_postgres(event: Callable[[MacroEvaluator], None]) -> Callable[[MacroEvaluator], None]:
     """On any other engine nothing is done, so that the same models run there."""
@@ -53,7 +56,8 @@ def before_evaluation(evaluator: MacroEvaluator) -> None:
     table = Relation.of(physical_name(evaluator))
     cursor = evaluator.engine_adapter.cursor
     if model.kind.is_incremental_by_time_range:
-        bulk.fill(cursor, table, partial(_query, evaluator), declarations.of(model))
+        declared = declarations.of(model)
+        bulk.fill(cursor, table, partial(_queries, evaluator, declared), declared)
     elif model.kind.is_full:
         parents.make_way(cursor, table, partial(_query, evaluator))
 
@@ -126,10 +130,24 @@ def _environment(evaluator: MacroEvaluator) -> tuple[Any, str, list[Any]]:
     return evaluator.engine_adapter, evaluator.this_env, snapshots
 
 
-def _query(evaluator: MacroEvaluator) -> str:
-    """The model's query on physical tables, for the range that is evaluated; for a model of days, restricted to that range."""
+def _queries(evaluator: MacroEvaluator, declared: Declarations) -> list[str]:
+    """The model's query for the range that is evaluated, or for each of the ranges in which it may be filled."""
+    start, end, _ = evaluated_range(evaluator)
+    days: list[date] = []
+    if declared.filled_like is not None:
+        column = evaluated_snapshot(evaluator).model.time_column.column.name
+        parent = evaluator.resolve_tables(exp.to_table(declared.filled_like))
+        days = bulk.cuts(evaluator.engine_adapter.cursor, Relation.of(parent), column)
+    starts = [start, *(f"{day} 00:00:00" for day in days if start < str(day) <= end)]
+    ends = [*(f"{date.fromisoformat(later[:10]) - timedelta(1)} 23:59:59.999999" for later in starts[1:]), end]
+    return [_query(evaluator, between) for between in zip(starts, ends, strict=True)]
+
+
+def _query(evaluator: MacroEvaluator, between: tuple[str, str] | None = None) -> str:
+    """The model's query on physical tables, for a range, else that which is evaluated; of a model of days, restricted to it."""
     model = evaluated_snapshot(evaluator).model
     start, end, execution = evaluated_range(evaluator)
+    start, end = between or (start, end)
     # Unoptimized, in a fraction of the time: what SQLMesh adds are names that PostgreSQL finds by itself.
     query = model.render_query_or_raise(start=start, end=end, execution_time=execution, needs_optimization=False)
     if model.kind.is_incremental_by_time_range and not current().models_select_their_days:

@@ -42,6 +42,16 @@ def materialized_view(evaluator, unique_key=None, period=None, every=None, sorte
 
 
 @macro(metadata_only=True)
+def fill_in_ranges(evaluator, parent):
+    """Declares that a first fill may be cut into ranges of days, computed side by side: `@fill_in_ranges(facts.fct_orders)`.
+
+    For a query that PostgreSQL runs on one core (windows), where the rows of a day are the same for any range that holds it. The
+    ranges hold about as many rows each of `parent`, a table of days whose time column has the same name.
+    """
+    return
+
+
+@macro(metadata_only=True)
 def prepare_evaluation(evaluator):
     """Before an evaluation: a table of days that is still empty is filled on all cores."""
     if evaluator.runtime_stage == "evaluating":
@@ -114,6 +124,7 @@ _IN_MODELS = (
     foreign_key,
     index,
     materialized_view,
+    fill_in_ranges,
     prepare_evaluation,
     apply_declarations,
     prepare_promotion,

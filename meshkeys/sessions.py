@@ -64,7 +64,7 @@ def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list
     fails, those that run are cancelled and the others are not begun; what was committed stays. Where there is one task, or
     one worker, all is done in the cursor's own transaction.
     """
-    workers = _workers(cursor)
+    workers = workers_of(cursor)
     count = min(len(tasks), workers)
     if count < 2:
         return [task(cursor) for task in tasks]
@@ -119,6 +119,12 @@ def share_out(sessions: Sequence[Connection], tasks: Sequence[Callable[[Cursor],
     return [each.result() for each in running]  # type: ignore[misc]  # None only beside an error
 
 
+def workers_of(cursor: Cursor) -> int:
+    """How many tasks the server is to do at once: its parallel workers, and no more than the settings allow."""
+    query = "SELECT least(%s, current_setting('max_parallel_workers_per_gather')::int)"
+    return int(scalar(cursor, query, (current().most_sessions,)))
+
+
 def _in_a_transaction(task: Callable[[Cursor], T], cursor: Cursor) -> T:
     with cursor.connection:
         return task(cursor)
@@ -144,8 +150,3 @@ def _share_workers(session: Connection, share: int) -> None:
     with session, session.cursor() as cursor:
         for setting in ("max_parallel_workers_per_gather", "max_parallel_maintenance_workers"):
             cursor.execute("SELECT set_config(%s, %s, false)", (setting, str(share - 1)))
-
-
-def _workers(cursor: Cursor) -> int:
-    query = "SELECT least(%s, current_setting('max_parallel_workers_per_gather')::int)"
-    return int(scalar(cursor, query, (current().most_sessions,)))

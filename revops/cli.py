@@ -51,7 +51,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 scale_option = click.option(
     "--scale", type=click.FloatRange(min=0, min_open=True), envvar="SCALE", help="Size; 1 is the published data set."
 )
-seed_option = click.option("--seed", type=int, default=42, show_default=True, help="Same seed, same bytes.")
+seed_option = click.option("--seed", type=int, show_default="42", help="Same seed, same bytes.")
 
 
 @click.group(
@@ -97,7 +97,8 @@ def cli(ctx: click.Context, debug: bool, quiet: bool, verbose: bool) -> None:
 def run(ctx: click.Context, /, wait: float, data: Path | None, **options: Any) -> None:
     """End to end: server, load, build, keys, indexes, materialized view, reconciliation.
 
-    Where there are no files and nothing has landed yet, a synthetic demo set is generated (scale 0.05).
+    Where there are no files and nothing has landed yet, a synthetic demo set is generated (scale 0.05). One that has landed
+    keeps its size until another --scale is asked for.
     """
     from revops import run as whole
 
@@ -129,7 +130,7 @@ def load(
             logging.getLogger(__name__).warning("These files land beside synthetic demo rows; --prune takes those out.")
         whole.land(settings, dsn, folder, only=only, prune=prune, quiet=ctx.obj["quiet"], **options)
         if prune and not only:
-            demo_set.mark(dsn, False)
+            demo_set.unmark(dsn)
 
 
 @cli.command()
@@ -332,12 +333,13 @@ def status(ctx: click.Context, as_json: bool) -> None:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write into.")
 @scale_option
 @seed_option
-def generate(out: Path, scale: float | None, seed: int) -> None:
+def generate(out: Path, scale: float | None, seed: int | None) -> None:
     """Write a synthetic set of files in the published format."""
     from revops import demo_set
 
-    demo_set.generate_files(out, scale or demo_set.SCALE, seed)
-    click.echo(f"Synthetic files (scale {scale or demo_set.SCALE:g}, seed {seed}) are in {out}")
+    scale, seed = scale or demo_set.SCALE, demo_set.SEED if seed is None else seed
+    demo_set.generate_files(out, scale, seed)
+    click.echo(f"Synthetic files (scale {scale:g}, seed {seed}) are in {out}")
 
 
 @cli.command()

@@ -29,8 +29,8 @@ class Wanted:
     Attributes:
         data: the folder, file or glob to land; None for `data/raw`, and a demo set where that has no files.
         demo: replace all that has landed by a demo set.
-        scale: size of the demo set, 0.05 where None.
-        seed: its seed.
+        scale: size of the demo set; None for that of the one that has landed, and a small one where none has.
+        seed: its seed; None likewise.
         partial: relations may be missing.
         replace: a changed file may replace rows with which it has no key in common.
         max_rejects: the share of a file's rows that may be rejected; None for the usual one.
@@ -39,7 +39,7 @@ class Wanted:
     data: Path | None = None
     demo: bool = False
     scale: float | None = None
-    seed: int = 42
+    seed: int | None = None
     partial: bool = False
     replace: bool = False
     max_rejects: float | None = None
@@ -91,20 +91,21 @@ def land_files(settings: Settings, dsn: str, wanted: Wanted, quiet: bool) -> Non
         holds_own=landed and not synthetic,
         is_demo=folder.resolve() == demo.resolve(),
     )
+    size = _size(wanted, None if wanted.demo else demo_set.size_in(dsn))
     if wanted.demo or not has_own:
         if landed and not synthetic and not wanted.demo:
             _log.warning("There are no files in %s: using the data already loaded", folder)
             return
         reason = "As asked for" if wanted.demo else f"There are no files in {folder}"
         _log.warning("%s: using SYNTHETIC demo data (%s)", reason, demo)
-        demo_set.make(demo, wanted.scale or demo_set.SCALE, wanted.seed)
+        demo_set.make(demo, size)
         folder = demo
     if folder.resolve() == demo.resolve():
         if landed and not synthetic:
             _log.warning(
                 "The demo set takes the place of all files that have landed; the files themselves are not touched"
             )
-        demo_set.mark(dsn, True)
+        demo_set.mark(dsn, demo_set.size_of(demo) or size)
         land(settings, dsn, demo, prune=landed, whole=True, replace=True, prefix=demo_set.FOLDER.name, quiet=quiet)
         return
     options: dict[str, Any] = {
@@ -125,7 +126,13 @@ def land_files(settings: Settings, dsn: str, wanted: Wanted, quiet: bool) -> Non
         _take_back(dsn, before)
         _log.warning("The synthetic demo rows are still there, without the files in %s", folder)
         raise
-    demo_set.mark(dsn, False)
+    demo_set.unmark(dsn)
+
+
+def _size(wanted: Wanted, landed: demo_set.Size | None) -> demo_set.Size:
+    """The size of a demo set: as asked for, else as it has landed, so that a second run changes nothing."""
+    usual = landed if landed is not None and wanted.scale is None else demo_set.Size()
+    return demo_set.Size(wanted.scale or usual.scale, usual.seed if wanted.seed is None else wanted.seed)
 
 
 def _check_usage(wanted: Wanted, folder: Path, has_own: bool, has_files: bool, holds_own: bool, is_demo: bool) -> None:

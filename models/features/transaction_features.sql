@@ -285,6 +285,8 @@ JOIN dimensions.dim_dates AS dates
 
 @look_back(90);
 
+@fill_in_ranges(facts.fct_outcomes);
+
 @primary_key(transaction_id);
 
 @index(transacted_on);

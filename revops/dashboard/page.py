@@ -54,7 +54,7 @@ def _page(section: Section) -> Any:
 def _shown(section: Section) -> Callable[[], None]:
     def page() -> None:
         with _plain_errors(), reader.opened(reader.url()) as opened:
-            if opened.value(demo_set.MARK) == demo_set.SYNTHETIC:
+            if demo_set.says_synthetic(opened.value(demo_set.MARK)):
                 st.warning("**Synthetic demo data.** No row behind these figures is real.", icon=":material/science:")
             chosen = filters.current()
             _find(chosen)

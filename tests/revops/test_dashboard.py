@@ -406,11 +406,11 @@ def test_an_account_that_may_not_take_the_role_reads_as_itself(built_url: str, d
 
 def test_synthetic_rows_are_announced(built_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not _page(built_url, monkeypatch).warning
-    demo_set.mark(built_url, True)
+    demo_set.mark(built_url, demo_set.Size())
     try:
         page = _page(built_url, monkeypatch)
     finally:
-        demo_set.mark(built_url, False)
+        demo_set.unmark(built_url)
     assert "Synthetic" in page.warning[0].value
     assert [metric.label for metric in page.metric][:4] == ["Net volume", "Transactions", "Decline rate", "Alerts"]
     assert not page.error

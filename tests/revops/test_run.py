@@ -87,6 +87,12 @@ def test_without_files_a_demo_set_is_generated_once_and_called_synthetic(
     assert _rows(database_url) == before
     land(scale=0.2)
     assert generated == [0.05, 0.2]
+    shutil.rmtree(tmp_path / "data")
+    land()
+    assert generated == [0.05, 0.2, 0.2], "a set that has landed keeps its size"
+    demo_set.make(tmp_path / demo_set.FOLDER, demo_set.Size(0.3, 7))
+    land(tmp_path / demo_set.FOLDER)
+    assert demo_set.size_in(database_url) == demo_set.Size(0.3, 7)
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["demo"]
 
 
