@@ -30,38 +30,28 @@ MODEL (
   )
 );
 
-WITH outcomes AS (
+WITH kind_totals AS (
   SELECT
-    transaction_id,
     month_start,
-    transacted_on,
-    card_id,
-    purchase_cents,
     @kind_of(outcomes) AS transaction_kind,
-    is_fraud
+    @labelled_count() AS labelled_count,
+    @fraud_count() AS fraud_count,
+    @fraud_loss_cents() AS fraud_cents
   FROM facts.fct_outcomes AS outcomes
   WHERE
     @in_months_of_range(transacted_on)
+  GROUP BY
+    month_start,
+    @kind_of(outcomes)
 ), month_totals AS (
   SELECT
     month_start,
-    @labelled_count() AS labelled_count,
-    @fraud_count() AS fraud_count,
-    @fraud_loss_cents() AS fraud_cents
-  FROM outcomes
+    SUM(labelled_count) AS labelled_count,
+    SUM(fraud_count) AS fraud_count,
+    SUM(fraud_cents) AS fraud_cents
+  FROM kind_totals
   GROUP BY
     month_start
-), kind_totals AS (
-  SELECT
-    month_start,
-    transaction_kind,
-    @labelled_count() AS labelled_count,
-    @fraud_count() AS fraud_count,
-    @fraud_loss_cents() AS fraud_cents
-  FROM outcomes
-  GROUP BY
-    month_start,
-    transaction_kind
 ), rule_totals AS (
   SELECT
     kinds.month_start,
@@ -90,8 +80,9 @@ WITH outcomes AS (
     @fraud_loss_cents(of := outcomes) AS caught_cents,
     @legitimate_purchase_cents(of := outcomes) AS disturbed_cents
   FROM features.rule_hits AS hits
-  JOIN outcomes
+  JOIN facts.fct_outcomes AS outcomes
     ON outcomes.transaction_id = hits.transaction_id
+    AND outcomes.transacted_on = hits.transacted_on
   WHERE
     @in_months_of_range(hits.transacted_on)
   GROUP BY
@@ -107,8 +98,9 @@ WITH outcomes AS (
     @fraud_loss_cents(of := outcomes) AS caught_cents,
     @legitimate_purchase_cents(of := outcomes) AS disturbed_cents
   FROM serving.fraud_alerts AS alerts
-  JOIN outcomes
+  JOIN facts.fct_outcomes AS outcomes
     ON outcomes.transaction_id = alerts.transaction_id
+    AND outcomes.transacted_on = alerts.transacted_on
   JOIN seeds.score_thresholds AS thresholds
     ON alerts.score >= thresholds.min_score
   WHERE
@@ -116,20 +108,6 @@ WITH outcomes AS (
   GROUP BY
     outcomes.month_start,
     thresholds.min_score
-), card_days AS (
-  SELECT
-    month_start,
-    transacted_on,
-    card_id,
-    COUNT(is_fraud) > 0 AS is_labelled,
-    COALESCE(BOOL_OR(is_fraud), FALSE) AS is_defrauded,
-    @fraud_loss_cents() AS fraud_cents,
-    @legitimate_purchase_cents() AS sound_cents
-  FROM outcomes
-  GROUP BY
-    month_start,
-    transacted_on,
-    card_id
 ), card_totals AS (
   SELECT
     month_start,
@@ -137,7 +115,19 @@ WITH outcomes AS (
       is_labelled) AS labelled_count,
     COUNT(*) FILTER(WHERE
       is_defrauded) AS fraud_count
-  FROM card_days
+  FROM (
+    SELECT
+      month_start,
+      COUNT(is_fraud) > 0 AS is_labelled,
+      COALESCE(BOOL_OR(is_fraud), FALSE) AS is_defrauded
+    FROM facts.fct_outcomes
+    WHERE
+      @in_months_of_range(transacted_on)
+    GROUP BY
+      month_start,
+      transacted_on,
+      card_id
+  ) AS card_days
   GROUP BY
     month_start
 ), card_scores AS (
@@ -157,25 +147,39 @@ WITH outcomes AS (
     card_id,
     ROW_NUMBER() OVER (PARTITION BY transacted_on ORDER BY score DESC, card_id) AS place_of_day
   FROM card_scores
+), alerted_card_days AS (
+  SELECT
+    outcomes.month_start,
+    outcomes.transacted_on,
+    outcomes.card_id,
+    COUNT(outcomes.is_fraud) > 0 AS is_labelled,
+    COALESCE(BOOL_OR(outcomes.is_fraud), FALSE) AS is_defrauded,
+    @fraud_loss_cents(of := outcomes) AS fraud_cents,
+    @legitimate_purchase_cents(of := outcomes) AS sound_cents
+  FROM ranked_cards
+  JOIN facts.fct_outcomes AS outcomes
+    ON outcomes.transacted_on = ranked_cards.transacted_on
+    AND outcomes.card_id = ranked_cards.card_id
+  WHERE
+    ranked_cards.place_of_day <= 100 AND @in_months_of_range(outcomes.transacted_on)
+  GROUP BY
+    outcomes.month_start,
+    outcomes.transacted_on,
+    outcomes.card_id
 ), card_alerts AS (
   SELECT
-    card_days.month_start,
+    month_start,
     COUNT(*) AS alert_count,
     COUNT(*) FILTER(WHERE
-      card_days.is_labelled) AS labelled_alert_count,
+      is_labelled) AS labelled_alert_count,
     COUNT(*) FILTER(WHERE
-      card_days.is_defrauded) AS fraud_alert_count,
-    SUM(card_days.fraud_cents) AS caught_cents,
-    SUM(card_days.sound_cents) FILTER(WHERE
-      NOT card_days.is_defrauded) AS disturbed_cents
-  FROM ranked_cards
-  JOIN card_days
-    ON card_days.transacted_on = ranked_cards.transacted_on
-    AND card_days.card_id = ranked_cards.card_id
-  WHERE
-    ranked_cards.place_of_day <= 100
+      is_defrauded) AS fraud_alert_count,
+    SUM(fraud_cents) AS caught_cents,
+    SUM(sound_cents) FILTER(WHERE
+      NOT is_defrauded) AS disturbed_cents
+  FROM alerted_card_days
   GROUP BY
-    card_days.month_start
+    month_start
 ), measured AS (
   SELECT
     totals.month_start,

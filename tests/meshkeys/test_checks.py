@@ -26,6 +26,7 @@ def model(name: str, kind: str, declared: str, query: str = QUERY) -> Any:
 USERS = model("a.users", "FULL", "@primary_key(user_id)")
 NO_KEY = model("a.no_key", "FULL", "@index(user_id)")
 VIEW = model("a.view", "VIEW", "")
+DAYS = "INCREMENTAL_BY_TIME_RANGE (time_column day)"
 MODELS = {checks.name_of(each): each for each in (USERS, NO_KEY, VIEW)}
 
 
@@ -46,6 +47,9 @@ MODELS = {checks.name_of(each): each for each in (USERS, NO_KEY, VIEW)}
         ("FULL", "@foreign_key(user_id, a.users, id)", "a.users (id), which is not unique there"),
         ("FULL", "@foreign_key(user_id, a.no_key, user_id)", "a.no_key (user_id), which is not unique there"),
         ("FULL", "@foreign_key(user_id)", "@foreign_key is not declared as it should be"),
+        ("FULL", "@fill_in_ranges(a.users)", "@fill_in_ranges is for kind INCREMENTAL_BY_TIME_RANGE"),
+        (DAYS, "@fill_in_ranges(a.users)", "a.users, which is no table that the model reads"),
+        (DAYS, "@fill_in_ranges(a.users, a.view)", "@fill_in_ranges is not declared as it should be"),
         ("VIEW", "@materialized_view(unique_key := missing)", "@materialized_view names missing, which is no column"),
         ("VIEW", "@materialized_view(unique_key := id, period := at)", "at as its period, which is TIMESTAMP"),
         ("VIEW", "@materialized_view(unique_key := id, period := id)", "id as its period, which is INT"),

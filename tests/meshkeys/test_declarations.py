@@ -37,6 +37,7 @@ def declared(calls: str, header: str = "kind FULL") -> Declarations:
             Declarations(indexes=(Index(("day", "at"), True, "brin", ("id", "n"), "n > 0"),)),
         ),
         ("@index(day, include := id); @index(at)", Declarations(indexes=(Index(("day",), include=("id",)), Index(("at",))))),
+        ("@fill_in_ranges(A.events)", Declarations(filled_like="a.events")),
         (
             "@materialized_view(unique_key := id, period := day, every := month, sorted_by := (day, id))",
             Declarations(materialized_view=MaterializedView("id", "day", "month", ("day", "id"))),
