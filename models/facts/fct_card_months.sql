@@ -71,6 +71,8 @@ GROUP BY
   month_start,
   card_id;
 
+@fill_in_ranges(facts.fct_outcomes);
+
 @primary_key(month_start, card_id);
 
 @index(card_id, month_start);

@@ -100,4 +100,6 @@ GROUP BY
   outcomes.place,
   outcomes.is_foreign;
 
+@fill_in_ranges(facts.fct_outcomes);
+
 @primary_key(month_start, card_id, channel, place)

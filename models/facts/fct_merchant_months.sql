@@ -75,6 +75,8 @@ GROUP BY
   month_start,
   merchant_id;
 
+@fill_in_ranges(facts.fct_outcomes);
+
 @primary_key(month_start, merchant_id);
 
 @index(merchant_id, month_start);

@@ -94,6 +94,8 @@ GROUP BY
 
 @look_ahead(2);
 
+@fill_in_ranges(facts.fct_transactions);
+
 @primary_key(transaction_id);
 
 @index(transacted_on)

@@ -182,6 +182,8 @@ JOIN merchant_totals
 
 @look_back(62);
 
+@fill_in_ranges(facts.fct_outcomes);
+
 @primary_key(month_start, merchant_id);
 
 @index(merchant_id, month_start)

@@ -265,6 +265,8 @@ FROM measured
 LEFT JOIN seeds.fraud_eras AS eras
   ON @is_in_force(eras, measured.month_start);
 
+@fill_in_ranges(facts.fct_outcomes);
+
 @primary_key(month_start, measured_kind, measured_name);
 
 @index(measured_name, month_start)
