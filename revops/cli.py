@@ -443,6 +443,25 @@ def docs(out: Path | None, offline: bool) -> None:
 
 
 @cli.command()
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="[build/bi]")
+@click.option("--host", help="The server as the BI tool reaches it [that of the selected database].")
+@click.option("--port", type=click.IntRange(1, 65535), help="Its port, or that of a tunnel to it.")
+@click.option("--login", default="analyst", show_default=True, help="The analyst's login; no password is written.")
+def bi(out: Path | None, host: str | None, port: int | None, login: str) -> None:
+    """Write files that BI tools import: Power BI, Superset and Cube.
+
+    They hold the tables, relationships and measures of the star in serving, made from the models. See docs/bi.md.
+    """
+    from revops import bi as tools
+    from revops import settings as reader
+
+    settings = _chosen(reader.load())
+    folder = out.expanduser().absolute() if out is not None else settings.root / tools.FOLDER
+    written = tools.write(settings, folder, tools.reached(settings, host, port, login))
+    click.echo(f"{folder}: {len(written)} files for {', '.join(tools.TOOLS)}")
+
+
+@cli.command()
 @json_option
 def doctor(as_json: bool) -> None:
     """Check this machine and server for problems; exit 1 if there are any."""
