@@ -132,7 +132,7 @@ def _column(of: Star, table: Table, column: Column) -> Iterator[str]:
 
 def _tag(*names: str) -> str:
     """An identifier that stays the same, so that Power BI finds what it knows after the files were written again."""
-    return str(uuid5(NAMESPACE_URL, "/".join(("revops", "powerbi", *names))))
+    return str(uuid5(NAMESPACE_URL, "/".join(("card-warehouse", "powerbi", *names))))
 
 
 def _quoted(text: str) -> str:

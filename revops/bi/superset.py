@@ -134,4 +134,4 @@ def _columns(of: Star) -> Iterator[dict[str, Any]]:
 
 
 def _identifier(name: str) -> str:
-    return str(uuid5(NAMESPACE_URL, f"revops/superset/{name}"))
+    return str(uuid5(NAMESPACE_URL, f"card-warehouse/superset/{name}"))
