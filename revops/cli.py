@@ -445,6 +445,55 @@ def docs(out: Path | None, offline: bool) -> None:
 
 
 @cli.command()
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="[build/bi]")
+@click.option("--host", help="The server as the BI tool reaches it [that of the selected database].")
+@click.option("--port", type=click.IntRange(1, 65535), help="Its port, or that of a tunnel to it.")
+@click.option("--login", default="analyst", show_default=True, help="The analyst's login; no password is written.")
+def bi(out: Path | None, host: str | None, port: int | None, login: str) -> None:
+    """Write files that BI tools import: Power BI, Superset and Cube.
+
+    They hold the tables, relationships and measures of the star in serving, made from the models. See docs/bi.md.
+    """
+    from revops import bi as tools
+    from revops import settings as reader
+
+    settings = _chosen(reader.load())
+    folder = out.expanduser().absolute() if out is not None else settings.root / tools.FOLDER
+    written = tools.write(settings, folder, tools.reached(settings, host, port, login))
+    click.echo(f"{folder}: {len(written)} files for {', '.join(tools.TOOLS)}")
+
+
+@cli.command()
+@click.option("--listen", metavar="ADDRESS", help="Address of this machine, 0.0.0.0 for all [REVOPS_LISTEN].")
+@click.option("--port", default=54330, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--cert", type=click.Path(path_type=Path), help="Certificate, PEM [REVOPS_TLS_CERT].")
+@click.option("--key", type=click.Path(path_type=Path), help="Its private key, PEM [REVOPS_TLS_KEY].")
+def remote(listen: str | None, port: int, cert: Path | None, key: Path | None) -> None:
+    """Let other machines reach the embedded server, by TLS and with analysts' logins only.
+
+    Runs until Ctrl-C. What does not ask for TLS is refused, and so is the account that owns the warehouse.
+    """
+    from foundation import connection
+    from revops import remote as other_machines
+    from revops import settings as reader
+    from revops.embedded import ports
+
+    settings = reader.load()
+    if not settings.embedded:
+        raise UsageError(f"The server of {connection.CONNECTION} listens by itself: connect to its own address.")
+    values = {**settings.variables, **os.environ}
+    host = listen or values.get("REVOPS_LISTEN")
+    if not host:
+        raise UsageError("Nothing listens for other machines unless an address is named: --listen 0.0.0.0 for all.")
+    files = (cert or values.get("REVOPS_TLS_CERT"), key or values.get("REVOPS_TLS_KEY"))
+    tls = other_machines.context(*(Path(file).expanduser() if file else None for file in files))
+    ports.check(host, port)
+    _, dsn = _start()
+    click.echo(f"Listening on {host}, port {port}, by TLS only  (Ctrl-C ends it)")
+    other_machines.serve(other_machines.Listener(host, port, int(connection.parse(dsn)["port"])), tls)
+
+
+@cli.command()
 @json_option
 def doctor(as_json: bool) -> None:
     """Check this machine and server for problems; exit 1 if there are any."""

@@ -19,6 +19,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "psql": ("Open psql on the warehouse.", "revops psql -c 'SELECT 1'"),
         "url": ("Print the database's URL, with its password.", 'psql "$(revops url)"'),
         "export": ("Write a relation of serving to a file.", "revops export daily_revenue --out revenue.csv"),
+        "bi": ("Write files that BI tools import.", "revops bi --out bi_files --login alice"),
         "docs": ("Write one page: dictionary, lineage, keys, audits.", "revops docs --out docs.html"),
     },
     "Change models": {
@@ -28,6 +29,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     "Keep it running": {
         "up": ("Start the embedded PostgreSQL server.", "revops up"),
         "down": ("Stop the embedded PostgreSQL server.", "revops down"),
+        "remote": ("Let other machines connect, by TLS only.", "revops remote --listen 0.0.0.0"),
         "doctor": ("Check this machine and server for problems.", "revops doctor"),
         "backup": ("Back up database, state and card key together.", "revops backup --out ~/backups/today"),
         "restore": ("Restore a backup into an empty database.", "revops restore ~/backups/today"),

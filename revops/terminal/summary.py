@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from foundation import database
 from foundation.queries import one_row, relations_exist, scalar
 from meshkeys.catalog import Relation
-from revops.roles import ANALYST
 from revops.terminal import display
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def of(dsn: str, results: Sequence[Any], synthetic: bool) -> str:
         "",
         f"Connect  {name} psql   or any tool at  {database.without_password(dsn)}",
         f"         {name} url    prints it with its password",
-        f"         CREATE ROLE alice LOGIN PASSWORD '...' IN ROLE {ANALYST};   gives an analyst read access to serving only",
+        "         docs/security.md has the SQL that gives an analyst a login; docs/remote_access.md lets other machines in",
         "Next     SELECT * FROM serving.enriched_transactions LIMIT 10;",
         f"         {name} verify | status | dashboard | ui | sqlmesh plan dev",
     ]

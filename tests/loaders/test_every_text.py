@@ -54,7 +54,8 @@ AFTER = (
     "serving.enriched_transactions", "serving.authorisation", "serving.active_clients", "serving.issuer_revenue",
     "serving.issuer_revenue_by_place", "serving.card_lifecycle", "serving.client_value", "serving.client_cohorts",
     "serving.fraud_by_card_age", "serving.fraud_runs", "serving.compromise_points", "serving.rule_overlap",
-    "serving.alert_capacity", "serving.seasonality",
+    "serving.alert_capacity", "serving.seasonality", "serving.dim_date", "serving.dim_client", "serving.dim_card",
+    "serving.dim_category", "serving.dim_merchant", "serving.dim_place", "serving.fct_transaction",
 )  # fmt: skip
 SCHEMAS = ("staging", "dimensions", "facts", "quality", "features", "serving", "seeds")
 

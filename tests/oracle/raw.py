@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from pathlib import Path
 
@@ -107,6 +107,7 @@ class Card:
     opened: date
     expires: date
     limit: Decimal
+    has_chip: bool
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,10 @@ class Client:
     income: Decimal
     debt: Decimal
     score: int
+    gender: str
+    birth_year: int
+    per_capita_income: Decimal
+    home: tuple[Decimal, Decimal]
 
 
 @dataclass
@@ -141,7 +146,9 @@ def read(folder: Path, root: Path) -> Raw:
     users = _lines(folder / "users_data.csv")
     clients = {
         int(line["id"]): Client(
-            _money(line["yearly_income"]), _money(line["total_debt"]), int(line["credit_score"])
+            _money(line["yearly_income"]), _money(line["total_debt"]), int(line["credit_score"]), line["gender"],
+            int(line["birth_year"]), _money(line["per_capita_income"]),
+            (_degrees(line["latitude"]), _degrees(line["longitude"])),
         )
         for line in users
     }  # fmt: skip
@@ -149,7 +156,7 @@ def read(folder: Path, root: Path) -> Raw:
         int(line["id"]): Card(
             int(line["client_id"]), line["card_brand"], line["card_type"], line["card_number"][-4:],
             datetime.strptime(line["acct_open_date"], "%m/%Y").date(), _month_end(line["expires"]),
-            _money(line["credit_limit"]),
+            _money(line["credit_limit"]), line["has_chip"] == "YES",
         )
         for line in _lines(folder / "cards_data.csv")
     }  # fmt: skip
@@ -213,6 +220,10 @@ def seed(root: Path, name: str) -> list[dict[str, str]]:
 
 def _money(text: str) -> Decimal:
     return Decimal(text.replace("$", ""))
+
+
+def _degrees(text: str) -> Decimal:
+    return Decimal(text).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
 def _lines(path: Path) -> list[dict[str, str]]:

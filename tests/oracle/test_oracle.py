@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, RunningServer
-from tests.oracle import built, investigation, reports, value
+from tests.oracle import built, investigation, reports, star, value
 from tests.oracle.alerts import Alerts
 from tests.oracle.built import Built
 from tests.oracle.features import features
@@ -28,6 +28,8 @@ REPORTS: dict[str, Callable[[Raw, Path], list[Row]]] = {
         reports.network_monitors, reports.revenue_by_merchant_category, reports.revenue_by_state,
         value.card_lifecycle, value.client_cohorts, value.client_value, value.fraud_by_card_age,
         value.issuer_revenue_by_place, value.seasonality,
+        star.dim_card, star.dim_category, star.dim_client, star.dim_date, star.dim_merchant, star.dim_place,
+        star.fct_transaction,
     )
 } | {"facts.fct_reversals": reports.fct_reversals}  # fmt: skip
 ALERTS = ("features.rule_hits", "serving.fraud_alerts", "serving.rule_performance")
