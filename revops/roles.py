@@ -2,7 +2,7 @@
 
     revops_loader        writes raw and ops
     revops_transformer   reads raw and ops, owns all that SQLMesh builds
-    revops_analyst       reads what the models of serving grant, and nothing else
+    revops_analyst       reads what the models of serving grant, and nothing else; calls desk.what_if, which returns sums alone
     revops_investigator  reads what the analyst reads, and decides on alerts by calling desk.decide
 
 `meshkeys.roles` makes them and keeps their rights.
@@ -32,10 +32,11 @@ ROLES = Roles(
         (TRANSFORMER, "ops", READ),
         (TRANSFORMER, "desk", READ),
         (ANALYST, "serving", ()),
+        (ANALYST, "desk", ()),
         (INVESTIGATOR, "desk", ()),
     ),
     # REFRESH MATERIALIZED VIEW CONCURRENTLY makes a temporary table as the view's owner.
     database_rights=((LOADER, "CONNECT"), (TRANSFORMER, "CONNECT, TEMPORARY"), (ANALYST, "CONNECT")),
     members=((INVESTIGATOR, ANALYST),),
-    calls=((INVESTIGATOR, "desk", "decide"),),
+    calls=((INVESTIGATOR, "desk", "decide"), (ANALYST, "desk", "what_if")),
 )
