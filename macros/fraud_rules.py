@@ -96,6 +96,13 @@ def _columns():
 
 
 @macro()
+def rule_as_text(evaluator, rules: SQL):
+    """The row of a rule as one line a column, name=value, in the order of the seed; nothing after the sign for an empty cell."""
+    lines = [f"CONCAT('{name}=', CAST({rules}.{name} AS TEXT))" for name, _, _ in _columns()]
+    return f"CONCAT_WS(CHR(10), {', '.join(lines)})"
+
+
+@macro()
 def rule_is_hit(evaluator, rules: SQL, features: SQL):
     """Whether the transaction is all that the rule asks for, and of a kind that it looks at."""
     conditions = [

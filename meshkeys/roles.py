@@ -39,6 +39,10 @@ FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND 'INSERT' = ANY (%(privileges)s::text[]) AND pg_has_role(c.relowner, 'USAGE')
   AND CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(%(role)s, c.oid, 'USAGE') END
 """
+_NOT_CALLED = """
+SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE n.nspname = %s AND p.proname = %s AND pg_has_role(p.proowner, 'USAGE') AND NOT has_function_privilege(%s, p.oid, 'EXECUTE')
+"""
 _DECLARED_AND_LACKING = """
 SELECT n.nspname, c.relname, r.rolname, upper(declared.privilege)
 FROM {notes}.declarations AS d
@@ -107,6 +111,7 @@ def create(cursor: Cursor) -> None:
             _log.debug("%s was just made by another warehouse on this server", name)
     if roles.owner in missing and not _owns_for_others(cursor, roles):
         cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(roles.owner)))
+    _join(cursor, roles)
     _close_to_public(cursor, roles)
     _grant(cursor, roles)
 
@@ -194,10 +199,28 @@ def _by_an_administrator(cursor: Cursor, roles: Roles, missing: Iterable[str]) -
     account = scalar(cursor, "SELECT current_user")
     statements = [sql.SQL("CREATE ROLE {} NOLOGIN;").format(sql.Identifier(name)) for name in missing]
     statements.append(sql.SQL("GRANT {} TO {};").format(sql.Identifier(roles.owner), sql.Identifier(account)))
+    statements += [_membership(*pair) + sql.SQL(";") for pair in roles.members]
     return (
         "This account may not create roles, so only itself reads what is built. An administrator runs, once:\n  "
         + " ".join(statement.as_string(cursor) for statement in statements)
     )
+
+
+def _membership(member: str, role: str) -> sql.Composed:
+    return sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(member))
+
+
+def _join(cursor: Cursor, roles: Roles) -> None:
+    """Makes roles members of those whose rights they inherit; where another account made them, says what to run."""
+    for member, role in roles.members:
+        if not scalar(cursor, "SELECT pg_has_role(%s, %s, 'MEMBER')", (member, role)):
+            statement = _membership(member, role)
+            try:
+                cursor.execute(statement)
+            except psycopg2.errors.InsufficientPrivilege:
+                _tell_once(
+                    f"This account may not do this; an administrator runs, once:\n  {statement.as_string(cursor)};"
+                )
 
 
 def _owns_for_others(cursor: Cursor, roles: Roles) -> bool:
@@ -239,6 +262,11 @@ def _grant(cursor: Cursor, roles: Roles) -> None:
             )
         cursor.execute(_LACKING, {"role": role, "schema": schema, "privileges": list(privileges)})
         _grant_all(cursor)
+    for role, schema, name in roles.calls:
+        if role not in missing and first_row(cursor, _NOT_CALLED, (schema, name, role)) is not None:
+            cursor.execute(
+                sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.Identifier(schema, name), sql.Identifier(role))
+            )
     cursor.execute(in_notes(_DECLARED_AND_LACKING))
     _grant_all(cursor)
 

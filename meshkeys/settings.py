@@ -29,12 +29,16 @@ class Roles:
         owner: the role that owns what SQLMesh builds.
         rights: role, schema, and privileges on the tables of that schema; with no privilege, only USAGE of the schema.
         database_rights: role and privileges on the database, of which PUBLIC then has none.
+        members: role and the role whose rights it inherits.
+        calls: role, schema and name of a function that it may call, where there is one.
     """
 
     names: tuple[str, ...]
     owner: str
     rights: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     database_rights: tuple[tuple[str, str], ...] = ()
+    members: tuple[tuple[str, str], ...] = ()
+    calls: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from foundation import ops
 from foundation.queries import scalar
 from loaders import duplicates, postgres
 from meshkeys import roles
+from revops.desk import decisions
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -23,11 +24,12 @@ EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation THEN RETU
 
 
 def prepare(connection: Connection) -> None:
-    """Creates what is missing of raw, ops and the roles, and what an older server lacks. Commits."""
+    """Creates what is missing of raw, ops, desk and the roles, and what an older server lacks. Commits."""
     postgres.create_tables(connection)
     with connection.cursor() as cursor:
         cursor.execute(duplicates.DDL)
         ops.create_for_builds(cursor)
+        decisions.create(cursor)
         complete(cursor)
     connection.commit()
     connection.autocommit = True  # a role that another warehouse makes at the same moment is no error

@@ -20,6 +20,12 @@ def _note_models(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, 
     models.note(cursor, snapshots, tables)
 
 
+def _prepare_what_if(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation]) -> None:
+    from revops.desk import what_if
+
+    what_if.create(cursor, snapshots, tables)
+
+
 def _seal(cursor: Cursor) -> None:
     from revops.ledger import seals
 
@@ -32,6 +38,6 @@ SETTINGS = Settings(
     lock_holder="REVOPS_LOCK_HOLDER",
     models_select_their_days=True,  # a lint rule sees to it
     roles=ROLES,
-    after_plan=(_note_models,),
+    after_plan=(_note_models, _prepare_what_if),
     settled=(_seal,),
 )

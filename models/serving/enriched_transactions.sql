@@ -84,6 +84,8 @@ LEFT JOIN dimensions.dim_mcc AS categories
 
 @index(card_id, transacted_at);
 
+@index(merchant_id, transacted_at);
+
 @index(mcc, transacted_at, include := (transacted_on, amount));
 
 @index(transacted_on)

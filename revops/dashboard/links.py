@@ -39,8 +39,11 @@ def _address(chosen: Filters, more: dict[str, object]) -> dict[str, str]:
     return {**chosen.address(), **{name: str(value) for name, value in more.items() if value is not None}}
 
 
-def follow(clicked: Any, chosen: Filters) -> None:
-    """From a clicked cell of a table of transactions to the page of what is in it; any other cell leads to the transaction."""
+def follow(clicked: Any, chosen: Filters, **more: object) -> None:
+    """From a clicked cell of a table of transactions to the page of what is in it.
+
+    Any other cell leads to the transaction, whose address says more.
+    """
     if clicked is None:
         return
     row, column = clicked
@@ -51,4 +54,4 @@ def follow(clicked: Any, chosen: Filters) -> None:
         go("client", chosen, id=row.client_id)
     if column == "merchant_id":
         go("merchant", chosen, id=row.merchant_id)
-    go("transaction", chosen, id=row.transaction_id)
+    go("transaction", chosen, **more, id=row.transaction_id)

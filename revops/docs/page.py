@@ -17,6 +17,7 @@ ABOUT = {
     "staging": "trimmed, cast and masked, no joins",
     "seeds": "tables kept in files of the project",
     "raw": "as landed, all text",
+    "desk": "decisions of investigators",
     "ops": "notes of the loaders and builds that models read",
 }
 METRICS = "What the numbers mean"

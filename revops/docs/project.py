@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from revops.settings import Settings
 
-LAYERS = ("serving", "features", "facts", "dimensions", "quality", "staging", "seeds", "raw", "ops")
+LAYERS = ("serving", "features", "facts", "dimensions", "quality", "staging", "seeds", "raw", "desk", "ops")
 _AUDITS = """
 SELECT DISTINCT ON (model) model, audits_passed, audits_failed, audited_at FROM ops.audit_history
 WHERE environment = 'prod' ORDER BY model, audit_id DESC

@@ -276,7 +276,7 @@ def _pending(cursor: Cursor) -> Result:
 
 
 def _access(cursor: Cursor) -> Result:
-    found = access.of_analyst(cursor)
+    found = access.of_readers(cursor)
     return Result("analysts read serving only", not found.faults, str(found))
 
 

@@ -42,6 +42,14 @@ ORDER BY 1, 2, 3, 4, 5
 """
 
 
+# As desk.decide writes it; the core of the project, which is built here, has no alerts to decide on.
+DECIDED = """
+INSERT INTO desk.decisions (decided_by, transaction_id, transacted_at, card_id, score, rule_names, rules, decision)
+VALUES ('alice', {}, '2019-10-30 12:00', 2428, 30, 'large', '[]', 'fraud')
+"""
+NUMBERS = "SELECT array_agg(transaction_id ORDER BY decision_id) FROM desk.decisions"
+
+
 def embedded(home: Path, project: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
     """A command on the embedded server of a home of its own."""
     environ = {
@@ -72,6 +80,8 @@ def backed_up(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             home, project, "psql", "-c", "CREATE ROLE alice LOGIN PASSWORD 'for tests' IN ROLE revops_analyst"
         )
         assert made.returncode == 0, made.stderr
+        decided = embedded(home, project, "psql", "-c", DECIDED.format(1))
+        assert decided.returncode == 0, decided.stderr
         done = embedded(home, project, "backup", "--out", str(folder))
         assert done.returncode == 0, done.stderr
         yield BackedUp(project, home, folder)
@@ -117,10 +127,17 @@ def test_restored_into_an_empty_server_it_verifies_and_a_plan_finds_nothing(back
         )  # fmt: skip
         assert as_alice.stdout.splitlines()[-1] == "t", as_alice.stderr
         assert "alice" in done.stderr
+        assert embedded(home, backed_up.project, "psql", "-Atc", NUMBERS).stdout == "{1}\n"
+        after = embedded(home, backed_up.project, "psql", "-c", DECIDED.format(2))
+        assert after.returncode == 0, after.stderr
         twice = embedded(home, backed_up.project, "restore", str(backed_up.folder))
         assert (twice.returncode, "--replace" in twice.stderr) == (2, True)
         again = embedded(home, backed_up.project, "restore", str(backed_up.folder), "--replace")
         assert again.returncode == 0, again.stderr
+        kept = embedded(home, backed_up.project, "psql", "-Atc", NUMBERS).stdout
+        assert kept == "{1,2}\n", "what was decided after the backup is not in it, and is kept"
+        changed = embedded(home, backed_up.project, "psql", "-c", "DELETE FROM desk.decisions")
+        assert "a correction is a new decision" in changed.stderr
         other = embedded(
             home, backed_up.project, "restore", str(backed_up.folder), "--replace", REVOPS_PAN_KEY="5a" * 32
         )

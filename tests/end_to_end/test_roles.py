@@ -163,7 +163,7 @@ def test_the_transformer_reads_raw_and_owns_what_is_built(warehouse: Warehouse, 
     change_a_dimension(warehouse)
     warehouse.plan()
     transformer = login("IN ROLE", TRANSFORMER)
-    for schema in ("raw", "ops"):
+    for schema in ("raw", "ops", "desk"):
         for (table,) in warehouse.query("SELECT tablename FROM pg_tables WHERE schemaname = %s", (schema,)):
             name = sql.Identifier(schema, table)
             assert attempt(transformer, sql.SQL("DELETE FROM {}").format(name)) == "denied", table
@@ -172,7 +172,7 @@ def test_the_transformer_reads_raw_and_owns_what_is_built(warehouse: Warehouse, 
     )
     others = warehouse.query(
         "SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-        " WHERE n.nspname NOT IN ('raw', 'ops', 'sqlmesh', 'information_schema', 'pg_catalog', 'pg_toast')"
+        " WHERE n.nspname NOT IN ('raw', 'ops', 'desk', 'sqlmesh', 'information_schema', 'pg_catalog', 'pg_toast')"
         " AND c.relkind IN ('r', 'p', 'v', 'm') AND pg_get_userbyid(c.relowner) <> %s",
         (TRANSFORMER,),
     )
@@ -226,7 +226,7 @@ def test_verify_notices_what_is_not_as_it_should_be(warehouse: Warehouse) -> Non
     ):
         with closing(psycopg2.connect(warehouse.url)) as connection, connection.cursor() as cursor:
             cursor.execute(statement.format(ANALYST, TRANSFORMER))  # never committed
-            faults = access.of_analyst(cursor).faults
+            faults = access.of_readers(cursor).faults
         assert [text for text in faults if fault in text], statement
 
 

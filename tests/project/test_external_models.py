@@ -8,12 +8,16 @@ import yaml
 
 from foundation import ops
 from loaders import duplicates
+from revops.desk import decisions
 from tests.conftest import ROOT
 
-SHORT = {"timestamp with time zone": "timestamptz"}
+SHORT = {"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp", "integer": "int"}
 
 
-@pytest.mark.parametrize(("file", "name"), [("ops.yaml", "ops.load_files"), ("raw.yaml", "raw.superseded_rows")])
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("ops.yaml", "ops.load_files"), ("raw.yaml", "raw.superseded_rows"), ("desk.yaml", "desk.decisions")],
+)
 def test_the_declared_columns_are_in_the_table_as_declared(file: str, name: str, database_url: str) -> None:
     written = yaml.safe_load((ROOT / "external_models" / file).read_text())
     declared = next(table["columns"] for table in written if table["name"] == name)
@@ -22,6 +26,7 @@ def test_the_declared_columns_are_in_the_table_as_declared(file: str, name: str,
         cursor.execute("CREATE SCHEMA raw")
         ops.create_for_landings(cursor)
         cursor.execute(duplicates.DDL)
+        decisions.create(cursor)
         cursor.execute(
             "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
             " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",

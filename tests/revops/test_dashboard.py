@@ -10,6 +10,7 @@ import secrets
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -30,7 +31,7 @@ from foundation.errors import UsageError
 from revops import demo_set
 from revops.dashboard import charts, filters, labels, parts, reader, sections, serve
 from revops.dashboard.filters import Days, Filters
-from revops.dashboard.sections import categories, declines, fraud, geography, overview, revenue, yesterday
+from revops.dashboard.sections import alerts, categories, declines, fraud, geography, overview, revenue, yesterday
 from tests.conftest import ROOT, RunningServer
 from tests.oracle import built
 from tests.revops.processes import ask
@@ -52,9 +53,21 @@ REVOPS = [sys.executable, "-m", "loaders"]
 
 
 @pytest.fixture(scope="module")
-def built_url(server: RunningServer) -> str:
-    """A built warehouse of all models; only read, or put back as it was."""
-    return built.generated(server).url
+def built_url(server: RunningServer) -> Iterator[str]:
+    """A built warehouse of all models, with some decisions on alerts; only read, or put back as it was."""
+    url = built.generated(server).url
+    decided = (
+        "SELECT count(desk.decide(transaction_id, CASE WHEN transaction_id % 3 = 0 THEN 'not fraud' ELSE 'fraud' END, 'seen',"
+        " session_user)) FROM (SELECT transaction_id FROM serving.fraud_alerts WHERE transaction_id % 5 = 0) AS alerts"
+    )
+    assert ask(url, decided) > 20
+    yield url
+    ask(
+        url,
+        "ALTER TABLE desk.decisions DISABLE TRIGGER USER",
+        "DELETE FROM desk.decisions",
+        "ALTER TABLE desk.decisions ENABLE TRIGGER USER",
+    )
 
 
 def _page(url: str, monkeypatch: pytest.MonkeyPatch, path: str = "yesterday", **address: str) -> AppTest:
@@ -75,11 +88,15 @@ def _values(url: str) -> dict[str, Any]:
         " JOIN serving.fraud_runs AS runs ON runs.card_id = alerts.card_id"
         " JOIN serving.network_monitors AS monitors ON monitors.merchant_id = alerts.merchant_id LIMIT 1",
     )
-    unchosen = dict.fromkeys(("channel", "card_type", "brand", "mcc", "place", "rule", "action", "card", "least"))
+    unchosen = dict.fromkeys(
+        ("channel", "card_type", "brand", "mcc", "place", "rule", "action", "card", "least", "login")
+    )
+    ((decided, decided_card),) = _all(url, "SELECT transaction_id, card_id FROM serving.alert_decisions LIMIT 1")
     return {
         **unchosen, "since": date(2010, 1, 1), "until": date(2020, 1, 1), "day": date(2019, 10, 30), "band": 28,
-        "by_day": False, "by_channel": True, "kind": "rule", "order": "score", "size": 50, "skipped": 0,
+        "by_day": False, "by_channel": True, "kind": "rule", "order": "score", "state": "open", "size": 50, "skipped": 0,
         "ids": {"card": card, "client": client, "merchant": merchant, "transaction": transaction, "search": transaction},
+        "decided": {"id": decided, "card": decided_card},
     }  # fmt: skip
 
 
@@ -90,6 +107,9 @@ def test_query_finds_something_as_the_analyst(name: str, built_url: str) -> None
     values["id"] = values.pop("ids").get(page)
     if page == "clients":
         values["kind"] = "month"
+    decided = values.pop("decided")
+    if name == "transaction DECIDED":
+        values |= decided
     if name == "merchant COMPROMISE":
         values["id"] = _all(built_url, "SELECT MIN(merchant_id) FROM serving.compromise_points")[0][0]
     with reader.opened(built_url) as opened:
@@ -173,6 +193,63 @@ def test_each_filter_leaves_its_rows_alone(chosen: Filters, condition: str, buil
         )
     ((expected,),) = _all(built_url, f"SELECT count(*) FROM serving.enriched_transactions WHERE {condition}")
     assert found.iloc[0, 0] == expected > 0
+
+
+def _queue(url: str, statement: str = "ALL", **asked: Any) -> list[int]:
+    with reader.opened(url) as opened:
+        values = _values(url) | {"id": None} | asked
+        return [int(number) for number in opened.rows(getattr(alerts, statement), values).transaction_id]
+
+
+def test_the_queue_is_open_mine_or_decided(built_url: str) -> None:
+    everything = _queue(built_url, state="all")
+    decided = {number for (number,) in _all(built_url, "SELECT transaction_id FROM desk.decisions")}
+    assert set(_queue(built_url, state="decided")) == decided
+    assert _queue(built_url, state="open") == [number for number in everything if number not in decided]
+    me = urlsplit(built_url).username
+    number = _queue(built_url)[0]
+    assert _queue(built_url, state="mine", login=me) == []
+    assert ask(built_url, f"SELECT desk.decide({number}, 'undecided', NULL, '{me}')")
+    try:
+        assert _queue(built_url, state="mine", login=me) == [number]
+        assert _queue(built_url, state="mine", login="another") == []
+        assert _queue(built_url)[0] == number, "undecided is open"
+    finally:
+        assert ask(built_url, f"SELECT desk.decide({number}, 'undecided')")
+
+
+@pytest.mark.parametrize("order", ["score", "newest", "amount"])
+def test_the_next_alert_is_the_one_after_this_in_the_queue_and_then_the_first(order: str, built_url: str) -> None:
+    queue = _queue(built_url, order=order)
+    assert _queue(built_url, "NEXT", order=order) == queue[:1]
+    for at in (0, 1, len(queue) // 2):
+        assert _queue(built_url, "NEXT", order=order, id=queue[at]) == [queue[at + 1]]
+    assert _queue(built_url, "NEXT", order=order, id=queue[-1]) == queue[:1]
+    (decided,) = _queue(built_url, "NEXT", order=order, id=_queue(built_url, state="decided", order=order)[0])
+    assert decided in queue
+
+
+def test_a_decision_is_beside_the_label_in_the_back_test(built_url: str) -> None:
+    statement = import_module("revops.dashboard.sections.rules").BY_REVIEW
+    with reader.opened(built_url) as opened:
+        found = opened.rows(statement, {"kind": "rule"})
+    expected: dict[str, list[int]] = {}
+    for name, review, label in _all(
+        built_url,
+        "SELECT h.rule_name, (SELECT d.decision = 'fraud' FROM desk.decisions AS d WHERE d.transaction_id = h.transaction_id"
+        " AND d.decision <> 'undecided'), (SELECT l.is_fraud FROM facts.fct_fraud_labels AS l"
+        " WHERE l.transaction_id = h.transaction_id) FROM features.rule_hits AS h"
+        " WHERE h.transaction_id IN (SELECT transaction_id FROM desk.decisions WHERE decision <> 'undecided')",
+    ):
+        counts = expected.setdefault(str(name), [0, 0, 0, 0, 0])
+        for place, is_counted in enumerate(
+            (True, review, label is not None, label, label is not None and label != review)
+        ):
+            counts[place] += bool(is_counted)
+    names = ["reviewed_alert_count", "reviewed_fraud_count", "labelled_count", "fraud_count", "contradicted_count"]
+    summed = found.groupby("measured_name")[names].sum().astype(int)
+    assert {name: row.tolist() for name, row in summed.iterrows()} == expected
+    assert summed.contradicted_count.sum() > 0
 
 
 def test_yesterday_is_what_the_days_revenue_says(built_url: str) -> None:

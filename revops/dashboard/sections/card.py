@@ -38,11 +38,13 @@ ORDER BY transactions.transacted_at DESC, transactions.transaction_id DESC
 """.replace("{place}", PLACE)
 
 ALERTS = """
-SELECT transaction_id, transacted_at, score, action, amount, card_id, client_id, merchant_id, place, is_approved, is_fraud,
-       reasons
-FROM serving.fraud_alerts
-WHERE card_id = %(id)s
-ORDER BY transacted_at DESC, transaction_id DESC
+SELECT alerts.transaction_id, alerts.transacted_at, alerts.score, alerts.action, alerts.amount, alerts.card_id,
+       alerts.client_id, alerts.merchant_id, alerts.place, alerts.is_approved, alerts.is_fraud, desk.decision, alerts.reasons
+FROM serving.fraud_alerts AS alerts
+LEFT JOIN serving.alert_decisions AS desk
+  ON desk.transaction_id = alerts.transaction_id AND desk.card_id = alerts.card_id AND desk.is_current
+WHERE alerts.card_id = %(id)s
+ORDER BY alerts.transacted_at DESC, alerts.transaction_id DESC
 """
 
 RUNS = """
@@ -90,8 +92,8 @@ def show(reader: Reader, chosen: Filters) -> None:
         alerts["is_fraud"] = alerts.is_fraud.map(labels.WORDS).fillna(labels.UNKNOWN)
         clicked = parts.table(
             alerts, f"alerts of card {number}", transacted_at=parts.moment("When"), score=parts.identity("Score"),
-            action="Action", amount=parts.money("Amount"), is_fraud="Current label", place="Place",
-            merchant_id=parts.identity("Merchant"), reasons=st.column_config.TextColumn("Reasons", width="large"),
+            action="Action", amount=parts.money("Amount"), is_fraud="Current label", decision="Decision",
+            place="Place", merchant_id=parts.identity("Merchant"), reasons=st.column_config.TextColumn("Reasons", width="large"),
         )  # fmt: skip
         parts.download(ALERTS, {"id": number}, f"alerts_of_card_{number}")
         links.follow(clicked, chosen)

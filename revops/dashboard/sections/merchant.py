@@ -30,7 +30,7 @@ WHERE merchant_id = %(id)s
 ORDER BY month_start DESC
 """
 
-# Bounded by days: no index of the transactions begins with the merchant, so that all of them would take many seconds.
+# Bounded by days: an index finds a merchant's rows at once, but a large merchant has hundreds of thousands of them.
 TRANSACTIONS = where_chosen("""
 SELECT transaction_id, transacted_at, amount, channel, is_approved, errors, is_fraud, card_id, client_id, merchant_id,
        mcc_description, {place} AS place

@@ -24,6 +24,18 @@ GROUP BY era, is_tuning, measured_kind, measured_name
 ORDER BY era, CASE measured_kind WHEN 'score' THEN LENGTH(measured_name) END, measured_name
 """
 
+BY_REVIEW = """
+SELECT era, measured_name, SUM(reviewed_alert_count) AS reviewed_alert_count, SUM(reviewed_fraud_count) AS reviewed_fraud_count,
+       ROUND(100.0 * SUM(reviewed_fraud_count) / NULLIF(SUM(reviewed_alert_count), 0), 2) AS reviewed_precision_percent,
+       SUM(labelled_count) AS labelled_count, SUM(fraud_count) AS fraud_count,
+       ROUND(100.0 * SUM(fraud_count) / NULLIF(SUM(labelled_count), 0), 2) AS precision_percent,
+       SUM(contradicted_count) AS contradicted_count
+FROM serving.rule_reviews
+WHERE measured_kind = %(kind)s
+GROUP BY era, measured_kind, measured_name
+ORDER BY era, CASE measured_kind WHEN 'score' THEN LENGTH(measured_name) END, measured_name
+"""
+
 OVERLAP = """
 SELECT rule_name, other_rule_name, SUM(alert_count) AS alert_count, SUM(labelled_alert_count) AS labelled_alert_count,
        SUM(fraud_alert_count) AS fraud_alert_count,
@@ -85,6 +97,8 @@ def show(reader: Reader, chosen: Filters) -> None:
         recall_percent=parts.rate("Recall, %"), value_caught=parts.money("Value caught"),
         value_of_false_positives=parts.money("Value of false positives"),
     )  # fmt: skip
+    if kind != "cards":
+        _reviews(reader, kind)
     shown = filters.days(reader, chosen, timedelta(days=365))
     if shown is None:
         return
@@ -110,4 +124,19 @@ def show(reader: Reader, chosen: Filters) -> None:
         alerted_cards=parts.count("of cards with alerts"), defrauded_reviewed_cards=parts.count("Defrauded"),
         precision_percent=parts.rate("Precision, %"), defrauded_missed_cards=parts.count("Defrauded and missed"),
         value_caught=parts.money("Value caught"), value_missed=parts.money("Value missed"),
+    )  # fmt: skip
+
+
+def _reviews(reader: Reader, kind: str) -> None:
+    parts.heading("By review")
+    parts.note(
+        "Alerts that investigators decided on, all of the data: precision by their decisions beside precision by the labels of "
+        "the same alerts. Somebody chose which to look at: they are no sample."
+    )
+    parts.shown(
+        reader, BY_REVIEW, {"kind": kind}, f"reviewed_{kind}", empty="No alert was decided to be fraud or not fraud yet.",
+        era="Era", measured_name="Measured", reviewed_alert_count=parts.count("Reviewed"),
+        reviewed_fraud_count=parts.count("Fraud by review"), reviewed_precision_percent=parts.rate("Precision by review, %"),
+        labelled_count=parts.count("Of these labelled"), fraud_count=parts.count("Fraud by label"),
+        precision_percent=parts.rate("Precision by label, %"), contradicted_count=parts.count("Label says otherwise"),
     )  # fmt: skip

@@ -1,12 +1,17 @@
-"""One transaction: what is known of it, why it has an alert, and the ways to its card, client and merchant."""
+"""One transaction: what is known of it, why it has an alert, what was decided, and the ways to its card, client and merchant."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
-from revops.dashboard import labels, links, parts
+from foundation.errors import RevopsError
+from revops.dashboard import investigator, labels, links, parts
 from revops.dashboard.filters import Filters
 from revops.dashboard.reader import Reader
+from revops.dashboard.sections import alerts
+from revops.desk.decisions import DECISIONS, LONGEST_NOTE, UNDECIDED
 
 TRANSACTION = """
 SELECT transaction_id, transacted_at, amount, is_approved, errors, is_refund, is_reversed, is_fraud,
@@ -23,6 +28,13 @@ FROM serving.fraud_alerts
 WHERE transaction_id = %(id)s
 """
 
+DECIDED = """
+SELECT decision, decided_at, decided_by, assigned_to, note, score, rule_names, is_current
+FROM serving.alert_decisions
+WHERE transaction_id = %(id)s AND card_id = %(card)s
+ORDER BY decision_id DESC
+"""
+
 
 def show(reader: Reader, chosen: Filters) -> None:
     """The transaction of the address."""
@@ -37,7 +49,8 @@ def show(reader: Reader, chosen: Filters) -> None:
         links.link("card", f"Card {row.card_id}", chosen, id=row.card_id, at=f"{row.transacted_at:%Y-%m-%d}")
         links.link("client", f"Client {row.client_id}", chosen, id=row.client_id)
         links.link("merchant", f"Merchant {row.merchant_id}", chosen, id=row.merchant_id)
-    _alert(reader, number)
+    if _alert(reader, number):
+        _desk(reader, chosen, row)
     groups = st.columns(3)
     with groups[0]:
         place = ", ".join(part for part in (row.merchant_city, row.merchant_state) if part)
@@ -79,12 +92,12 @@ def show(reader: Reader, chosen: Filters) -> None:
         )
 
 
-def _alert(reader: Reader, number: int | None) -> None:
-    """Which rules hit, and why, in words with their figures."""
+def _alert(reader: Reader, number: int | None) -> bool:
+    """Which rules hit, and why, in words with their figures; whether any did."""
     found = reader.rows(ALERT, {"id": number})
     if found.empty:
         parts.note("No rule in force hit this transaction.")
-        return
+        return False
     alert = found.iloc[0]
     st.markdown(f"Score **{alert.score}**, action **{parts.plain(alert.action)}**, because:")
     names, reasons = str(alert.rule_names).split(", "), str(alert.reasons).split("; ")
@@ -96,3 +109,49 @@ def _alert(reader: Reader, number: int | None) -> None:
             for name, reason in zip(names, reasons, strict=True)
         )
     )
+    return True
+
+
+def _desk(reader: Reader, chosen: Filters, row: Any) -> None:
+    """What was decided, the form to decide, and the way to the next alert."""
+    found = reader.rows(DECIDED, {"id": int(row.transaction_id), "card": int(row.card_id)})
+    parts.heading("Decision")
+    if found.empty:
+        parts.note("Nothing was decided on this alert.")
+    else:
+        latest = found.iloc[0]
+        given = f", assigned to {latest.assigned_to}" if latest.assigned_to else ""
+        parts.note(f"{latest.decision}, by {latest.decided_by} at {latest.decided_at:%Y-%m-%d %H:%M}{given}.")
+    investigator.bar()
+    if (login := investigator.current()) is not None:
+        _form(login, int(row.transaction_id), None if found.empty else found.iloc[0])
+    alerts.following(reader, chosen, int(row.transaction_id))
+    if not found.empty:
+        with st.expander(f"All decisions ({len(found)})"):
+            parts.table(
+                found, decided_at=parts.moment("When"), decided_by="By", decision="Decision", assigned_to="Assigned to",
+                note=st.column_config.TextColumn("Note", width="large"), score=parts.identity("Score then"),
+                rule_names="Rules then",
+            )  # fmt: skip
+
+
+def _form(login: investigator.Login, number: int, latest: Any) -> None:
+    """Asks for a decision; a correction is another one. What was decided before is where it starts."""
+    now = UNDECIDED if latest is None else latest.decision
+    with st.form(f"decide {number}"):
+        decision = st.radio(
+            "Decision", DECISIONS, index=DECISIONS.index(now), horizontal=True, format_func=str.capitalize
+        )
+        note = st.text_area(
+            "Note", max_chars=LONGEST_NOTE, height=80, placeholder="What the decision rests on. No card numbers."
+        )
+        mine = st.checkbox("Assign to me", value=latest is None or latest.assigned_to in (None, login.name))
+        if not st.form_submit_button("Save decision", icon=":material/gavel:"):
+            return
+    try:
+        investigator.decide(login, number, decision, note, login.name if mine else None)
+    except RevopsError as error:
+        st.error(parts.plain(str(error)))
+        return
+    st.toast(f"Saved: {decision}")
+    st.rerun()
