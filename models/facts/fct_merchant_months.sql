@@ -3,10 +3,10 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column month_start
   ),
-  description 'One row per month and merchant with transactions, in cents. What reports and monitors of merchants are summed from. Settled is what was approved, of more than zero dollars, and not reversed.',
+  description 'One row per month and merchant with transactions, in cents, with the estimated interchange. What reports and monitors of merchants are summed from. Settled is what was approved, of more than zero dollars, and not reversed.',
   grain (month_start, merchant_id),
   references merchant_id,
-  tags (fact, labelled),
+  tags (fact, labelled, card_attributes),
   audits (
     not_null(
       columns := (month_start, merchant_id, transaction_count, purchase_cents, refund_cents)
@@ -32,48 +32,75 @@ MODEL (
   allow_partials TRUE
 );
 
+WITH prices AS (
+  SELECT
+    cards.card_id,
+    rates.mcc_group,
+    rates.is_card_present,
+    rates.valid_from_date,
+    rates.valid_until_date,
+    @rate_in_units(rates) AS rate_units,
+    @fee_in_units(rates) AS fee_units
+  FROM dimensions.dim_cards AS cards
+  JOIN seeds.interchange_rates AS rates
+    ON rates.card_brand = cards.card_brand
+    AND rates.card_type = cards.card_type /* By card, so that outcomes find their price by one hash of a key that is fine */
+)
 SELECT
-  month_start::DATE, /* First day of the month */
-  merchant_id::INT, /* The merchant */
+  outcomes.month_start::DATE, /* First day of the month */
+  outcomes.merchant_id::INT, /* The merchant */
   COUNT(*)::BIGINT AS transaction_count, /* All transactions, declined ones too */
   COUNT(*) FILTER(WHERE
-    is_approved)::BIGINT AS approved_count, /* Without any error */
+    outcomes.is_approved)::BIGINT AS approved_count, /* Without any error */
   COUNT(*) FILTER(WHERE
-    purchase_cents > 0)::BIGINT AS purchase_count, /* Approved, of more than zero dollars: gross, reversed ones included */
+    outcomes.purchase_cents > 0)::BIGINT AS purchase_count, /* Approved, of more than zero dollars: gross, reversed ones included */
   COUNT(*) FILTER(WHERE
-    @is_settled() AND channel = 'online')::BIGINT AS online_settled_count, /* Settled, card not present */
-  SUM(purchase_cents)::BIGINT AS purchase_cents, /* Cents of approved purchases: gross, reversed ones included */
-  SUM(refund_cents)::BIGINT AS refund_cents, /* Cents that went back, positive: gross, those of reversed purchases included */
-  @settled_count()::BIGINT AS settled_count, /* Settled: purchases without the reversed ones */
-  @settled_cents()::BIGINT AS settled_cents, /* Cents of these */
-  @settled_refund_count()::BIGINT AS settled_refund_count, /* Refunds without those of reversed purchases */
-  @settled_refund_cents()::BIGINT AS settled_refund_cents, /* Cents of these, positive */
-  @labelled_count()::BIGINT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
-  @fraud_count()::BIGINT AS fraud_count, /* Labelled as fraud, declined or not */
-  @settled_fraud_count()::BIGINT AS settled_fraud_count, /* Settled purchases labelled as fraud */
-  @fraud_count(@is_settled() AND channel = 'online')::BIGINT AS online_fraud_count, /* Settled purchases labelled as fraud, card not present */
-  COALESCE(@labelled_purchase_cents(), 0)::BIGINT AS labelled_purchase_cents, /* Cents of approved purchases with a label: the denominator of a fraud rate by value */
-  COALESCE(@fraud_loss_cents(), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud: gross, reversed ones included */
-  COUNT(is_fraud) FILTER(WHERE
-    @is_settled() AND channel = 'online')::BIGINT AS online_labelled_count, /* Settled purchases with a label, card not present */
-  @declined_fraud_count()::BIGINT AS declined_fraud_count, /* Declined transactions labelled as fraud */
-  @refund_fraud_count()::BIGINT AS refund_fraud_count, /* Approved refunds labelled as fraud */
-  @labelled_settled_count()::BIGINT AS labelled_settled_count, /* Settled purchases with a label: the denominator of their fraud rate by count */
-  COALESCE(@labelled_settled_cents(), 0)::BIGINT AS labelled_settled_cents, /* Cents of settled purchases with a label: the denominator of their fraud rate by value */
-  COALESCE(@net_fraud_loss_cents(), 0)::BIGINT AS settled_fraud_cents, /* Cents of settled purchases labelled as fraud */
-  COALESCE(@fraud_loss_cents(@is_settled() AND channel = 'online'), 0)::BIGINT AS online_fraud_cents, /* Of these, card not present */
-  MAX(transacted_on) FILTER(WHERE
-    is_fraud)::DATE AS last_fraud_on, /* Day of the last fraud; NULL where there was none */
-  MIN(transacted_on)::DATE AS first_seen_on, /* Day of its first transaction of the month */
-  MAX(transacted_on)::DATE AS last_seen_on, /* Day of its last transaction of the month */
-  MIN(mcc)::INT AS lowest_mcc, /* Its category; the lowest code, where it was seen under several */
-  MAX(mcc)::INT AS highest_mcc /* Its category; the highest code, where it was seen under several */
-FROM facts.fct_outcomes
+    @is_settled(of := outcomes) AND outcomes.channel = 'online')::BIGINT AS online_settled_count, /* Settled, card not present */
+  SUM(outcomes.purchase_cents)::BIGINT AS purchase_cents, /* Cents of approved purchases: gross, reversed ones included */
+  SUM(outcomes.refund_cents)::BIGINT AS refund_cents, /* Cents that went back, positive: gross, those of reversed purchases included */
+  @settled_count(of := outcomes)::BIGINT AS settled_count, /* Settled: purchases without the reversed ones */
+  @settled_cents(of := outcomes)::BIGINT AS settled_cents, /* Cents of these */
+  @settled_refund_count(of := outcomes)::BIGINT AS settled_refund_count, /* Refunds without those of reversed purchases */
+  @settled_refund_cents(of := outcomes)::BIGINT AS settled_refund_cents, /* Cents of these, positive */
+  @labelled_count(of := outcomes)::BIGINT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
+  @fraud_count(of := outcomes)::BIGINT AS fraud_count, /* Labelled as fraud, declined or not */
+  @settled_fraud_count(of := outcomes)::BIGINT AS settled_fraud_count, /* Settled purchases labelled as fraud */
+  @fraud_count(@is_settled(of := outcomes) AND outcomes.channel = 'online')::BIGINT AS online_fraud_count, /* Settled purchases labelled as fraud, card not present */
+  COALESCE(@labelled_purchase_cents(of := outcomes), 0)::BIGINT AS labelled_purchase_cents, /* Cents of approved purchases with a label: the denominator of a fraud rate by value */
+  COALESCE(@fraud_loss_cents(of := outcomes), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud: gross, reversed ones included */
+  COUNT(outcomes.is_fraud) FILTER(WHERE
+    @is_settled(of := outcomes) AND outcomes.channel = 'online')::BIGINT AS online_labelled_count, /* Settled purchases with a label, card not present */
+  @declined_fraud_count(of := outcomes)::BIGINT AS declined_fraud_count, /* Declined transactions labelled as fraud */
+  @refund_fraud_count(of := outcomes)::BIGINT AS refund_fraud_count, /* Approved refunds labelled as fraud */
+  @labelled_settled_count(of := outcomes)::BIGINT AS labelled_settled_count, /* Settled purchases with a label: the denominator of their fraud rate by count */
+  COALESCE(@labelled_settled_cents(of := outcomes), 0)::BIGINT AS labelled_settled_cents, /* Cents of settled purchases with a label: the denominator of their fraud rate by value */
+  COALESCE(@net_fraud_loss_cents(of := outcomes), 0)::BIGINT AS settled_fraud_cents, /* Cents of settled purchases labelled as fraud */
+  COALESCE(@fraud_loss_cents(@is_settled(of := outcomes) AND outcomes.channel = 'online'), 0)::BIGINT AS online_fraud_cents, /* Of these, card not present */
+  MAX(outcomes.transacted_on) FILTER(WHERE
+    outcomes.is_fraud)::DATE AS last_fraud_on, /* Day of the last fraud; NULL where there was none */
+  MIN(outcomes.transacted_on)::DATE AS first_seen_on, /* Day of its first transaction of the month */
+  MAX(outcomes.transacted_on)::DATE AS last_seen_on, /* Day of its last transaction of the month */
+  MIN(outcomes.mcc)::INT AS lowest_mcc, /* Its category; the lowest code, where it was seen under several */
+  MAX(outcomes.mcc)::INT AS highest_mcc, /* Its category; the highest code, where it was seen under several */
+  @interchange_of_units(@interchange_in_units(outcomes, prices))::DECIMAL(24, 8) AS estimated_interchange, /* An estimate in US dollars, on settled purchases, refunds not deducted; not rounded */
+  @interchange_of_units(@labelled_interchange_in_units(outcomes, prices))::DECIMAL(24, 8) AS estimated_labelled_interchange, /* The same of settled purchases with a label alone */
+  COUNT(*) FILTER(WHERE
+    @is_settled(of := outcomes) AND prices.card_id IS NULL)::BIGINT AS unpriced_count /* Settled purchases for which the seed has no rate: not in the estimate */
+FROM facts.fct_outcomes AS outcomes
+LEFT JOIN seeds.interchange_mcc_groups AS groups
+  ON groups.mcc = outcomes.mcc
+LEFT JOIN prices
+  ON prices.card_id = outcomes.card_id
+  AND prices.mcc_group = @mcc_group_of(groups)
+  AND prices.is_card_present = (
+    outcomes.channel <> 'online'
+  )
+  AND @is_in_force(prices, outcomes.month_start)
 WHERE
-  @in_months_of_range(transacted_on)
+  @in_months_of_range(outcomes.transacted_on)
 GROUP BY
-  month_start,
-  merchant_id;
+  outcomes.month_start,
+  outcomes.merchant_id;
 
 @fill_in_ranges(facts.fct_outcomes);
 

@@ -4,7 +4,7 @@ MODEL (
   description 'One row per merchant with transactions, over all of the data and over its last twelve months: fraud moves, and one blended rate hides it. Unlabelled is unknown, never legitimate: rates divide by the labelled.',
   grain merchant_id,
   references merchant_id,
-  tags (serving, fraud),
+  tags (serving, revenue, fraud, card_attributes),
   audits (
     not_null(
       columns := (merchant_id, transaction_count, labelled_count, fraud_count, fraud_loss)
@@ -21,7 +21,8 @@ MODEL (
         SUM(fraud_loss) = @dollars_of(SUM(fraud_loss_cents)),
         SUM(settled_refunds) = @dollars_of(SUM(settled_refund_cents)),
         SUM(settled_fraud_count) = SUM(settled_fraud_count),
-        SUM(net_fraud_loss) = @dollars_of(SUM(settled_fraud_cents))
+        SUM(net_fraud_loss) = @dollars_of(SUM(settled_fraud_cents)),
+        SUM(estimated_interchange) = SUM(estimated_interchange)
       )
     )
   ),
@@ -57,6 +58,9 @@ WITH last_months AS (
     SUM(months.refund_fraud_count) AS refund_fraud_count,
     SUM(months.labelled_settled_cents) AS labelled_settled_cents,
     SUM(months.settled_fraud_cents) AS net_fraud_loss_cents,
+    SUM(months.estimated_interchange) AS interchange,
+    SUM(months.estimated_labelled_interchange) AS labelled_interchange,
+    SUM(months.unpriced_count) AS unpriced_count,
     MAX(months.last_fraud_on) AS last_fraud_on,
     SUM(months.labelled_count) FILTER(WHERE
       months.month_start > last_months.month_start - INTERVAL '12 MONTHS') AS recent_labelled_count,
@@ -89,6 +93,8 @@ SELECT
   @dollars_of(summed.purchase_cents)::DECIMAL(18, 2) AS purchase_volume, /* US dollars of approved purchases: gross, reversed ones included */
   summed.settled_count::BIGINT, /* Purchases without the reversed ones */
   @dollars_of(summed.settled_cents)::DECIMAL(18, 2) AS settled_volume, /* US dollars of settled purchases */
+  summed.interchange::DECIMAL(24, 8) AS estimated_interchange, /* An estimate in US dollars, on settled purchases, refunds not deducted; not rounded, so that all cuts sum up to the same */
+  summed.unpriced_count::BIGINT, /* Settled purchases for which the seed has no rate: not in the estimate */
   summed.settled_refund_count::BIGINT, /* Refunds without those of reversed purchases */
   @dollars_of(summed.settled_refund_cents)::DECIMAL(18, 2) AS settled_refunds, /* US dollars of these, positive */
   @basis_points(summed.settled_refund_count, summed.settled_count)::DECIMAL(18, 2) AS refund_rate_bp, /* By count: settled refunds in basis points of the settled purchases; NULL where there was none of these */
@@ -114,6 +120,9 @@ SELECT
   @rate_high(summed.settled_fraud_count, summed.labelled_settled_count)::DECIMAL(18, 2) AS settled_fraud_rate_high_bp, /* Upper end of the same interval */
   @dollars_of(summed.labelled_settled_cents)::DECIMAL(18, 2) AS labelled_settled_volume, /* US dollars of settled purchases with a label: what settled_fraud_rate_by_value_bp divides by */
   @dollars_of(summed.net_fraud_loss_cents)::DECIMAL(18, 2) AS net_fraud_loss, /* US dollars of settled purchases labelled as fraud: net of what was reversed */
+  (
+    summed.labelled_interchange - @dollars_of(summed.net_fraud_loss_cents)
+  )::DECIMAL(24, 8) AS estimated_labelled_margin, /* Of settled purchases with a label: estimated interchange less net fraud loss; who bears the loss is not in the data */
   @basis_points(summed.net_fraud_loss_cents, summed.labelled_settled_cents)::DECIMAL(18, 2) AS settled_fraud_rate_by_value_bp, /* By value, of settled purchases: basis points of labelled_settled_volume; NULL where that is zero. One large fraud moves it: there is no interval */
   COALESCE(summed.recent_labelled_count, 0)::BIGINT AS recent_labelled_count, /* With a label, of any kind, in the last twelve calendar months of all the data: that of its last transaction, finished or not, and the eleven before it */
   COALESCE(summed.recent_fraud_count, 0)::BIGINT AS recent_fraud_count, /* Of these, labelled as fraud */

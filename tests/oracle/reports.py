@@ -355,14 +355,16 @@ def risk(whole: Whole, rows: list[Transaction]) -> Row:
 
 
 def merchant_risk(raw: Raw, root: Path) -> list[Row]:
-    found, whole = [], whole_of(raw)
+    found, whole, interchange = [], whole_of(raw), Interchange(raw, root)
     for merchant, rows in grouped(raw.transactions, lambda r: r.merchant).items():
         mcc, figures = min(r.mcc for r in rows), volume(rows)
+        of_labelled = interchange.of(r for r in rows if r.fraud is not None)["estimated_interchange"]
         found.append({
             "merchant_id": merchant, "mcc": mcc, "mcc_description": raw.categories[mcc], **risk(whole, rows),
             "settled_refund_count": figures["settled_refund_count"], "settled_refunds": figures["settled_refunds"],
             "refund_rate_bp": points(figures["settled_refund_count"], figures["settled_count"]),
             "refund_rate_by_value_bp": points(sum(r.settled_refund for r in rows), sum(r.settled for r in rows)),
+            **interchange.of(rows), "estimated_labelled_margin": of_labelled - fraud(rows)["net_fraud_loss"],
         })  # fmt: skip
     return found
 
