@@ -464,11 +464,11 @@ def bi(out: Path | None, host: str | None, port: int | None, login: str) -> None
 
 
 @cli.command()
-@click.option("--listen", metavar="ADDRESS", help="Address of this machine, 0.0.0.0 for all [REVOPS_LISTEN].")
+@click.option("--host", metavar="ADDRESS", help="Address of this machine, 0.0.0.0 for all [REVOPS_LISTEN].")
 @click.option("--port", default=54330, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--cert", type=click.Path(path_type=Path), help="Certificate, PEM [REVOPS_TLS_CERT].")
 @click.option("--key", type=click.Path(path_type=Path), help="Its private key, PEM [REVOPS_TLS_KEY].")
-def remote(listen: str | None, port: int, cert: Path | None, key: Path | None) -> None:
+def remote(host: str | None, port: int, cert: Path | None, key: Path | None) -> None:
     """Let other machines reach the embedded server, by TLS and with analysts' logins only.
 
     Runs until Ctrl-C. What does not ask for TLS is refused, and so is the account that owns the warehouse.
@@ -482,9 +482,9 @@ def remote(listen: str | None, port: int, cert: Path | None, key: Path | None) -
     if not settings.embedded:
         raise UsageError(f"The server of {connection.CONNECTION} listens by itself: connect to its own address.")
     values = {**settings.variables, **os.environ}
-    host = listen or values.get("REVOPS_LISTEN")
+    host = host or values.get("REVOPS_LISTEN")
     if not host:
-        raise UsageError("Nothing listens for other machines unless an address is named: --listen 0.0.0.0 for all.")
+        raise UsageError("Nothing listens for other machines unless an address is named: --host 0.0.0.0 for all.")
     files = (cert or values.get("REVOPS_TLS_CERT"), key or values.get("REVOPS_TLS_KEY"))
     tls = other_machines.context(*(Path(file).expanduser() if file else None for file in files))
     ports.check(host, port)

@@ -29,7 +29,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     "Keep it running": {
         "up": ("Start the embedded PostgreSQL server.", "revops up"),
         "down": ("Stop the embedded PostgreSQL server.", "revops down"),
-        "remote": ("Let other machines connect, by TLS only.", "revops remote --listen 0.0.0.0"),
+        "remote": ("Let other machines connect, by TLS only.", "revops remote --host 0.0.0.0"),
         "doctor": ("Check this machine and server for problems.", "revops doctor"),
         "backup": ("Back up database, state and card key together.", "revops backup --out ~/backups/today"),
         "restore": ("Restore a backup into an empty database.", "revops restore ~/backups/today"),

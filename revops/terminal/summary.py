@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 LAYERS = ("raw", "quality", "dimensions", "facts", "features", "serving")  # staging is views over raw
 
+# Without the star of serving, which stores nothing: its rows are those of facts and dimensions.
 _RELATIONS = """
 SELECT n.nspname, c.relname
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
+  AND NOT (n.nspname = 'serving' AND c.relname ~ '^(dim|fct)_')
 ORDER BY array_position(%s, n.nspname::text), c.relname
 """
 _MOST_REASONS = 5

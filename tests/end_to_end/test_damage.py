@@ -347,6 +347,18 @@ DAMAGES: dict[str, tuple[str, str]] = {
         pointed_at("facts.fct_transactions", "SELECT * FROM {} WHERE amount <> 0"),
         "facts.fct_transactions",
     ),
+    "star without some purchases": (
+        pointed_at("serving.fct_transaction", "SELECT * FROM {} WHERE NOT is_reversed"),
+        "serving.fct_transaction",
+    ),
+    "star's dimension of a copy": (
+        of_table(
+            "serving.dim_client",
+            "CREATE TABLE public.copied AS SELECT * FROM {} WHERE client_segment <> 'poor';"
+            "CREATE OR REPLACE VIEW serving.dim_client AS SELECT * FROM public.copied",
+        ),
+        "serving.dim_client",
+    ),
     "view of a copy": (
         of_table(
             "serving.daily_revenue",

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -144,9 +144,12 @@ def test_what_is_sent_in_the_clear_behind_the_request_is_never_passed_on(listeni
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n\r\n", struct.pack("!II", 1 << 30, 196608), b"\x16\x03\x01"])
 def test_what_is_no_client_ends_itself_alone(listening: Listening, sent: bytes) -> None:
     with socket.create_connection((ADDRESS, listening.port), timeout=20) as client:
-        client.sendall(sent)
-        client.shutdown(socket.SHUT_WR)
-        assert b"AuthenticationOk" not in client.recv(1000)
+        answer = b""
+        with suppress(OSError):  # it may have hung up already
+            client.sendall(sent)
+            client.shutdown(socket.SHUT_WR)
+            answer = client.recv(1000)
+        assert answer[:1] in (b"", b"E")
     with closing(listening.connect(sslmode="require")) as connection:
         assert connection.info.ssl_in_use
 
@@ -155,9 +158,9 @@ def test_what_is_no_client_ends_itself_alone(listening: Listening, sent: bytes) 
     ("arguments", "said"),
     [
         ([], "unless an address is named"),
-        (["--listen", ADDRESS], "by TLS only: a certificate and its key are needed"),
-        (["--listen", ADDRESS, "--cert", "{cert}"], "by TLS only: a certificate and its key are needed"),
-        (["--listen", ADDRESS, "--cert", "{cert}", "--key", "/nowhere.key"], "There is no file"),
+        (["--host", ADDRESS], "by TLS only: a certificate and its key are needed"),
+        (["--host", ADDRESS, "--cert", "{cert}"], "by TLS only: a certificate and its key are needed"),
+        (["--host", ADDRESS, "--cert", "{cert}", "--key", "/nowhere.key"], "There is no file"),
     ],
 )
 def test_without_an_address_or_a_certificate_nothing_starts(
