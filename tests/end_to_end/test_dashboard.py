@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import psutil
 import pytest
 
 from revops.dashboard import sections
+from revops.roles import INVESTIGATOR
 from tests.conftest import RunningServer
 from tests.end_to_end.browser import Served, looking, served
 from tests.oracle import built
 from tests.oracle.built import Built
+from tests.revops.processes import ask
 
 # What else can be chosen on a page.
 CHOICES = {
@@ -203,6 +206,80 @@ def test_the_queue_leads_to_an_alert_and_search_to_a_card(
         page.keyboard.press("Enter")
         page.get_by_role("heading", name=f"Card {highest['card_id']}").wait_for()
         assert _address(page)[0] == "/card"
+
+
+@pytest.fixture
+def investigator(warehouse_of_all_models: Built) -> Iterator[tuple[str, str]]:
+    """The name and password of a login that may decide; what it decided is taken away again."""
+    name, password = f"in_test_{secrets.token_hex(4)}", secrets.token_hex(8)
+    ask(warehouse_of_all_models.url, f"CREATE ROLE {name} LOGIN PASSWORD '{password}' IN ROLE {INVESTIGATOR}")
+    yield name, password
+    ask(
+        warehouse_of_all_models.url,
+        "ALTER TABLE desk.decisions DISABLE TRIGGER USER",
+        "DELETE FROM desk.decisions",
+        "ALTER TABLE desk.decisions ENABLE TRIGGER USER",
+        f"DROP ROLE {name}",
+    )
+
+
+def _sign_in(page: Any, name: str, password: str) -> None:
+    page.get_by_role("button", name="Sign in to decide").click()
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def test_an_alert_is_worked_from_the_queue_to_a_decision_in_the_back_test(
+    dashboard: Served, warehouse_of_all_models: Built, browser_path: str, investigator: tuple[str, str]
+) -> None:
+    name, password = investigator
+    with looking(browser_path) as page:
+        page.goto(f"{dashboard.address}/alerts?first=2018-11-01&last=2019-10-31", wait_until="domcontentloaded")
+        _wait(page)
+        _sign_in(page, name, "another")
+        page.get_by_test_id("stAlertContentError").wait_for()
+        page.get_by_label("Password", exact=True).fill(password)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        page.get_by_text(f"Decisions are made as {name}.").wait_for()
+        _wait(page)
+        page.get_by_role("heading").first.click()
+        page.keyboard.press("n")
+        page.wait_for_url(lambda url: urlsplit(url).path == "/transaction")
+        _wait(page)
+        _, first = _address(page)
+        page.get_by_text("Not fraud", exact=True).click()
+        page.get_by_placeholder("What the decision rests on").fill("n is only a letter here: the client knows of it")
+        assert _address(page)[1] == first, "a letter that is typed leads nowhere"
+        page.get_by_role("button", name="Save decision").click()
+        page.get_by_text(f"not fraud, by {name}").wait_for()
+        _wait(page)
+        page.get_by_role("heading").first.click()
+        page.keyboard.press("n")
+        page.wait_for_url(lambda url: f"id={first['id']}" not in url)
+        _wait(page)
+        assert password not in page.url + page.content()
+        page.get_by_text("Fraud", exact=True).first.click()
+        page.get_by_role("link", name="Rules").click()
+        _wait(page)
+        assert page.get_by_text("No alert was decided").count() == 0
+    rows = warehouse_of_all_models.rows(
+        "SELECT transaction_id, decided_by, decision, note, assigned_to FROM desk.decisions"
+    )
+    assert [dict(row) for row in rows] == [
+        {
+            "transaction_id": int(first["id"]),
+            "decided_by": name,
+            "decision": "not fraud",
+            "note": "n is only a letter here: the client knows of it",
+            "assigned_to": name,
+        }
+    ]
+    (reviewed,) = warehouse_of_all_models.rows(
+        "SELECT DISTINCT reviewed_alert_count, reviewed_fraud_count FROM serving.rule_reviews WHERE measured_kind = 'rule'"
+    )
+    assert (reviewed["reviewed_alert_count"], reviewed["reviewed_fraud_count"]) == (1, 0)
+    assert password not in dashboard.log.read_text()
 
 
 def test_neither_password_nor_key_is_on_a_command_line_or_printed(

@@ -19,6 +19,7 @@ from revops.dashboard.sections import (
     search,
     transaction,
     transactions,
+    what_if,
     yesterday,
 )
 from revops.dashboard.sections.section import Section
@@ -56,6 +57,7 @@ ALL = (
         "Fraud",
         "US dollars; % of labelled alerts (precision) or of all fraud (recall).",
     ),
+    Section("what_if", "Try a rule", "tune", what_if.show, "Fraud", "US dollars; % of labelled alerts (precision)."),
     Section("alerts", "Alerts", "notifications", alerts.show, "Fraud", "US dollars, refunds negative."),
     Section("card", "Card", "credit_card", card.show, None, f"US dollars, refunds negative; {_BP}; {_LABELLED}."),
     Section("client", "Client", "person", client.show, None, f"US dollars; {_BP}."),
