@@ -53,7 +53,6 @@ def _model(of: Star) -> str:
         "model Model",
         "\tculture: en-US",
         "\tdefaultPowerBIDataSourceVersion: powerBI_V3",
-        "\tdiscourageImplicitMeasures",
         "",
     ]
     return "\n".join([*lines, *(f"ref table {table.name}" for table in of.tables)]) + "\n"
