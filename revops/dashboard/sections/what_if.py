@@ -58,8 +58,10 @@ def show(reader: Reader, chosen: Filters) -> None:
         parts.nothing("There are no rules.")
         return
     shown = filters.days(reader, chosen, timedelta(days=31))
-    last = None if shown is None else shown.landed_last
-    ended = pd.to_datetime(rules.valid_until_date) <= pd.Timestamp(last)
+    if shown is None:
+        parts.nothing("No day has landed yet.")
+        return
+    ended = pd.to_datetime(rules.valid_until_date) <= pd.Timestamp(shown.landed_last)
     rules = rules.assign(
         in_force=ended.map({True: "no", False: "yes"}),
         asks_for=[", ".join(in_words(cells_of(text))) for text in rules.cells],
@@ -76,7 +78,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     asked = st.query_params.get("rule")
     if clicked is not None and clicked[0].rule_name != asked:
         links.go("what_if", chosen, rule=clicked[0].rule_name)
-    name = asked if asked in set(rules.rule_name) else rules.iloc[0].rule_name
+    name = str(asked if asked in set(rules.rule_name) else rules.iloc[0].rule_name)
     before = cells_of(rules[rules.rule_name == name].iloc[0].cells)
     parts.heading(name)
     changed, min_score, every = _form(reader, before)
