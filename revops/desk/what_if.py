@@ -6,6 +6,7 @@ condition is the one of the model features.rule_hits, so that a rule asks for th
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,8 @@ END
 $$;
 """
 
+_log = logging.getLogger(__name__)
+
 
 def create(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation]) -> None:
     """Creates the function, or replaces it where the model's condition has changed; at the end of a plan of prod.
@@ -98,7 +101,10 @@ def create(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relati
     model = next((each.model for each in snapshots if str(Relation.of(each.name)) == HITS), None)
     if model is None or not relations_exist(cursor, decisions.TABLE):
         return
-    joined = model.render_query_or_raise().args["joins"]
-    (condition,) = (join.args["on"] for join in joined if join.alias_or_name == "rules")
+    joins = model.render_query_or_raise().args.get("joins") or ()
+    condition = next((join.args.get("on") for join in joins if join.alias_or_name == "rules"), None)
+    if condition is None:
+        _log.warning("%s joins no rules: desk.what_if stays as it was", HITS)
+        return
     statement = _WHAT_IF.replace("{condition}", condition.sql(dialect="postgres", comments=False))
     decisions.create_function(cursor, SIGNATURE, statement)

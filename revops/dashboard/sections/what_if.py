@@ -53,9 +53,13 @@ Cells = dict[str, str]
 def show(reader: Reader, chosen: Filters) -> None:
     """The rules; one of them with what it asks for to change; what the change would have raised."""
     parts.title("Try a rule")
-    rules, shown = reader.rows(RULES), filters.days(reader, chosen, timedelta(days=31))
-    if rules.empty or shown is None:
-        parts.nothing("There are no rules, or nothing has landed.")
+    rules = reader.rows(RULES)
+    if rules.empty:
+        parts.nothing("There are no rules.")
+        return
+    shown = filters.days(reader, chosen, timedelta(days=31))
+    if shown is None:
+        parts.nothing("No day has landed yet.")
         return
     ended = pd.to_datetime(rules.valid_until_date) <= pd.Timestamp(shown.landed_last)
     rules = rules.assign(

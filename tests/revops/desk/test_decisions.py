@@ -167,16 +167,18 @@ def test_nobody_decides_in_the_name_of_another(desk: str, login: Login) -> None:
 
 def test_names_of_the_caller_are_not_looked_at(desk: str, login: Login) -> None:
     """Tables and functions in the caller's path, also temporary ones, do not take the place of the function's own."""
-    ask(desk, f"GRANT TEMPORARY ON DATABASE {urlsplit(desk).path[1:]} TO {INVESTIGATOR}")
+    ask(
+        desk,
+        f"GRANT TEMPORARY ON DATABASE {urlsplit(desk).path[1:]} TO {INVESTIGATOR}",
+        f"CREATE SCHEMA theirs; GRANT ALL ON SCHEMA theirs TO {INVESTIGATOR}",
+    )
     investigator = login(INVESTIGATOR)
     with closing(psycopg2.connect(investigator)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TEMPORARY TABLE pg_roles (rolname text, rolcanlogin boolean, oid oid);"
-            "INSERT INTO pg_roles VALUES ('nobody', true, 0);"
-            "CREATE TEMPORARY TABLE decisions (decision_id bigint); CREATE TEMPORARY TABLE fraud_alerts (transaction_id bigint);"
-            "CREATE FUNCTION pg_temp.btrim(text, text) RETURNS text LANGUAGE sql AS $$ SELECT 'taken'::text $$;"
-            "CREATE FUNCTION pg_temp.hashint8(bigint) RETURNS int LANGUAGE sql AS $$ SELECT 1 / 0 $$;"
-            "SET search_path = pg_temp, serving, pg_catalog"
+            "CREATE TEMPORARY TABLE pg_roles AS"
+            f" SELECT 'nobody' AS rolname, true AS rolcanlogin, '{_name(investigator)}'::regrole::oid AS oid;"
+            "CREATE FUNCTION theirs.btrim(text, text) RETURNS text LANGUAGE sql AS $$ SELECT 'taken'::text $$;"
+            "SET search_path = pg_temp, theirs, pg_catalog"
         )
         cursor.execute(DECIDE, (ALERT, "fraud", "as written", None))
         cursor.execute("SAVEPOINT before")
