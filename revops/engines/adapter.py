@@ -31,6 +31,7 @@ class SparkAdapter(SparkEngineAdapter):  # type: ignore[misc]  # SQLMesh is not 
     INSERT_OVERWRITE_STRATEGY = InsertOverwriteStrategy.REPLACE_WHERE
     COMMENT_CREATION_TABLE = CommentCreationTable.UNSUPPORTED
     COMMENT_CREATION_VIEW = CommentCreationView.UNSUPPORTED
+    SUPPORTS_GRANTS = True  # else SQLMesh warns of each model
 
     def _create_schema(self, schema_name: Any, *args: Any, properties: Any = None, **kwargs: Any) -> None:
         warehouse = self._extra_config.get("warehouse")
@@ -39,9 +40,14 @@ class SparkAdapter(SparkEngineAdapter):  # type: ignore[misc]  # SQLMesh is not 
             properties = [*(properties or ()), exp.LocationProperty(this=exp.Literal.string(place))]
         super()._create_schema(schema_name, *args, properties=properties or [], **kwargs)
 
+    def sync_grants_config(self, *args: Any, **kwargs: Any) -> None:
+        """Does nothing: who may read is the catalog's to say, see docs/security.md."""
+
     def _to_sql(self, expression: Any, quote: bool = True, **kwargs: Any) -> str:
         if isinstance(expression, exp.Insert) and expression.args.get("overwrite"):
-            raise SQLMeshError("INSERT OVERWRITE would replace more than the days asked for: REPLACE WHERE is used here.")
+            raise SQLMeshError(
+                "INSERT OVERWRITE would replace more than the days asked for: REPLACE WHERE is used here."
+            )
         written = portable.for_spark(expression)
         if isinstance(written, exp.Insert) and isinstance(written.expression, exp.Query):
             # sqlglot would put the query's WITH before INSERT, where not every engine of the dialect reads it.
@@ -56,4 +62,6 @@ class SparkAdapter(SparkEngineAdapter):  # type: ignore[misc]  # SQLMesh is not 
 
     def _build_table_properties_exp(self, *args: Any, **kwargs: Any) -> Any:
         """Delta, whatever the model says, and without partitions: a day is found by Delta's statistics, not by a folder."""
-        return super()._build_table_properties_exp(*args, **{**kwargs, "table_format": TABLE_FORMAT, "partitioned_by": None})
+        return super()._build_table_properties_exp(
+            *args, **{**kwargs, "table_format": TABLE_FORMAT, "partitioned_by": None}
+        )

@@ -45,10 +45,13 @@ _FROM_RAW = {
     "raw.mcc_codes": "dimensions.dim_mcc",
     "raw.fraud_labels": dimensions_and_labels.LABELS,
 }
-_WAIT_FOR_THEIR_DAY = """
+# A row whose day was not over when its quarantine was last evaluated may be a fact by now; asked once a day.
+_THEIR_DAY_IS_OVER = """
 SELECT EXISTS (
-    SELECT FROM ops.load_files WHERE relation = 'transactions'
-    AND max_date >= (SELECT max(evaluated_at)::date FROM ops.elsewhere WHERE relation = ANY (%s) AND starts_on <= %s))
+    SELECT FROM ops.load_files AS file,
+        (SELECT (max(evaluated_at) AT TIME ZONE 'UTC')::date AS day FROM ops.elsewhere
+         WHERE relation = ANY (%(tables)s) AND starts_on <= %(first)s) AS evaluated
+    WHERE file.relation = 'transactions' AND file.max_date >= evaluated.day AND evaluated.day < %(today)s)
 """
 
 _log = logging.getLogger(__name__)
@@ -74,11 +77,15 @@ def build_on_spark(settings: Settings, environment: str = build.PROD, quiet: boo
             notes.create(cursor)
             exact_since = _exact_since(cursor, settings, connection)
         connection.commit()
-        with closing(sqlmesh_project.context(settings, builds=builds)) as context, closing(
-            database.connect(dsn, "revops build", autocommit=True)
-        ) as beside, evaluations.reported_to(_recorder(beside)):
+        with (
+            closing(sqlmesh_project.context(settings, builds=builds)) as context,
+            closing(database.connect(dsn, "revops build", autocommit=True)) as beside,
+            evaluations.reported_to(_recorder(beside)),
+        ):
             raw_tables.register(context.engine_adapter, exported, engines.spark().raw or str(exported.folder))
-            _log.info("keys are checked on Spark after each evaluation; indexes and materialized views mean nothing there")
+            _log.info(
+                "on Spark declared keys are checked after each evaluation; indexes, materialized views and grants do nothing"
+            )
             try:
                 sqlmesh_project.apply(context, environment)
                 versions = sqlmesh_project.versions(context, environment)
@@ -121,9 +128,7 @@ def _bring_up_to_date(
         out_of_date = ledger.find(nodes, changes, done, landings.today(), widen=lambda days: days_in(_joined(days)))
         if not out_of_date:
             return
-        spans = {
-            model: [(span.first, span.last) for span in _joined(days)] for model, days in out_of_date.days.items()
-        }
+        spans = {model: [(span.first, span.last) for span in _joined(days)] for model, days in out_of_date.days.items()}
         _log.info("evaluating %d tables of days and %d whole tables again", len(spans), len(out_of_date.whole))
         sqlmesh_project.evaluate(context, environment, versions, spans, out_of_date.whole)
     left = sorted([*out_of_date.whole, *out_of_date.days])
@@ -151,7 +156,7 @@ def _changes(cursor: Cursor, nodes: Sequence[Node], exact_since: int | None) -> 
         if change.relation in _FROM_RAW and (exact_since is None or change.number <= exact_since)
     ]
     tables = [node.relation for node in nodes if node.model == "quality.quarantined_transactions"]
-    if scalar(cursor, _WAIT_FOR_THEIR_DAY, (tables, FIRST_DAY)):  # some wait in quarantine for their day to end
+    if scalar(cursor, _THEIR_DAY_IS_OVER, {"tables": tables, "first": FIRST_DAY, "today": landings.today()}):
         number = int(scalar(cursor, "SELECT nextval('ops.ledger_ids')"))
         found.append(Change(number, "raw.transactions", FIRST_DAY, FIRST_DAY + timedelta(days=1)))
     return sorted(found, key=lambda change: change.number)

@@ -87,6 +87,7 @@ def session(remote: str, catalog: str | None = None) -> Any:
     except Exception as error:  # of grpc, of pyspark, or of the server
         reason = str(error).strip().splitlines()[0][:200]
         raise DatabaseUnavailable(
-            f"Spark cannot be reached at {remote}: {reason}\n  Start a Spark Connect server, or set REVOPS_SPARK_REMOTE."
+            f"Spark cannot be reached at {remote.split('/;')[0]}: {reason}\n"
+            "  Start a Spark Connect server, or set REVOPS_SPARK_REMOTE."
         ) from error
     return found

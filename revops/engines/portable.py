@@ -19,19 +19,32 @@ _KINDS = {
     exp.DataType.Type.TIMESTAMPTZ: exp.DataType.Type.TIMESTAMPLTZ,
 }
 _DATES = {exp.DataType.Type.DATE}
+_NO_LETTER_OR_DIGIT = "([^0-9A-Za-zÀ-ÖØ-öø-ɏ])"
+_MARK = "\ue000 "  # a blank, after which a word begins everywhere, behind a character that no text holds
+_OF_DAYS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
 
 
 def for_spark(expression: Any) -> Any:
     """A statement, written for PostgreSQL, such that sqlglot writes it for Spark with the same meaning; a copy."""
     tree = exp.Tuple(expressions=[expression.copy()])  # a parent, so that the outermost node can be replaced as well
     _try_casts(tree)
-    for rule in (_types, _epochs, _days_between, _filters_of_windows, _laterals, _series):
+    for rule in (
+        _times_of_day,
+        _types,
+        _epochs,
+        _days_between,
+        _filters_of_windows,
+        _words_with_capitals,
+        _counts_in_unions,
+        _laterals,
+        _series,
+    ):
         rule(tree)
     return tree.expressions[0].pop()
 
 
 def _inner_first(tree: Any, *kinds: type[Any]) -> Iterator[Any]:
-    return reversed(list(tree.find_all(*kinds)))
+    yield from reversed(list(tree.find_all(*kinds)))
 
 
 def _try_casts(tree: Any) -> None:
@@ -50,6 +63,20 @@ def _type_of(check: Any) -> Any:
     return exp.DataType.build(check.expressions[1].name, dialect="postgres")
 
 
+def _times_of_day(tree: Any) -> None:
+    """A date plus hours is a time on PostgreSQL, elsewhere an error or the date itself."""
+    for node in _inner_first(tree, exp.Add, exp.Sub):
+        interval = node.expression
+        if isinstance(interval, exp.Interval) and _is_date(node.this):
+            unit = interval.unit.name.upper().rstrip("S") if interval.unit is not None else ""
+            if unit not in _OF_DAYS:
+                node.set("this", exp.cast(node.this, "TIMESTAMP"))
+
+
+def _is_date(node: Any) -> bool:
+    return node.type is not None and node.type.this in _DATES
+
+
 def _types(tree: Any) -> None:
     """Spark's bare TIMESTAMP is one or the other by a setting of the session: each is named."""
     for data_type in tree.find_all(exp.DataType):
@@ -66,7 +93,7 @@ def _epochs(tree: Any) -> None:
 def _days_between(tree: Any) -> None:
     """A date minus a date is a number of days on PostgreSQL, an interval on Spark. SQLMesh has typed both."""
     for node in _inner_first(tree, exp.Sub):
-        if all(side.type is not None and side.type.this in _DATES for side in (node.this, node.expression)):
+        if _is_date(node.this) and _is_date(node.expression):
             days = exp.Anonymous(this="DATEDIFF", expressions=[node.this, node.expression])
             node.replace(days)
 
@@ -79,6 +106,32 @@ def _filters_of_windows(tree: Any) -> None:
             value = exp.Literal.number(1) if isinstance(aggregate.this, exp.Star) else aggregate.this
             aggregate.set("this", exp.Case(ifs=[exp.If(this=condition, true=value)]))
             window.this.replace(aggregate)
+
+
+def _words_with_capitals(tree: Any) -> None:
+    """INITCAP begins a word after whatever is no letter or digit; on Spark, after a blank only."""
+    for node in _inner_first(tree, exp.Initcap):
+        marked = exp.Anonymous(
+            this="REGEXP_REPLACE",
+            expressions=[node.this, exp.Literal.string(_NO_LETTER_OR_DIGIT), exp.Literal.string(f"$1{_MARK}")],
+        )
+        written = exp.Anonymous(this="INITCAP", expressions=[marked])
+        node.replace(
+            exp.Anonymous(this="REPLACE", expressions=[written, exp.Literal.string(_MARK), exp.Literal.string("")])
+        )
+
+
+def _counts_in_unions(tree: Any) -> None:
+    """A count of groups in a branch of UNION is said to be nullable: Sail refuses to add up what it is sure of, and then not.
+
+    No group has 0 rows, so the value is the same.
+    """
+    for union in _inner_first(tree, exp.SetOperation):
+        for branch in (union.this, union.expression):
+            for shown in branch.selects if isinstance(branch, exp.Select) and branch.args.get("group") else ():
+                count = shown.unalias()
+                if isinstance(count, exp.Count):
+                    count.replace(exp.Nullif(this=count.copy(), expression=exp.Literal.number(0)))
 
 
 def _laterals(tree: Any) -> None:
@@ -105,9 +158,7 @@ def _found(call: Any) -> Any:
     """All matches of a pattern. Not every engine has look-around; without it longer runs are found in parts."""
     text, pattern = call.expressions[:2]
     bare = re.sub(r"\(\?<?!\[0-9\]\)", "", pattern.name)
-    return exp.Anonymous(
-        this="REGEXP_EXTRACT_ALL", expressions=[text, exp.Literal.string(bare), exp.Literal.number(0)]
-    )
+    return exp.Anonymous(this="REGEXP_EXTRACT_ALL", expressions=[text, exp.Literal.string(bare), exp.Literal.number(0)])
 
 
 def _sequence(series: Any) -> Any:

@@ -39,6 +39,11 @@ class Spark:
     catalog: str | None = None
     concurrent_tasks: int = 2
 
+    @property
+    def server(self) -> str:
+        """The server's address, without what may be secret in the URL."""
+        return self.remote.split("/;")[0]
+
 
 def engine(environ: Mapping[str, str] | None = None) -> str:
     """The engine asked for by REVOPS_ENGINE, PostgreSQL where there is none.
