@@ -33,7 +33,13 @@ OPERATORS: dict[type[Any], str] = {
 }
 PARTS = {"epoch", "isodow", "isoyear", "dow", "dayofweek", "dayofweekiso"}
 # Not every engine has these in a regular expression, and where it has, they may mean something else.
-PATTERN_PARTS = {"(?=": "look-ahead", "(?!": "look-ahead", "(?<=": "look-behind", "(?<!": "look-behind", "[[:": "[[:class:]]"}
+PATTERN_PARTS = {
+    "(?=": "look-ahead",
+    "(?!": "look-ahead",
+    "(?<=": "look-behind",
+    "(?<!": "look-behind",
+    "[[:": "[[:class:]]",
+}
 SIZED = {exp.DataType.Type.VARCHAR, exp.DataType.Type.CHAR, exp.DataType.Type.NCHAR, exp.DataType.Type.BPCHAR}
 
 
