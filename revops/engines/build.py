@@ -21,6 +21,7 @@ from foundation.queries import relations_exist, scalar
 from meshkeys.catalog import Relation
 from revops import bootstrap, build, sqlmesh_project
 from revops.embedded import server
+from revops.engines import connection as connection_of_spark
 from revops.engines import evaluations, notes, raw_export, raw_tables
 from revops.engines import settings as engines
 from revops.ledger import dimensions_and_labels, graph, landings, ledger
@@ -67,6 +68,8 @@ def build_on_spark(settings: Settings, environment: str = build.PROD, quiet: boo
         DatabaseUnavailable: PostgreSQL or Spark cannot be reached or was lost.
     """
     dsn = server.up(settings)
+    chosen = engines.spark()
+    connection_of_spark.session(chosen.remote, chosen.catalog)  # whether it is there, before anything is exported
     began = time.monotonic()
     environment = sqlmesh_project.environment_name(environment)
     with closing(database.connect(dsn, "revops build")) as connection, progress.building(quiet) as builds:
@@ -82,7 +85,7 @@ def build_on_spark(settings: Settings, environment: str = build.PROD, quiet: boo
             closing(database.connect(dsn, "revops build", autocommit=True)) as beside,
             evaluations.reported_to(_recorder(beside)),
         ):
-            raw_tables.register(context.engine_adapter, exported, engines.spark().raw or str(exported.folder))
+            raw_tables.register(context.engine_adapter, exported, chosen.raw or str(exported.folder))
             _log.info(
                 "on Spark declared keys are checked after each evaluation; indexes, materialized views and grants do nothing"
             )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field
 from sqlmesh.core.config import connection as connections
@@ -11,6 +13,8 @@ from sqlmesh.core.config.connection import ConnectionConfig
 
 from revops.engines.settings import CONNECTION_TYPE
 
+DEFAULT_PORT = 15002
+CONNECT_SECONDS = 15
 SESSION = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.session.timeZone": "UTC",
@@ -79,6 +83,7 @@ def session(remote: str, catalog: str | None = None) -> Any:
             f"Spark's client is not installed ({error}).\n  pip install -r requirements-spark.lock"
         ) from None
     try:
+        _connect(remote)
         found = SparkSession.builder.remote(remote).getOrCreate()
         for name, value in SESSION.items():
             found.conf.set(name, value)
@@ -91,3 +96,14 @@ def session(remote: str, catalog: str | None = None) -> Any:
             "  Start a Spark Connect server, or set REVOPS_SPARK_REMOTE."
         ) from error
     return found
+
+
+def _connect(remote: str) -> None:
+    """Fails at once where nothing listens: the client tries again for minutes.
+
+    Raises:
+        OSError: there is no server.
+    """
+    address = urlsplit(remote)
+    with socket.create_connection((address.hostname or "", address.port or DEFAULT_PORT), CONNECT_SECONDS):
+        pass

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import types
 
 import pytest
 
-from foundation.errors import UsageError
-from revops.engines import settings
+from foundation.errors import DatabaseUnavailable, UsageError
+from revops.engines import connection, settings
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
@@ -40,6 +42,19 @@ def test_the_engine_is_postgres_unless_another_is_asked_for(asked: dict[str, str
 def test_a_wrong_value_is_refused_by_its_name(environ: dict[str, str], named: str) -> None:
     with pytest.raises(UsageError, match=named):
         settings.spark(environ) if settings.engine(environ) == "spark" else None
+
+
+def test_a_server_that_is_not_there_is_said_at_once_and_without_what_is_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        port = closed.getsockname()[1]
+        monkeypatch.setitem(sys.modules, "pyspark", types.ModuleType("pyspark"))
+        client = types.ModuleType("pyspark.sql")
+        client.SparkSession = None  # type: ignore[attr-defined]  # must not be asked
+        monkeypatch.setitem(sys.modules, "pyspark.sql", client)
+        with pytest.raises(DatabaseUnavailable, match=f"at sc://127.0.0.1:{port}: .*refused") as raised:
+            connection.session(f"sc://127.0.0.1:{port}/;token=hidden")
+    assert "hidden" not in str(raised.value)
 
 
 def test_the_settings_are_read() -> None:
