@@ -1,13 +1,14 @@
 # `make help` lists what there is. Works with GNU make 3.81 (macOS) and any POSIX shell.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint bench lock audit clean purge
+.PHONY: help run test test-engines check lint bench lock audit clean purge
 
 BIN := .venv/bin
 DATA ?=
 SCALE ?=
 DEMO ?=
 TESTS ?=
+ENGINE ?=
 ARGS ?=
 # Each worker starts its own servers, unless all share a given one; the tests of a file share what is built for them.
 WORKERS ?= $(if $(REVOPS_TEST_URL),0,logical)
@@ -16,18 +17,21 @@ export PYTHON
 export SCALE
 
 help: ## Show this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  make run DATA=/path/to/files     your own files; without DATA: data/raw, or a synthetic demo set"
 	@echo "  make run SCALE=0.2               a demo set of another size; 1 is the published one"
 	@echo "  make run DEMO=1                  a demo set in the place of your files"
 	@echo "  make test TESTS=tests/loaders    some of the tests"
 
-run: .venv/stamp ## From raw files to a served, verified warehouse: installs, starts, loads, builds, verifies
-	@$(BIN)/revops run $(if $(DATA),--data "$(DATA)") $(if $(DEMO),--demo)
+run: .venv/stamp $(if $(filter spark,$(ENGINE)),.venv/spark) ## From raw files to a served, verified warehouse: installs, starts, loads, builds, verifies
+	@$(if $(ENGINE),REVOPS_ENGINE=$(ENGINE)) $(BIN)/revops run $(if $(DATA),--data "$(DATA)") $(if $(DEMO),--demo)
 
 test: lint ## Everything: lint, types, format, and all tests, on real servers
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(TESTS) $(ARGS)
+
+test-engines: .venv/spark ## The same models on Spark: installs its client and Sail, compares every row
+	REVOPS_TEST_ENGINES=1 $(BIN)/python -m pytest tests/engines $(ARGS)
 
 check: lint ## What needs no database: lint, types, format, unit tests
 	$(BIN)/python -m pytest -m unit $(ARGS)
@@ -41,9 +45,11 @@ lint: .venv/stamp ## Lint, types and format only
 bench: .venv/stamp ## Measure speed and memory on this machine
 	$(BIN)/python -m bench $(ARGS)
 
-lock: .venv/stamp ## Regenerate requirements.lock from pyproject.toml
+lock: .venv/stamp ## Regenerate requirements.lock and requirements-spark.lock from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header --extra dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-header --constraint requirements.lock --extra spark pyproject.toml -o requirements-spark.lock
 
 audit: .venv/stamp ## Look up known vulnerabilities of the locked dependencies; needs the network
 	$(BIN)/uv tool run --from 'pip-audit>=2.10,<3' pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
@@ -55,6 +61,12 @@ clean: ## Remove .venv, caches and demo files; the warehouse in .warehouse stays
 
 purge: clean ## The same, and delete the embedded server's whole warehouse, key and password included
 	rm -rf .warehouse
+
+# Only those who build on Spark install this: the client, and Sail, a server of its dialect for trials and tests.
+.venv/spark: .venv/stamp requirements-spark.lock
+	@echo "Installing the client of Spark, and Sail" >&2
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-spark.lock
+	@touch $@
 
 .venv/stamp: requirements.lock pyproject.toml .ci/make_venv.py
 	@python="$$(.ci/python)" && "$$python" .ci/make_venv.py

@@ -32,6 +32,14 @@ OPERATORS: dict[type[Any], str] = {
     exp.SimilarTo: "SIMILAR TO",
 }
 PARTS = {"epoch", "isodow", "isoyear", "dow", "dayofweek", "dayofweekiso"}
+# Not every engine has these in a regular expression, and where it has, they may mean something else.
+PATTERN_PARTS = {
+    "(?=": "look-ahead",
+    "(?!": "look-ahead",
+    "(?<=": "look-behind",
+    "(?<!": "look-behind",
+    "[[:": "[[:class:]]",
+}
 SIZED = {exp.DataType.Type.VARCHAR, exp.DataType.Type.CHAR, exp.DataType.Type.NCHAR, exp.DataType.Type.BPCHAR}
 
 
@@ -122,12 +130,25 @@ def _unportable(query: Any) -> Iterator[str]:
             yield "ARRAY_AGG(ORDER BY)"
         elif isinstance(node, exp.Trunc) and node.args.get("decimals") is not None:
             yield "TRUNC(x, n)"
+        elif isinstance(node, exp.RegexpLike | exp.RegexpReplace):
+            yield from _unportable_pattern(node)
+        elif isinstance(node, exp.Between) and node.args.get("symmetric"):
+            yield "BETWEEN SYMMETRIC"
         elif type(node) in OPERATORS:
             yield OPERATORS[type(node)]
         elif isinstance(node, exp.Func):
             name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
             if name.lower() in FUNCTIONS:
                 yield name.upper()
+
+
+def _unportable_pattern(node: Any) -> Iterator[str]:
+    pattern = node.expression.name if isinstance(node.expression, exp.Literal) else ""
+    for part, name in PATTERN_PARTS.items():
+        if part in pattern:
+            yield f"{name} in a pattern"
+    if isinstance(node, exp.RegexpReplace) and "g" not in getattr(node.args.get("modifiers"), "name", ""):
+        yield "REGEXP_REPLACE without 'g'"
 
 
 def _unportable_type(to: exp.DataType) -> Iterator[str]:

@@ -62,8 +62,16 @@ def before_evaluation(evaluator: MacroEvaluator) -> None:
         parents.make_way(cursor, table, partial(_query, evaluator))
 
 
-@_on_postgres
 def after_evaluation(evaluator: MacroEvaluator) -> None:
+    """On PostgreSQL, see `_after_evaluation`; on another engine what the project's settings say, else nothing."""
+    elsewhere = current().elsewhere
+    if evaluator.engine_adapter.dialect == "postgres":
+        _after_evaluation(evaluator)
+    elif elsewhere is not None:
+        elsewhere(evaluator)
+
+
+def _after_evaluation(evaluator: MacroEvaluator) -> None:
     """Brings the evaluated table to its declared keys and indexes, or the materialized view to its new contents.
 
     Runs inside the transaction of the evaluation, so a new table becomes visible with its keys. A materialized view reads

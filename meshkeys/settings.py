@@ -14,6 +14,7 @@ from psycopg2 import sql
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
+    from sqlmesh.core.macros import MacroEvaluator
 
     from meshkeys.catalog import Relation
 
@@ -60,6 +61,7 @@ class Settings:
         after_plan: functions called at the end of each plan or run of prod, in the transaction that notes what is declared, with
             a cursor, the models' snapshots, and the physical relation of each model by its name.
         settled: functions called last, before the lock is freed, with a cursor that commits by itself.
+        elsewhere: called after each evaluation on another engine than PostgreSQL, where declarations do nothing by themselves.
     """
 
     notes: str = "ops"
@@ -74,6 +76,7 @@ class Settings:
     roles: Roles | None = None
     after_plan: tuple[AfterPlan, ...] = ()
     settled: tuple[Callable[[Cursor], None], ...] = ()
+    elsewhere: Callable[[MacroEvaluator], None] | None = None
 
 
 _current = Settings()

@@ -81,7 +81,7 @@ def build(settings: Settings, environment: str = PROD, quiet: bool = False) -> N
     dsn = server.up(settings)
     began = time.monotonic()
     with closing(database.connect(dsn, "revops build")) as connection:
-        if environment != PROD or not _is_up_to_date(connection, settings):
+        if environment != PROD or not is_up_to_date(connection, settings):
             with progress.building(quiet) as builds:
                 _build(settings, connection, environment, builds)
     if environment == PROD:
@@ -89,7 +89,7 @@ def build(settings: Settings, environment: str = PROD, quiet: bool = False) -> N
     _log.info("built %s in %.1f s", environment, time.monotonic() - began)
 
 
-def _is_up_to_date(connection: Connection, settings: Settings) -> bool:
+def is_up_to_date(connection: Connection, settings: Settings) -> bool:
     """Whether prod shows the project as it is and nothing is out of date: asked without SQLMesh."""
     with connection.cursor() as cursor:
         project = last_plan.project_digest(settings.root)

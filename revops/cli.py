@@ -172,10 +172,11 @@ def rotate_key(ctx: click.Context, data: Path | None, max_rejects: float, wait: 
 @wait_option
 @click.pass_context
 def build(ctx: click.Context, environment: str, wait: float) -> None:
-    """Transform what has landed, and only what that touches."""
+    """Transform what has landed, and only what that touches; with REVOPS_ENGINE=spark, on Spark."""
     settings, dsn = _start()
+    name = ("revops.engines.build", "build_on_spark") if _is_on_spark() else ("revops.build", "build")
     with _locked(dsn, "build", wait):
-        _function("revops.build", "build")(settings, environment.lower(), ctx.obj["quiet"])  # as SQLMesh reads it
+        _function(*name)(settings, environment.lower(), ctx.obj["quiet"])  # as SQLMesh reads it
 
 
 @cli.command()
@@ -245,6 +246,31 @@ def export(
     rows = exporting.export(dsn, relation, out, file_format, selection)
     target = "standard output" if out == "-" else out
     logging.getLogger(__name__).info("%s: %d rows written to %s", relation, rows, target)
+
+
+@cli.command("export-raw")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder; what has not changed is kept."
+)
+@wait_option
+def export_raw(out: Path, wait: float) -> None:
+    """Write what has landed as Parquet, for another engine: one file for each that landed.
+
+    The folder holds personal data, as raw does; card numbers and CVVs are in neither.
+    """
+    from contextlib import closing
+
+    from foundation import database
+    from revops import bootstrap
+    from revops.engines import raw_export
+    from revops.ledger import landings
+
+    _, dsn = _start()
+    with _locked(dsn, "export-raw", wait), closing(database.connect(dsn, "revops export-raw")) as connection:
+        bootstrap.prepare(connection)
+        landings.settle(connection)
+        found = raw_export.export_raw(connection, out.expanduser().absolute())
+    click.echo(f"raw is in {out}: {found.written} files written, {found.kept} kept.")
 
 
 @cli.command()
@@ -579,6 +605,14 @@ def _start(check: bool = True) -> tuple[Settings, str]:
         with closing(database.connect(dsn, autocommit=True)) as opened:
             suitable.check(opened)
     return settings, dsn
+
+
+def _is_on_spark() -> bool:
+    if not os.environ.get("REVOPS_ENGINE"):
+        return False
+    from revops.engines import settings as engines
+
+    return engines.engine() == engines.SPARK
 
 
 def _locked(dsn: str, purpose: str, wait: float) -> Any:

@@ -10,6 +10,7 @@ from revops.roles import ROLES
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
+    from sqlmesh.core.macros import MacroEvaluator
 
     from meshkeys.catalog import Relation
 
@@ -32,6 +33,12 @@ def _seal(cursor: Cursor) -> None:
     seals.note_all(cursor)
 
 
+def _on_another_engine(evaluator: MacroEvaluator) -> None:
+    from revops.engines import evaluations  # imported where another engine is asked for
+
+    evaluations.after(evaluator)
+
+
 SETTINGS = Settings(
     notes="ops",
     lock_key=0x7265766F_70730001,  # "revops", lock 1
@@ -40,4 +47,5 @@ SETTINGS = Settings(
     roles=ROLES,
     after_plan=(_note_models, _prepare_what_if),
     settled=(_seal,),
+    elsewhere=_on_another_engine,
 )

@@ -116,7 +116,7 @@ def export(
             rest = sql.SQL(" ").join([_where(source, selection), _order(source, selection)])
             columns = _named(source, selection.columns) if selection.columns else source.columns
             with _opened(out) as stream:
-                write = _write_parquet if file_format == "parquet" else _write_csv
+                write = write_parquet if file_format == "parquet" else _write_csv
                 return write(cursor, sql.SQL("{} {}").format(source.relation.identifier, rest), columns, stream)
 
 
@@ -153,14 +153,19 @@ def format_of(out: str, file_format: str | None) -> str:
     return file_format or ending or FORMATS[0]
 
 
+def columns_of(cursor: Cursor, relation: Relation) -> list[Column]:
+    """The columns of a relation, in their order; none where there is no such relation."""
+    cursor.execute(_COLUMNS, (relation.schema, relation.name))
+    return [
+        Column(column, kind, category not in "NBDT", *((precision, scale) if sized else (None, None)))
+        for column, kind, category, precision, scale, sized in cursor.fetchall()
+    ]
+
+
 def _find(cursor: Cursor, name: str) -> Source:
     schema, _, relation = name.rpartition(".")
     if schema in ("", SCHEMA):
-        cursor.execute(_COLUMNS, (SCHEMA, relation))
-        found = [
-            Column(column, kind, category not in "NBDT", *((precision, scale) if sized else (None, None)))
-            for column, kind, category, precision, scale, sized in cursor.fetchall()
-        ]
+        found = columns_of(cursor, Relation(SCHEMA, relation))
         if found:
             return _source(cursor, Relation(SCHEMA, relation), found)
     cursor.execute(_RELATIONS, (SCHEMA,))
@@ -246,7 +251,12 @@ def _write_csv(cursor: Cursor, source: sql.Composable, columns: list[Column], st
     return _copy(cursor, source, cells, stream)
 
 
-def _write_parquet(cursor: Cursor, source: sql.Composable, columns: list[Column], stream: IO[bytes]) -> int:
+def write_parquet(cursor: Cursor, source: sql.Composable, columns: list[Column], stream: IO[bytes]) -> int:
+    """Streams `columns` of what follows FROM in `source` to a Parquet file; NULL and an empty text stay apart.
+
+    Returns:
+        How many rows were written.
+    """
     from pyarrow import csv, parquet
 
     types = {column.name: _arrow_type(column) for column in columns}

@@ -60,9 +60,13 @@ def run(settings: Settings, dsn: str, wanted: Wanted, quiet: bool = False) -> st
     """
     import importlib
 
+    from revops.engines import settings as engines
     from revops.terminal import summary
 
     land_files(settings, dsn, wanted, quiet)
+    if engines.engine() == engines.SPARK:
+        importlib.import_module("revops.engines.build").build_on_spark(settings, "prod", quiet)
+        return f"Built on Spark at {engines.spark().server}: its tables were audited, and declared keys checked."
     importlib.import_module("revops.build").build(settings, "prod", quiet)
     verification = importlib.import_module("revops.verify")
     results: Sequence[Any] = verification.verify_and_note(settings, since_last=True)

@@ -69,11 +69,7 @@ def read(
 ) -> OutOfDate:
     """Finds what is out of date in the tables of these nodes; arguments as for `find`."""
     relations = [node.relation for node in nodes if node.relation]
-    cursor.execute("SELECT change_id, relation, starts_on, ends_before, columns FROM ops.changes ORDER BY change_id")
-    changes = [
-        Change(number, relation, start, end, None if columns is None else tuple(columns))
-        for number, relation, start, end, columns in cursor.fetchall()
-    ]
+    noted = changes(cursor)
     cursor.execute(
         "SELECT evaluation_id, relation, starts_on, ends_on FROM ops.evaluations WHERE relation = ANY (%s)"
         " ORDER BY evaluation_id",
@@ -83,7 +79,16 @@ def read(
         Change(number, relation, start, end and end + timedelta(days=1))
         for number, relation, start, end in cursor.fetchall()
     ]
-    return find(nodes, changes, evaluations, today, of_others, widen)
+    return find(nodes, noted, evaluations, today, of_others, widen)
+
+
+def changes(cursor: Cursor) -> list[Change]:
+    """All changes that are noted, in the order of their numbers."""
+    cursor.execute("SELECT change_id, relation, starts_on, ends_before, columns FROM ops.changes ORDER BY change_id")
+    return [
+        Change(number, relation, start, end, None if columns is None else tuple(columns))
+        for number, relation, start, end, columns in cursor.fetchall()
+    ]
 
 
 def find(

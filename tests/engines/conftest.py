@@ -1,0 +1,73 @@
+"""A Spark Connect server with Delta tables for the tests of this folder: Sail, started here, or what REVOPS_SPARK_REMOTE names.
+
+Run by `make test-engines`; `make test` does not collect this folder.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+START_SECONDS = 60
+CATALOG = '[{name="spark_catalog", type="memory", initial_database=["default"], initial_database_comment=""}]'
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A server: its URL, which names one session, and the folder of its tables."""
+
+    remote: str
+    warehouse: Path
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {
+            "REVOPS_ENGINE": "spark",
+            "REVOPS_SPARK_REMOTE": self.remote,
+            "REVOPS_SPARK_WAREHOUSE": str(self.warehouse),
+        }
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A server with an empty catalog. Sail keeps tables by session, so that all who take part name the same."""
+    warehouse = tmp_path_factory.mktemp("tables")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = Path(sys.executable).with_name("sail")
+    log = (warehouse / "sail.log").open("w")
+    environ = {
+        **os.environ,
+        "SAIL_SPARK__SESSION_TIMEOUT_SECS": "36000",
+        "SAIL_CATALOG__LIST": CATALOG,
+    }
+    server = subprocess.Popen(
+        [program, "spark", "server", "--port", str(port)], env=environ, stdout=log, stderr=log, cwd=warehouse
+    )
+    try:
+        _wait_for(port, server)
+        yield Engine(f"sc://127.0.0.1:{port}/;user_id=revops;session_id=5e551011-0000-4000-8000-{port:012d}", warehouse)
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        with socket.socket() as tried:
+            tried.settimeout(1)
+            if tried.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"Sail did not start within {START_SECONDS} s (exit code {server.poll()})")
