@@ -1,4 +1,4 @@
-"""Writes `raw`, and what models read of `ops`, as Parquet for another engine: one folder a relation, one file a landed file.
+"""Writes `raw`, and what models read of `ops` and `desk`, as Parquet for another engine: one folder a relation, one file a landed file.
 
     <folder>/raw/transactions/12-3f9a0c1b2d4e.parquet     the rows of file 12; the rest of the name is of its state
     <folder>/raw/superseded_rows/all-....parquet          a relation that does not land by files: whole
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 LANDED = tuple(Relation("raw", name) for name in SOURCES)
-WHOLE = (Relation("raw", "superseded_rows"), Relation("ops", "load_files"))
+WHOLE = (Relation("raw", "superseded_rows"), Relation("ops", "load_files"), Relation("desk", "decisions"))
 
 # A replay adds rows to a file that landed, and a file may land again under its number after a restore.
 _FILES = """
@@ -103,8 +103,8 @@ def export_raw(connection: Connection, folder: Path) -> Exported:
 
 def _check(folder: Path) -> None:
     if folder.exists() and not (folder / MANIFEST).exists() and any(folder.iterdir()):
-        strangers = {path.name for path in folder.iterdir()} - {"raw", "ops"}
-        if strangers:  # raw and ops alone: an export that was killed before its manifest
+        strangers = {path.name for path in folder.iterdir()} - {relation.schema for relation in (*LANDED, *WHOLE)}
+        if strangers:  # else it is an export that was killed before its manifest
             raise UsageError(f"{str(folder)!r} holds other files ({min(strangers)}).\n  Name a new folder with --out.")
 
 
