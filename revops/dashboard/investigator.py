@@ -55,7 +55,13 @@ def bar() -> None:
         row.caption(f"Decisions are made as **{parts.plain(login.name)}**.")
         row.button("Sign out", key="sign out", on_click=_sign_out, type="tertiary", icon=":material/logout:")
         return
-    with row.popover("Sign in to decide", icon=":material/login:"), st.form("sign in", border=False):
+    if row.button("Sign in to decide", key="sign in", icon=":material/login:"):
+        _ask()
+
+
+@st.dialog("Sign in to decide")
+def _ask() -> None:
+    with st.form("sign in form", border=False):
         st.caption(f"With a database login of your own, in the role {INVESTIGATOR}.")
         user = st.text_input("Name", key="login name", autocomplete="username")
         password = st.text_input("Password", key="login password", type="password", autocomplete="current-password")

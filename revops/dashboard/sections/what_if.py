@@ -122,7 +122,7 @@ def _plain(column: str) -> str:
 def _form(reader: Reader, before: Cells) -> tuple[Cells | None, int, int]:
     """Asks for the change: the cells with it, None before it is asked for; the least score of an alert; one card of how many."""
     name, changed = before["rule_name"], dict(before)
-    with st.form(f"try {name}"):
+    with st.container(border=True):
         first = st.columns(4)
         changed["weight"] = str(first[0].number_input("Weight", 1, 100, int(before["weight"]), key=f"{name} weight"))
         for number, column in enumerate([each for each in before if each.startswith(LIMITS) and before[each]], 1):
@@ -149,7 +149,7 @@ def _form(reader: Reader, before: Cells) -> tuple[Cells | None, int, int]:
         is_large = (reader.rows(SIZE).iloc[0].transaction_count or 0) > MOST_ROWS
         cards = {f"One of {SAMPLE} (quick)": SAMPLE, "All": 1}
         every = cards[second[1].selectbox("Cards", list(cards), index=0 if is_large else 1, key=f"{name} cards")]
-        if not st.form_submit_button("Try", icon=":material/science:"):
+        if not st.button("Try", key=f"{name} try", icon=":material/science:"):
             return None, 0, 0
     return changed, int(min_score), every
 
