@@ -74,7 +74,7 @@ def _sums_beside_distinct_counts(tree: Any) -> None:
         if not any(isinstance(count.this, exp.Distinct) for count in counts):
             continue
         for total in [total for shown in select.selects for total in shown.find_all(exp.Sum)]:
-            size = total.this.type.expressions if total.this.is_type(exp.DataType.Type.DECIMAL) else ()
+            size: list[Any] = total.this.type.expressions if total.this.is_type(exp.DataType.Type.DECIMAL) else []
             if len(size) == 2 and total.find_ancestor(exp.Window, exp.Select) is select:
                 whole = total.parent if isinstance(total.parent, exp.Filter) else total
                 whole.replace(exp.cast(whole.copy(), f"DECIMAL(38, {size[1].name})"))
