@@ -29,6 +29,7 @@ def for_spark(expression: Any) -> Any:
     tree = exp.Tuple(expressions=[expression.copy()])  # a parent, so that the outermost node can be replaced as well
     _try_casts(tree)
     for rule in (
+        _sums_beside_distinct_counts,
         _times_of_day,
         _types,
         _epochs,
@@ -61,6 +62,22 @@ def _try_casts(tree: Any) -> None:
 
 def _type_of(check: Any) -> Any:
     return exp.DataType.build(check.expressions[1].name, dialect="postgres")
+
+
+def _sums_beside_distinct_counts(tree: Any) -> None:
+    """A sum of decimals beside COUNT(DISTINCT) says how wide it is: Sail sums it in two steps, and loses that it got wider.
+
+    Nothing is rounded: only digits before the point are added.
+    """
+    for select in _inner_first(tree, exp.Select):
+        counts = (count for shown in select.selects for count in shown.find_all(exp.Count))
+        if not any(isinstance(count.this, exp.Distinct) for count in counts):
+            continue
+        for total in [total for shown in select.selects for total in shown.find_all(exp.Sum)]:
+            size: list[Any] = total.this.type.expressions if total.this.is_type(exp.DataType.Type.DECIMAL) else []
+            if len(size) == 2 and total.find_ancestor(exp.Window, exp.Select) is select:
+                whole = total.parent if isinstance(total.parent, exp.Filter) else total
+                whole.replace(exp.cast(whole.copy(), f"DECIMAL(38, {size[1].name})"))
 
 
 def _times_of_day(tree: Any) -> None:

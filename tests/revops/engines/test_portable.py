@@ -13,7 +13,17 @@ from revops.engines.portable import for_spark
 
 pytestmark = pytest.mark.unit
 
-SCHEMA = {"t": {"day": "date", "other": "date", "at": "timestamp", "n": "int", "text": "text", "digits": "text"}}
+SCHEMA = {
+    "t": {
+        "day": "date",
+        "other": "date",
+        "at": "timestamp",
+        "n": "int",
+        "amount": "decimal(12, 2)",
+        "text": "text",
+        "digits": "text",
+    }
+}
 
 
 def written(query: str) -> str:
@@ -49,6 +59,12 @@ def written(query: str) -> str:
             "SELECT COUNT(*) FILTER(WHERE n > 1) OVER (PARTITION BY day) AS x FROM t",
             "SELECT COUNT(CASE WHEN t.n > 1 THEN 1 END) OVER (PARTITION BY t.day) AS x FROM t",
         ),
+        (
+            "SELECT COUNT(DISTINCT day) AS d, SUM(amount) FILTER(WHERE n > 1) AS x, SUM(n) AS y FROM t",
+            "SELECT COUNT(DISTINCT t.day) AS d, CAST(SUM(t.amount) FILTER(WHERE t.n > 1) AS DECIMAL(38, 2)) AS x,"
+            " SUM(t.n) AS y FROM t",
+        ),
+        ("SELECT SUM(amount) AS x FROM t", "SELECT SUM(t.amount) AS x FROM t"),
         (
             "SELECT 'all' AS k, COUNT(*) AS x FROM t UNION ALL SELECT text AS k, COUNT(*) AS x FROM t GROUP BY text",
             "SELECT 'all' AS k, COUNT(*) AS x FROM t UNION ALL SELECT t.text AS k, NULLIF(COUNT(*), 0) AS x FROM t"
