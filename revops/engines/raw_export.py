@@ -1,4 +1,4 @@
-"""Writes `raw`, and what models read of `ops` and `desk`, as Parquet for another engine: one folder a relation, one file a landed file.
+"""Writes `raw`, and what models read of `ops` and `desk`, as Parquet: one folder a relation, one file a landed file.
 
     <folder>/raw/transactions/12-3f9a0c1b2d4e.parquet     the rows of file 12; the rest of the name is of its state
     <folder>/raw/superseded_rows/all-....parquet          a relation that does not land by files: whole
@@ -168,6 +168,7 @@ def _spark_type(column: export.Column) -> str:
         "int8": "BIGINT",
         "bool": "BOOLEAN",
         "date": "DATE",
+        "timestamp": "TIMESTAMP_NTZ",
         "timestamptz": "TIMESTAMP",
     }
     return str(known.get(column.type_name, "STRING"))

@@ -33,6 +33,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "doctor": ("Check this machine and server for problems.", "revops doctor"),
         "backup": ("Back up database, state and card key together.", "revops backup --out ~/backups/today"),
         "restore": ("Restore a backup into an empty database.", "revops restore ~/backups/today"),
+        "export-raw": ("Write what has landed as Parquet.", "revops export-raw --out lake"),
         "refresh": ("Refresh serving.enriched_transactions.", "revops refresh --mode swap"),
         "keys": ("Bring keys and indexes to what is declared.", "revops keys --dry-run"),
         "replay": ("Land corrected rejects.", "revops replay corrected.csv"),
