@@ -115,7 +115,7 @@ def test_no_card_number_is_shown(debug: bool, capsys: pytest.CaptureFixture[str]
         ),
         ("macros/measures.py", "from sqlmesh", "from nowhere import x\nfrom sqlmesh", "macros/measures.py:{line}: "),
         ("macros/measures.py", "def ", "def (", "macros/measures.py:{line}: "),
-        ("config.yaml", "  enabled: true", "  enabled: [true", "config.yaml: expected"),
+        ("config.yaml", "dialect: postgres", "dialect: [postgres", "config.yaml: expected"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_with_what_is_wrong(
