@@ -238,3 +238,22 @@ def test_a_late_row_makes_changes_and_breaks_a_pair_across_midnight(
     assert pairs() == {90000001: (True, 90000009), 90000009: (True, 90000001)}
     assert restated(warehouse, since) == {"2013-05-03..2013-05-03"}
     assert restated(warehouse, since, "fct_outcomes") == {"2013-05-01..2013-05-05"}
+
+
+def test_plain_sqlmesh_run_finds_a_release_on_the_day_after_its_hold(warehouse: Warehouse) -> None:
+    """Of a pair over midnight the first day has been evaluated by then: `lookback` has it evaluated again."""
+    today = landings.today()
+    first, second = f"{today:%Y-%m-%d}", f"{today + timedelta(days=1):%Y-%m-%d}"
+    hold = purchase(warehouse, 90000001, first, "$77.00", date=f"{first} 23:50:00")
+    release = purchase(warehouse, 90000002, second, "$-77.00", date=f"{second} 00:05:00")
+    reversed_rows = (
+        "SELECT transaction_id, is_reversed FROM facts.fct_outcomes WHERE transaction_id > 90000000 ORDER BY 1"
+    )
+    write_purchases(warehouse, "transactions_data_held.csv", hold)
+    warehouse.load()
+    warehouse.run(end=first, execution_time=f"{today + timedelta(days=1)} 01:00:00")
+    assert warehouse.query(reversed_rows) == [(90000001, False)]
+    write_purchases(warehouse, "transactions_data_released.csv", release)
+    warehouse.load()
+    warehouse.run(end=second, execution_time=f"{today + timedelta(days=2)} 01:00:00")
+    assert warehouse.query(reversed_rows) == [(90000001, True), (90000002, True)]
