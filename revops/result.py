@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -16,7 +16,8 @@ class Result:
     rows: Mapping[str, int] = field(default_factory=dict)
 
 
-def listed(wrong: list[str], most: int = 3) -> str:
-    """The first of what is wrong, and how many more there are."""
+def listed(wrong: Sequence[str], names: Sequence[str] = (), most: int = 3) -> str:
+    """The first of what is wrong, and how many more there are; with `names`, one for each, of what."""
     more = f"; and {len(wrong) - most} more" if len(wrong) > most else ""
-    return "; ".join(wrong[:most]) + more
+    of = f": {', '.join(dict.fromkeys(names[most:]))}" if more and names else ""
+    return "; ".join(wrong[:most]) + more + of

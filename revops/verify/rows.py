@@ -160,8 +160,9 @@ def large_models(cursor: Cursor, models: Mapping[str, Model]) -> set[str]:
 def summed_up(models: Mapping[str, Model], compared: Sequence[Compared]) -> Result:
     """One line about all comparisons."""
     depth = _depths(models)
-    faulty = sorted(compared, key=lambda each: (depth[each.model], each.model))  # the cause before its consequences
-    wrong = [each.wrong for each in faulty if each.wrong]
+    faulty = [each for each in compared if each.wrong]
+    faulty.sort(key=lambda each: (depth[each.model], each.model))  # the cause before its consequences
+    wrong, names = [each.wrong for each in faulty if each.wrong], [each.model for each in faulty]
     unknown = [name for name, model in models.items() if model.definition is None]
     if unknown:
         wrong.append(f"no query is noted of {', '.join(unknown[:3])}: the next plan of prod notes it (revops build)")
@@ -172,7 +173,7 @@ def summed_up(models: Mapping[str, Model], compared: Sequence[Compared]) -> Resu
     shown = f"{sum(each.rows for each in compared):,} rows of {len(compared)} relations compared one by one"
     for scope, names in in_part.items():
         shown += f"; {names[0] if len(names) == 1 else f'{len(names)} relations'} computed again from {scope}"
-    return Result("rows as their models make them", not wrong, listed(wrong) or shown)
+    return Result("rows as their models make them", not wrong, listed(wrong, names) or shown)
 
 
 def proven(cursor: Cursor, models: Mapping[str, Model], compared: Sequence[Compared], landed: Landed) -> set[Relation]:
