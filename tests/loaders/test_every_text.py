@@ -27,6 +27,7 @@ from loaders.sources import SOURCES
 from meshkeys import declarations
 from revops import bootstrap, sqlmesh_project
 from revops import settings as revops_settings
+from revops.desk import decisions
 from tests.conftest import ROOT
 from tests.loaders.warehouse import Query
 
@@ -56,6 +57,7 @@ AFTER = (
     "serving.fraud_by_card_age", "serving.fraud_runs", "serving.compromise_points", "serving.rule_overlap",
     "serving.alert_capacity", "serving.seasonality", "serving.dim_date", "serving.dim_client", "serving.dim_card",
     "serving.dim_category", "serving.dim_merchant", "serving.dim_place", "serving.fct_transaction",
+    "facts.fct_decisions", "serving.alert_decisions", "serving.fraud_rules", "serving.rule_reviews",
 )  # fmt: skip
 SCHEMAS = ("staging", "dimensions", "facts", "quality", "features", "serving", "seeds")
 
@@ -182,7 +184,7 @@ class Project:
 
     def build(self, run: Query, split: tuple[tuple[date, date], ...]) -> None:
         _drop(run, *(schema for schema in SCHEMAS if schema != "seeds"))
-        for relation in SOURCES:
+        for relation in (*SOURCES, "decisions"):
             run(f"CREATE VIEW staging.stg_{relation} AS {self.query(f'staging.stg_{relation}', *DAYS)}")
         for name in FIRST:
             self.create(run, name)
@@ -226,6 +228,8 @@ def run(query: Query, database_url: str, project: Project) -> Iterator[Query]:
     """A function that queries a database that has the seeds."""
     _drop(query, *SCHEMAS)
     connection = psycopg2.connect(database_url)
+    with connection, connection.cursor() as cursor:
+        decisions.create(cursor)
     for path in sorted((ROOT / "seeds").glob("*.csv")):
         columns: dict[str, Any] = project.models[f"seeds.{path.stem}"].columns_to_types
         typed = ", ".join(f"{name} {of.sql(dialect='postgres')}" for name, of in columns.items())
