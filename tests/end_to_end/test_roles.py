@@ -31,7 +31,8 @@ READS_WHAT_ANOTHER_OWNS = """
 SELECT v.oid::regclass::text, t.oid::regclass::text
 FROM pg_rewrite AS r JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
 JOIN pg_class AS v ON v.oid = r.ev_class JOIN pg_class AS t ON t.oid = d.refobjid AND d.refclassid = 'pg_class'::regclass
-WHERE pg_get_userbyid(v.relowner) = %s AND pg_get_userbyid(t.relowner) <> %s AND t.relnamespace <> ALL ('{raw, ops, desk}'::regnamespace[])
+WHERE pg_get_userbyid(v.relowner) = %s AND pg_get_userbyid(t.relowner) <> %s
+  AND t.relnamespace <> ALL ('{raw, ops, desk}'::regnamespace[])
 """
 Login = Callable[..., str]
 
