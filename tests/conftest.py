@@ -49,6 +49,16 @@ _of_the_wheel = revops_server.programs
 revops_server.programs = lambda version: PROGRAMS_15 if version == 15 else _of_the_wheel(version)
 
 
+@pytest.fixture(autouse=True)
+def _own_environment() -> Iterator[None]:
+    """What a test changes of the process's environment, the next one does not see."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @dataclass(frozen=True)
 class RunningServer:
     """A server for tests: `url` names its first database, `server` is None for one that is not ours."""

@@ -295,10 +295,10 @@ def test_the_same_project_gives_the_same_bytes(of: Star, files: dict[str, bytes]
 
 
 def test_the_command_writes_them_and_says_where_it_cannot(
-    warehouse: Built, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warehouse: Built, files: dict[str, bytes], tmp_path: Path
 ) -> None:
-    with warehouse.as_revops():
-        monkeypatch.setenv("DB_CONNECTION_STRING", warehouse.url)
+    with warehouse.as_revops(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DB_CONNECTION_STRING", warehouse.url)
         arguments = ["--host", "db.example", "--port", "6543", "--login", "alice"]
         done = CliRunner().invoke(cli.cli, ["bi", "--out", str(tmp_path / "bi"), *arguments])
         assert done.exit_code == 0, done.output
