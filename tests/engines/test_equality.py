@@ -64,6 +64,10 @@ def built(server: RunningServer, engine: Engine, tmp_path_factory: pytest.TempPa
         both = OnBoth(Warehouse(project, url, data), engine)
         both.land()
         both.warehouse.build()
+        for decision in ("undecided", "fraud"):  # of one alert, so that the first is superseded
+            both.warehouse.query(
+                "SELECT desk.decide(min(transaction_id), %s, 'a note') FROM serving.fraud_alerts", (decision,)
+            )
         both.build_on_spark()
         yield both
 
