@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +133,40 @@ def replace_view(adapter: EngineAdapter, name: Any, query: Any, *args: Any, **op
     from sqlmesh.core.engine_adapter.base import EngineAdapter
 
     EngineAdapter.create_view(adapter, name, query, *args, **{**options, "replace": True})
+
+
+def share_types_of_copies() -> None:
+    """Has copies of an expression share the types of its nodes: SQLGlot copies one for each node, most of a copy's time.
+
+    A type is set on a node, and never changed in place. SQLMesh copies a query several times for each evaluation and audit.
+    """
+    from sqlglot.expressions.core import Expression
+
+    Expression.__deepcopy__ = _copied
+
+
+def _copied(self: Any, memo: Any) -> Any:
+    """A copy of an expression with all below it, without its parent; in place of `Expression.__deepcopy__`."""
+    from sqlglot.expressions.core import Expr
+
+    root = type(self)()
+    left = [(self, root)]
+
+    def begun(child: Any) -> Any:
+        if not isinstance(child, Expr):
+            return child
+        left.append((child, type(child)()))
+        return left[-1][1]
+
+    while left:
+        node, copy = left.pop()
+        copy._type = node._type
+        copy.comments = node.comments and list(node.comments)
+        copy._meta = deepcopy(node._meta) if node._meta else None
+        for key, value in node.args.items():
+            copy.args[key] = [begun(child) for child in value] if type(value) is list else begun(value)
+            copy._set_parent(key, copy.args[key])
+    return root
 
 
 def _wrapped(original: Callable[..., Any], wrapper: Callable[[Callable[[], Any], Any], Any]) -> Callable[..., Any]:

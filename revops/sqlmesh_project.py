@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import meshkeys
 from foundation.errors import CheckFailed, DatabaseUnavailable
+from meshkeys import sqlmesh_inside
 from meshkeys.catalog import Relation
 from revops.declared import SETTINGS
 from revops.terminal import failures
@@ -33,8 +34,8 @@ _log = logging.getLogger(__name__)
 
 
 def cli() -> None:
-    """SQLMesh's own command line, started as fast."""
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    """SQLMesh's own command line, as fast."""
+    _hurry()
     from sqlmesh.cli.main import cli as commands
 
     commands(prog_name="sqlmesh")
@@ -55,7 +56,7 @@ def context(
     Raises:
         CheckFailed: a file of the project cannot be read; names it.
     """
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    _hurry()
     # Warnings of libraries that are meant for SQLMesh's developers.
     warnings.filterwarnings("ignore", category=FutureWarning, module="sqlmesh")
     warnings.filterwarnings("ignore", category=UserWarning, module="sqlmesh")
@@ -87,6 +88,11 @@ def context(
         raise failures.known(error) or CheckFailed(
             f"The project cannot be read: {file}{failures.reason(error)}\n  Correct it and run the same command again."
         ) from error
+
+
+def _hurry() -> None:
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    sqlmesh_inside.share_types_of_copies()
 
 
 def environment_name(name: str) -> str:

@@ -32,6 +32,7 @@ class Node:
         columns: of each parent that is a model, the columns that it reads.
         data_hash: of its rendered query: another one in the same table is a forward-only change. SQLMesh's own hash would change
             with a declared index too.
+        version: of the model, as SQLMesh tells versions apart.
     """
 
     model: str
@@ -42,25 +43,35 @@ class Node:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     data_hash: str = ""
     look_ahead: int = 0
+    version: str = ""
 
 
-def nodes_of(snapshots: Iterable[Any]) -> list[Node]:
-    """The nodes of the snapshots of an environment, parents first."""
+def nodes_of(snapshots: Iterable[Any], noted: Iterable[Node] = ()) -> list[Node]:
+    """The nodes of the snapshots of an environment, parents first.
+
+    Args:
+        snapshots: of all its models.
+        noted: nodes of an earlier time: queries of versions that are still the same are not read again, which takes a second.
+    """
+    known = {(node.model, node.version): node for node in noted if node.version}
     nodes = {}
     for snapshot in snapshots:
         if snapshot.version and not snapshot.is_symbolic:
             model = snapshot.model
             parents = sorted(_name(parent) for parent in model.depends_on)
-            data_hash, columns = _read(snapshot)
-            nodes[_name(model.fqn)] = Node(
-                model=_name(model.fqn),
+            name, version = _name(model.fqn), str(snapshot.identifier)
+            was = known.get((name, version))
+            data_hash, columns = (was.data_hash, was.columns) if was else _read(snapshot)
+            nodes[name] = Node(
+                model=name,
                 relation=None if model.kind.is_view else str(Relation.of(snapshot.table_name())),
                 by_days=model.kind.is_incremental_by_time_range,
                 look_back=_declared(model, "look_back", "felt_for_days"),  # the latter in versions that are still used
                 look_ahead=_declared(model, "look_ahead"),
-                parents=(*parents, definition_of(_name(model.fqn))),
+                parents=(*parents, definition_of(name)),
                 data_hash=data_hash,
                 columns=columns,
+                version=version,
             )
     return in_order(nodes)
 

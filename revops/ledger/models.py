@@ -33,7 +33,8 @@ def note(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation
         tables: the physical relation of each model by its name.
     """
     ops.create_for_builds(cursor)
-    nodes = {node.model: node for node in graph.nodes_of(snapshots)}
+    before = noted_nodes(cursor)
+    nodes = {node.model: node for node in graph.nodes_of(snapshots, before)}
     cursor.execute("SELECT model, definition FROM ops.models WHERE definition IS NOT NULL")
     noted = dict(cursor.fetchall())
     rows = []
@@ -46,7 +47,6 @@ def note(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation
                 definition = asdict(found) if found else None
             rows.append((name, json.dumps(asdict(nodes[name])), definition and json.dumps(definition)))
     if catalog.exists(cursor, Relation("ops", "changes")):  # else nothing has landed, and nothing can be out of date
-        before = noted_nodes(cursor)
         _record_kept_tables(cursor, before, nodes)
         _record_kept_readers(cursor, before, nodes)
     cursor.execute("DELETE FROM ops.models")

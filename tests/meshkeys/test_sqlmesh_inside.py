@@ -9,6 +9,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from sqlglot import exp, parse_one
+from sqlglot.optimizer.annotate_types import annotate_types
 from sqlmesh import Context
 from sqlmesh.core import console as consoles
 from sqlmesh.core.context import GenericContext
@@ -255,3 +256,33 @@ def test_replace_view_is_one_statement() -> None:
     assert [text for text in statements if not text.startswith("SELECT")] == [
         'CREATE OR REPLACE VIEW "s"."v" AS SELECT 1 AS "a"'
     ]
+
+
+def test_share_types_of_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    query = annotate_types(
+        parse_one(
+            "WITH a AS (SELECT 1 AS n /* one */) SELECT n + 1, COUNT(*) FILTER(WHERE n > 0) OVER w FROM a WINDOW w AS ()"
+        )
+    )
+    query.meta["kept"] = {"of": [1]}
+    copied = query.copy()
+    monkeypatch.setattr(exp.Expression, "__deepcopy__", exp.Expression.__deepcopy__)
+    sqlmesh_inside.share_types_of_copies()
+    shared = query.copy()
+    for other in (copied, shared):
+        assert repr(other) == repr(query)
+        assert other.sql() == query.sql()
+        for one, node in zip(other.walk(), query.walk(), strict=True):
+            assert one is not node
+            assert one.type == node.type
+            assert one.comments == node.comments
+            assert one.args.keys() == node.args.keys()
+            assert (one.arg_key, one.index) == (node.arg_key, node.index)
+            assert one.parent is None or one in one.parent.iter_expressions()
+    typed = [(one, node) for one, node in zip(shared.walk(), query.walk(), strict=True) if node.type]
+    assert typed
+    assert all(one.type is node.type for one, node in typed)
+    shared.meta["kept"]["of"].append(2)
+    shared.find(exp.Literal).set("this", "7")
+    assert query.meta["kept"] == {"of": [1]}
+    assert "7" not in query.sql()
