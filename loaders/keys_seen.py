@@ -9,19 +9,22 @@ import numpy.typing as npt
 
 from loaders.formats.columns import Words
 
-_LARGEST_MARKED = 1 << 28
+# Keys are marked by pages of as many keys: those of one file are near each other, wherever they begin.
+_PAGE = 1 << 20
+_MOST_PAGES = 256
 _AT_ONCE = 10_000
 _KEY = re.compile("[0-9]{1,18}")
 
 
 class KeysSeen:
-    """Sees every key of a file, in memory bounded by one bit for each number below 2^28."""
+    """Sees every key of a file, in memory bounded by 32 MB of marks, one bit for each key."""
 
     def __init__(self) -> None:
         self._lowest: int | None = None
         self._highest: int | None = None
         self._repeats: bool | None = False
         self._marks: npt.NDArray[np.uint8] | None = None
+        self._places: dict[int, int] = {}
         self._waiting: list[int] = []
 
     @property
@@ -40,7 +43,7 @@ class KeysSeen:
     def repeats(self) -> bool | None:
         """Whether a key was seen twice.
 
-        None where that is not known: a key that is no plain whole number, or numbers too large to be marked.
+        None where that is not known: a key that is no plain whole number, or numbers too far from each other to be marked.
         """
         self._see_waiting()
         return self._repeats
@@ -72,18 +75,19 @@ class KeysSeen:
         self._lowest = lowest if self._lowest is None else min(self._lowest, lowest)
         self._highest = highest if self._highest is None else max(self._highest, highest)
         if self._repeats is False:
-            if (keys[1:] == keys[:-1]).any():
-                self._repeats = True
-            elif highest >= _LARGEST_MARKED:
-                self._repeats = None
-            else:
-                self._repeats = self._mark(keys)
+            self._repeats = True if (keys[1:] == keys[:-1]).any() else self._mark(keys)
 
-    def _mark(self, keys: Words) -> bool:
-        """Mark keys, sorted and different; return whether one was marked before."""
+    def _mark(self, keys: Words) -> bool | None:
+        """Mark keys, sorted and different; return whether one was marked before, None where there is no place for them."""
         if self._marks is None:
-            self._marks = np.zeros(_LARGEST_MARKED >> 3, np.uint8)  # pages that stay zero take no memory
-        places = (keys >> np.uint64(3)).astype(np.int64)
+            self._marks = np.zeros(_MOST_PAGES * _PAGE >> 3, np.uint8)  # memory that stays zero is not used
+        pages, counts = np.unique(keys // np.uint64(_PAGE), return_counts=True)
+        begins = [self._places.setdefault(page, len(self._places)) * (_PAGE >> 3) for page in pages.tolist()]
+        if len(self._places) > _MOST_PAGES:
+            return None
+        places = np.repeat(np.array(begins, np.int64), counts) + (keys % np.uint64(_PAGE) >> np.uint64(3)).astype(
+            np.int64
+        )
         bits = (np.uint8(1) << (keys & np.uint64(7)).astype(np.uint8)).astype(np.uint8)
         if (self._marks[places] & bits).any():
             return True

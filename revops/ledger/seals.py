@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from foundation.queries import scalar
+from foundation.queries import relations_exist, scalar
 from meshkeys import catalog, sessions
 from meshkeys.catalog import Relation
 
@@ -94,6 +94,12 @@ WITH gone AS (DELETE FROM ops.sealed WHERE to_regclass(
     format('%I.%I', split_part(relation, '.', 1), substring(relation FROM position('.' IN relation) + 1))) IS NULL
     RETURNING relation)
 DELETE FROM ops.seals WHERE relation IN (SELECT relation FROM gone)
+"""
+_ROWS = """
+SELECT d.model, coalesce(sum(s.row_count), 0)::bigint
+FROM ops.declarations AS d JOIN ops.sealed AS k USING (relation) LEFT JOIN ops.seals AS s USING (relation)
+WHERE NOT EXISTS (SELECT FROM ops.evaluations AS e WHERE e.relation = d.relation AND e.evaluation_id > k.up_to)
+GROUP BY d.model
 """
 SUPERSEDED = Relation("raw", "superseded_rows")
 
@@ -254,6 +260,14 @@ def _conditions(
     if sealed.part is not None:  # a text that is no day may be anywhere between
         rows = sql.SQL("({} AND _is_regular)").format(rows)
     return rows, own.within(spans)
+
+
+def rows(cursor: Cursor) -> dict[str, int]:
+    """The rows of each model of prod, as they were sealed, where it was not evaluated since: by the model's name."""
+    if not relations_exist(cursor, "ops.declarations", "ops.sealed"):
+        return {}
+    cursor.execute(_ROWS)
+    return dict(cursor.fetchall())
 
 
 def were_written_by(cursor: Cursor, sealed: Sealed, writers: Mapping[tuple[int, int], int]) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from foundation import database
 from foundation.queries import one_row, relations_exist, scalar
 from meshkeys.catalog import Relation
+from revops.ledger import seals
 from revops.terminal import display
 
 if TYPE_CHECKING:
@@ -97,9 +98,9 @@ def not_used_lines(dsn: str) -> list[str]:
 
 
 def rows_per_relation(dsn: str, counted: Mapping[str, int] | None = None) -> list[dict[str, object]]:
-    """`count_rows` on a connection of its own."""
+    """`count_rows` on a connection of its own; what is sealed as the last build left it is not counted either."""
     with closing(database.connect(dsn, "revops summary", autocommit=True)) as connection, connection.cursor() as cursor:
-        return count_rows(cursor, counted)
+        return count_rows(cursor, {**seals.rows(cursor), **(counted or {})})
 
 
 def count_rows(cursor: Cursor, counted: Mapping[str, int] | None = None) -> list[dict[str, object]]:

@@ -197,8 +197,12 @@ def test_no_key_outside_the_ranges_can_be_in_two_rows(files: list[tuple[int, int
 
 
 @pytest.mark.unit
-@given(st.lists(st.lists(st.integers(0, 3000) | st.integers(0, 2**28 - 1), max_size=40), max_size=6))
-def test_what_was_seen_of_the_keys_of_a_file(blocks: list[list[int]]) -> None:
+@given(
+    st.lists(st.lists(st.integers(0, 3000) | st.integers(0, 2**27 - 1), max_size=40), max_size=6),
+    st.sampled_from([0, 2**28 - 1000, 10**15, 10**18 - 2**27]),
+)
+def test_what_was_seen_of_the_keys_of_a_file(steps: list[list[int]], first: int) -> None:
+    blocks = [[first + step for step in block] for block in steps]
     seen = KeysSeen()
     for place, block in enumerate(blocks):
         if place % 2:
@@ -212,7 +216,9 @@ def test_what_was_seen_of_the_keys_of_a_file(blocks: list[list[int]]) -> None:
 
 
 @pytest.mark.unit
-def test_keys_beyond_what_can_be_marked_are_not_known() -> None:
+def test_whether_keys_repeat_that_are_too_far_from_each_other_is_not_known() -> None:
     seen = KeysSeen()
-    seen.see_text(str(2**28))
-    assert (seen.lowest, seen.repeats) == (2**28, None)
+    for place in range(257):
+        assert seen.repeats is False
+        seen.see(np.array([place << 20], np.uint64))
+    assert (seen.lowest, seen.highest, seen.repeats) == (0, 2**28, None)

@@ -138,3 +138,19 @@ def test_tables_are_sealed_where_nothing_has_landed(cursor: Cursor) -> None:
     cursor.execute("UPDATE sales SET amount = 0")
     seals.note_all(cursor)
     assert seals.broken(cursor, SALES) == ({date(2015, 3, 2), date(2015, 4, 1)}, False)
+
+
+def test_rows_are_told_as_they_were_sealed_until_more_are_evaluated(cursor: Cursor) -> None:
+    cursor.execute(
+        "CREATE TABLE empty (n int); INSERT INTO ops.declarations (model, relation, declared)"
+        " VALUES ('shop.sales', 'public.sales', '{}'), ('shop.empty', 'public.empty', '{}'), ('shop.new', 'public.new', '{}')"
+    )
+    seals.note_again(cursor, seals.of_table(Relation("public", "empty"), None), None)
+    assert seals.rows(cursor) == {"shop.sales": 4, "shop.empty": 0}
+    cursor.execute(
+        "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES ('public.sales', '2015-03-01', '2015-03-01')"
+    )
+    assert seals.rows(cursor) == {"shop.empty": 0}
+    cursor.execute("DELETE FROM sales WHERE sale_id = 1")
+    seals.note_again(cursor, SALES, MARCH)
+    assert seals.rows(cursor) == {"shop.sales": 3, "shop.empty": 0}
