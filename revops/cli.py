@@ -364,7 +364,7 @@ def generate(out: Path, scale: float | None, seed: int | None) -> None:
     from revops import demo_set
 
     scale, seed = scale or demo_set.SCALE, demo_set.SEED if seed is None else seed
-    demo_set.generate_files(out, scale, seed)
+    demo_set.generate_files(out, demo_set.Size(scale, seed))
     click.echo(f"Synthetic files (scale {scale:g}, seed {seed}) are in {out}")
 
 

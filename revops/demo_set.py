@@ -43,7 +43,7 @@ def make(folder: Path, size: Size) -> None:
     new = folder.with_name(folder.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
-    generate_files(new, size.scale, size.seed)
+    generate_files(new, size)
     (new / OF_FOLDER).write_text(f"{size}\n", encoding="ascii")
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
@@ -55,12 +55,12 @@ def size_of(folder: Path) -> Size | None:
     return Size.parse(mark.read_text(encoding="ascii")) if mark.is_file() else None
 
 
-def generate_files(out: Path, scale: float, seed: int) -> None:
+def generate_files(out: Path, size: Size) -> None:
     """Writes synthetic files, with progress."""
     from generator import generate
 
     with progress.counting("generating") as count:
-        generate(out, scale, seed, count)
+        generate(out, size.scale, size.seed, count)
 
 
 def is_synthetic(dsn: str) -> bool:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.loaders import made_tabformer
+from tests.revops.processes import ask_all
 
 PAN_KEY = "5a" * 32
 
@@ -30,16 +31,6 @@ def revops(url: str, home: Path, *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
 
 
-def answer(url: str, query: str) -> list[tuple[object, ...]]:
-    connection = psycopg2.connect(url)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            return cursor.fetchall()
-    finally:
-        connection.close()
-
-
 @pytest.mark.real
 def test_the_published_rows_are_accounted_for_to_the_row_and_the_cent(
     database_url: str, real_data: Path, tmp_path: Path
@@ -52,19 +43,19 @@ def test_the_published_rows_are_accounted_for_to_the_row_and_the_cent(
     )
     published = (real_data / "transactions_data.csv").read_text().splitlines()[1:]
     cents = sum(int(line.split("$")[1].split(",")[0].replace(".", "")) for line in published)
-    served = answer(database_url, "SELECT count(*), (sum(amount) * 100)::bigint FROM serving.enriched_transactions")
+    served = ask_all(database_url, "SELECT count(*), (sum(amount) * 100)::bigint FROM serving.enriched_transactions")
     assert served == [(len(published), cents)]
-    assert dict(answer(database_url, rows)) == {
+    assert dict(ask_all(database_url, rows)) == {
         "users": len((real_data / "users_data.csv").read_text().splitlines()) - 1,
         "cards": len((real_data / "cards_data.csv").read_text().splitlines()) - 1,
         "mcc": len(json.loads((real_data / "mcc_codes.json").read_text())),
         "labels": len(json.loads((real_data / "train_fraud_labels.json").read_text())["target"]),
     }
 
-    before = answer(database_url, "SELECT relation, count(*) FROM ops.load_history GROUP BY 1 ORDER BY 1")
+    before = ask_all(database_url, "SELECT relation, count(*) FROM ops.load_history GROUP BY 1 ORDER BY 1")
     again = revops(database_url, tmp_path, "run", "--data", str(real_data))
     assert again.returncode == 0, again.stderr
-    assert answer(database_url, "SELECT relation, count(*) FROM ops.load_history GROUP BY 1 ORDER BY 1") == before
+    assert ask_all(database_url, "SELECT relation, count(*) FROM ops.load_history GROUP BY 1 ORDER BY 1") == before
 
     verified = revops(database_url, tmp_path, "verify", "--json")
     assert verified.returncode == 0
@@ -84,11 +75,11 @@ def test_the_files_of_tabformer_become_a_labelled_and_verified_warehouse(databas
     cents = sum(int(amount.replace(".", "")) for amount in amounts)
     served = "SELECT count(*), (sum(amount) * 100)::bigint, count(is_fraud), count(*) FILTER (WHERE is_fraud) FROM {}"
     yes = sum(row.endswith(",Yes") for row in known)
-    assert answer(database_url, served.format("serving.enriched_transactions")) == [
+    assert ask_all(database_url, served.format("serving.enriched_transactions")) == [
         (len(known), cents, len(known), yes)
     ]
     quarantined = "SELECT reason, count(*) FROM quality.quarantined_transactions GROUP BY 1 ORDER BY 1"
-    assert answer(database_url, quarantined) == [
+    assert ask_all(database_url, quarantined) == [
         ("client_id is of no known user", len(rows) - len(known)),
         ("date is before 2000", len(early)),
     ]
@@ -98,7 +89,7 @@ def test_the_files_of_tabformer_become_a_labelled_and_verified_warehouse(databas
         " merchant_country IS NULL), count(*) FILTER (WHERE merchant_country = 'Italy'), count(DISTINCT mcc_description)"
         " FROM serving.enriched_transactions"
     )
-    refunds, declined, online, italian, descriptions = answer(database_url, odd)[0]
+    refunds, declined, online, italian, descriptions = ask_all(database_url, odd)[0]
     assert refunds == sum("$-99.00" in row for row in known) > 0
     assert declined == sum("Bad PIN,Insufficient" in row for row in known) > 0
     assert online == sum("ONLINE" in row for row in known) > 0
@@ -108,7 +99,7 @@ def test_the_files_of_tabformer_become_a_labelled_and_verified_warehouse(databas
     assert verified.returncode == 0, verified.stdout
     again = revops(database_url, tmp_path, "run", "--data", str(data))
     assert again.returncode == 0, again.stdout + again.stderr
-    assert answer(database_url, served.format("serving.enriched_transactions")) == [
+    assert ask_all(database_url, served.format("serving.enriched_transactions")) == [
         (len(known), cents, len(known), yes)
     ]
 

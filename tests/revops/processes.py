@@ -8,7 +8,7 @@ import pwd
 import secrets
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,13 @@ def ask(url: str, *statements: str) -> Any:
             return row[0] if row is not None and len(row) == 1 else row
     finally:
         connection.close()
+
+
+def ask_all(url: str, query: str) -> list[tuple[Any, ...]]:
+    """All rows of a query."""
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
 
 
 def as_ordinary_user(function: Callable[[Path], object], before: Callable[[Path], None] | None = None) -> object:

@@ -244,12 +244,12 @@ def test_generate_passes_on_what_it_was_told(
 ) -> None:
     from revops import demo_set
 
-    made: list[tuple[Path, float, int]] = []
-    monkeypatch.setattr(demo_set, "generate_files", lambda out, scale, seed: made.append((out, scale, seed)))
+    made: list[tuple[Path, demo_set.Size]] = []
+    monkeypatch.setattr(demo_set, "generate_files", lambda out, size: made.append((out, size)))
     assert cli.call(["generate", "--out", str(tmp_path), "--scale", "0.5", "--seed", "7"]) == 0
     monkeypatch.setenv("SCALE", "")
     assert cli.call(["generate", "--out", str(tmp_path)]) == 0
-    assert made == [(tmp_path, 0.5, 7), (tmp_path, 0.05, 42)]
+    assert made == [(tmp_path, demo_set.Size(0.5, 7)), (tmp_path, demo_set.Size(0.05, 42))]
     assert "Synthetic" in capsys.readouterr().out
 
 

@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pandas as pd
-import psycopg2
 import pytest
 import sqlglot
 from psycopg2 import errors
@@ -34,7 +33,7 @@ from revops.dashboard.filters import Days, Filters
 from revops.dashboard.sections import alerts, categories, declines, fraud, geography, overview, revenue, yesterday
 from tests.conftest import ROOT, RunningServer
 from tests.oracle import built
-from tests.revops.processes import ask
+from tests.revops.processes import ask, ask_all
 
 # Every statement of the dashboard: the texts in capitals of its pages.
 QUERIES = {
@@ -82,7 +81,7 @@ def _page(url: str, monkeypatch: pytest.MonkeyPatch, path: str = "yesterday", **
 
 def _values(url: str) -> dict[str, Any]:
     """What the statements take, of rows that are there."""
-    ((transaction, card, client, merchant),) = _all(
+    ((transaction, card, client, merchant),) = ask_all(
         url,
         "SELECT alerts.transaction_id, alerts.card_id, alerts.client_id, alerts.merchant_id FROM serving.fraud_alerts AS alerts"
         " JOIN serving.fraud_runs AS runs ON runs.card_id = alerts.card_id"
@@ -91,7 +90,7 @@ def _values(url: str) -> dict[str, Any]:
     unchosen = dict.fromkeys(
         ("channel", "card_type", "brand", "mcc", "place", "rule", "action", "card", "least", "login")
     )
-    ((decided, decided_card),) = _all(url, "SELECT transaction_id, card_id FROM serving.alert_decisions LIMIT 1")
+    ((decided, decided_card),) = ask_all(url, "SELECT transaction_id, card_id FROM serving.alert_decisions LIMIT 1")
     return {
         **unchosen, "since": date(2010, 1, 1), "until": date(2020, 1, 1), "day": date(2019, 10, 30), "band": 28,
         "by_day": False, "by_channel": True, "kind": "rule", "order": "score", "state": "open", "size": 50, "skipped": 0,
@@ -111,7 +110,7 @@ def test_query_finds_something_as_the_analyst(name: str, built_url: str) -> None
     if name == "transaction DECIDED":
         values |= decided
     if name == "merchant COMPROMISE":
-        values["id"] = _all(built_url, "SELECT MIN(merchant_id) FROM serving.compromise_points")[0][0]
+        values["id"] = ask_all(built_url, "SELECT MIN(merchant_id) FROM serving.compromise_points")[0][0]
     with reader.opened(built_url) as opened:
         found = opened.rows(QUERIES[name], values)
         assert opened.reads_as == "revops_analyst"
@@ -191,7 +190,7 @@ def test_each_filter_leaves_its_rows_alone(chosen: Filters, condition: str, buil
         found = opened.rows(
             import_module("revops.dashboard.sections.transactions").COUNTED, filters.values(chosen, shown)
         )
-    ((expected,),) = _all(built_url, f"SELECT count(*) FROM serving.enriched_transactions WHERE {condition}")
+    ((expected,),) = ask_all(built_url, f"SELECT count(*) FROM serving.enriched_transactions WHERE {condition}")
     assert found.iloc[0, 0] == expected > 0
 
 
@@ -203,7 +202,7 @@ def _queue(url: str, statement: str = "ALL", **asked: Any) -> list[int]:
 
 def test_the_queue_is_open_mine_or_decided(built_url: str) -> None:
     everything = _queue(built_url, state="all")
-    decided = {number for (number,) in _all(built_url, "SELECT transaction_id FROM desk.decisions")}
+    decided = {number for (number,) in ask_all(built_url, "SELECT transaction_id FROM desk.decisions")}
     assert set(_queue(built_url, state="decided")) == decided
     assert _queue(built_url, state="open") == [number for number in everything if number not in decided]
     me = urlsplit(built_url).username
@@ -234,7 +233,7 @@ def test_a_decision_is_beside_the_label_in_the_back_test(built_url: str) -> None
     with reader.opened(built_url) as opened:
         found = opened.rows(statement, {"kind": "rule"})
     expected: dict[str, list[int]] = {}
-    for name, review, label in _all(
+    for name, review, label in ask_all(
         built_url,
         "SELECT h.rule_name, (SELECT d.decision = 'fraud' FROM desk.decisions AS d WHERE d.transaction_id = h.transaction_id"
         " AND d.decision <> 'undecided'), (SELECT l.is_fraud FROM facts.fct_fraud_labels AS l"
@@ -253,21 +252,23 @@ def test_a_decision_is_beside_the_label_in_the_back_test(built_url: str) -> None
 
 
 def test_yesterday_is_what_the_days_revenue_says(built_url: str) -> None:
-    ((last,),) = _all(built_url, "SELECT max(transacted_on) FROM serving.daily_revenue")
+    ((last,),) = ask_all(built_url, "SELECT max(transacted_on) FROM serving.daily_revenue")
     with reader.opened(built_url) as opened:
         shown = filters.days(opened, Filters(), timedelta(days=1))
         assert shown
         assert shown.last == last
         week = Days(last - timedelta(days=6), last, shown.landed_first, shown.landed_last)
         found = opened.rows(yesterday.BY_DAY, filters.values(Filters(), week))
-    expected = _all(
+    expected = ask_all(
         built_url,
         "SELECT transacted_on, sum(net_volume), sum(transaction_count), sum(declined_count) FROM serving.daily_revenue"
         f" WHERE transacted_on > DATE '{last}' - 7 GROUP BY 1 ORDER BY 1",
     )
     shown_days = found[["day", "net_volume", "transaction_count", "declined_count"]].itertuples(index=False, name=None)
     assert list(shown_days) == [tuple(float(each) if n else each for n, each in enumerate(row)) for row in expected]
-    ((alerts,),) = _all(built_url, f"SELECT count(*) FROM serving.fraud_alerts WHERE transacted_on > DATE '{last}' - 7")
+    ((alerts,),) = ask_all(
+        built_url, f"SELECT count(*) FROM serving.fraud_alerts WHERE transacted_on > DATE '{last}' - 7"
+    )
     assert found.alert_count.sum() == alerts
 
 
@@ -277,7 +278,7 @@ def test_a_mover_is_the_day_against_the_mean_of_the_days_before(built_url: str) 
         values = filters.values(Filters(), Days(day - timedelta(days=28), day, day, day)) | {"day": day, "band": 28}
         found = opened.rows(yesterday.MOVERS, values)
     chip = found[found.channel == "chip"].iloc[0]
-    ((today, before),) = _all(
+    ((today, before),) = ask_all(
         built_url,
         "SELECT sum(net_volume) FILTER (WHERE transacted_on = DATE '2019-10-30'),"
         " round(sum(net_volume) FILTER (WHERE transacted_on < DATE '2019-10-30') / 28, 2) FROM serving.daily_revenue"
@@ -290,7 +291,7 @@ def test_a_mover_is_the_day_against_the_mean_of_the_days_before(built_url: str) 
 def test_a_download_has_all_rows_to_the_cent_and_no_more_than_it_may(
     built_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ((expected, total),) = _all(built_url, "SELECT count(*), sum(amount) FROM serving.enriched_transactions")
+    ((expected, total),) = ask_all(built_url, "SELECT count(*), sum(amount) FROM serving.enriched_transactions")
     statement = import_module("revops.dashboard.sections.transactions").CHOSEN
     assert expected > parts.MOST_ROWS
     monkeypatch.delenv("REVOPS_EMBEDDED_URL", raising=False)
@@ -434,14 +435,14 @@ def test_the_headline_is_the_last_complete_month_and_compares_it_with_its_neighb
         headline = opened.rows(overview.HEADLINE, {"until": date(2030, 1, 1)}).iloc[0]
     months = {
         month: figures
-        for month, *figures in _all(
+        for month, *figures in ask_all(
             built_url,
             "SELECT month_start, settled_refunds, decline_rate_bp, active_clients FROM serving.monthly_executive_summary"
             " WHERE is_complete",
         )
     }
     complete = "SELECT max(month_start) FROM serving.monthly_executive_summary WHERE is_complete"
-    ((last,),) = _all(built_url, complete)
+    ((last,),) = ask_all(built_url, complete)
     before = date(last.year - (last.month == 1), (last.month - 2) % 12 + 1, 1)
     year_before = last.replace(year=last.year - 1)
     assert headline.month_start == last
@@ -572,13 +573,3 @@ def _tables(text: str) -> set[tuple[str, str]]:
     parsed = sqlglot.parse_one(re.sub(r"%\((\w+)\)s", r":\1", text), read="postgres")
     steps = {step.alias for step in parsed.find_all(exp.CTE)}
     return {(table.db, table.name) for table in parsed.find_all(exp.Table) if table.db or table.name not in steps}
-
-
-def _all(url: str, statement: str) -> list[tuple[object, ...]]:
-    connection = psycopg2.connect(url)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall()
-    finally:
-        connection.close()

@@ -40,8 +40,8 @@ def generated(files: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The scales for which demo files were made; a copy of `files` stands for each."""
     scales: list[float] = []
 
-    def copy(out: Path, scale: float, seed: int) -> None:
-        scales.append(scale)
+    def copy(out: Path, size: demo_set.Size) -> None:
+        scales.append(size.scale)
         shutil.copytree(files, out, dirs_exist_ok=True)
 
     monkeypatch.setattr(demo_set, "generate_files", copy)
@@ -215,7 +215,7 @@ def test_a_killed_generator_leaves_no_half_set(
 ) -> None:
     whole = demo_set.generate_files
 
-    def die(out: Path, scale: float, seed: int) -> None:
+    def die(out: Path, size: demo_set.Size) -> None:
         (out / "users_data.csv").write_text("half")
         raise KeyboardInterrupt
 

@@ -6,7 +6,6 @@ import csv
 import json
 from typing import Any
 
-import psycopg2
 import pytest
 from psycopg2 import errors
 
@@ -14,7 +13,7 @@ from revops.dashboard import reader
 from revops.dashboard.sections import what_if
 from tests.conftest import ROOT, RunningServer
 from tests.oracle import built
-from tests.revops.processes import ask
+from tests.revops.processes import ask, ask_all
 
 ALL = 1
 
@@ -60,7 +59,7 @@ def _figures(found: dict[str, float], suffix: str = "") -> tuple[float, ...]:
 
 def test_a_rule_as_it_is_raises_what_is_served(built_url: str) -> None:
     served = _by_hand(built_url, "SELECT transaction_id FROM serving.fraud_alerts WHERE score >= 30")
-    for (name,) in _all(built_url, "SELECT rule_name FROM serving.fraud_rules"):
+    for (name,) in ask_all(built_url, "SELECT rule_name FROM serving.fraud_rules"):
         found = _tried(built_url, _rule(built_url, str(name)), 30)
         assert _figures(found) == _figures(found, "_then") == pytest.approx(served), name
 
@@ -131,7 +130,7 @@ def test_a_rule_that_is_not_changed_gives_the_line_of_the_seed(built_url: str) -
         header, *lines = list(csv.reader(stream))
     shown = {
         str(name): what_if.cells_of(str(text))
-        for name, text in _all(built_url, "SELECT rule_name, cells FROM serving.fraud_rules")
+        for name, text in ask_all(built_url, "SELECT rule_name, cells FROM serving.fraud_rules")
     }
     assert shown.keys() == {line[0] for line in lines}
     for line in lines:
@@ -139,13 +138,3 @@ def test_a_rule_that_is_not_changed_gives_the_line_of_the_seed(built_url: str) -
         assert list(cells) == header
         assert next(csv.reader([what_if.line_of(cells)])) == line
         assert what_if.in_words(cells), "a rule asks for something"
-
-
-def _all(url: str, statement: str) -> list[tuple[object, ...]]:
-    connection = psycopg2.connect(url)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall()
-    finally:
-        connection.close()
