@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from functools import partial, wraps
+from functools import cache, partial, wraps
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -143,6 +144,22 @@ def share_types_of_copies() -> None:
     from sqlglot.expressions.core import Expression
 
     Expression.__deepcopy__ = _copied
+
+
+def compile_macros_once() -> None:
+    """Has SQLMesh keep the compiled code of macros: it compiles their source again for each query, statement and audit."""
+    from sqlmesh.utils import metaprogramming
+
+    vars(metaprogramming).setdefault("exec", _executed)
+
+
+@cache
+def _compiled(source: str) -> CodeType:
+    return compile(source, "<string>", "exec")
+
+
+def _executed(source: str, env: dict[str, Any]) -> None:
+    exec(_compiled(source), env)  # what SQLMesh was about to execute
 
 
 def _copied(self: Any, memo: Any) -> Any:

@@ -93,6 +93,7 @@ def context(
 def _hurry() -> None:
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     sqlmesh_inside.share_types_of_copies()
+    sqlmesh_inside.compile_macros_once()
 
 
 def environment_name(name: str) -> str:

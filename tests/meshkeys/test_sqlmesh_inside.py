@@ -15,6 +15,8 @@ from sqlmesh.core import console as consoles
 from sqlmesh.core.context import GenericContext
 from sqlmesh.core.engine_adapter.postgres import PostgresEngineAdapter
 from sqlmesh.core.plan.definition import EvaluatablePlan
+from sqlmesh.utils import metaprogramming
+from sqlmesh.utils.metaprogramming import Executable
 
 from meshkeys import sqlmesh_inside
 from meshkeys.catalog import Relation
@@ -286,3 +288,17 @@ def test_share_types_of_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     shared.find(exp.Literal).set("this", "7")
     assert query.meta["kept"] == {"of": [1]}
     assert "7" not in query.sql()
+
+
+def test_compile_macros_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(metaprogramming, "exec", raising=False)
+    compiled: list[str] = []
+    monkeypatch.setattr(
+        sqlmesh_inside, "_compiled", lambda source: compiled.append(source) or compile(source, "x", "exec")
+    )
+    sqlmesh_inside.compile_macros_once()
+    source = Executable(payload="def twice(n):\n    return 2 * n", name="twice", path="macros/twice.py")
+    environments = [metaprogramming.prepare_env({"twice": source}) for _ in range(2)]
+    assert [env["twice"](21) for env in environments] == [42, 42]
+    assert compiled == [source.payload] * 2
+    assert environments[0]["twice"] is not environments[1]["twice"]
