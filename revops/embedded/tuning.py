@@ -46,7 +46,8 @@ def server_settings(machine: Machine, version: int = 18) -> dict[str, str]:
         # Bulk loads: CTAS and COPY into a new table write no WAL; nothing replicates from here.
         "wal_level": "minimal",
         "max_wal_senders": "0",
-        "max_wal_size": _mb(_clamp(machine.disk // 4, GIB, 16 * GIB)),
+        # What is kept on disk of a first build: new tables need no full pages, so that more room would save nothing.
+        "max_wal_size": _mb(_clamp(machine.disk // 8, GIB, 4 * GIB)),
         "min_wal_size": _mb(_clamp(machine.disk // 32, 80 * MIB, GIB)),
         "checkpoint_timeout": "15min",
         "wal_buffers": "16MB",

@@ -29,7 +29,7 @@ def test_the_measured_machine_gets_the_measured_settings() -> None:
     settings = server_settings(Machine(24 * GIB, cores=2, disk=100 * GIB))
     assert settings["shared_buffers"] == "4096MB"
     assert settings["work_mem"] == "1024MB"  # one batch for the label join
-    assert settings["max_wal_size"] == "16384MB"
+    assert settings["max_wal_size"] == "4096MB"
     assert settings["max_parallel_maintenance_workers"] == "1"
 
 
@@ -40,7 +40,7 @@ def test_a_server_is_told_only_what_its_version_knows() -> None:
 
 
 def test_the_log_of_changes_never_fills_a_small_disk() -> None:
-    assert _mb(server_settings(Machine(24 * GIB, 2, disk=8 * GIB))["max_wal_size"]) == 2048
+    assert _mb(server_settings(Machine(24 * GIB, 2, disk=8 * GIB))["max_wal_size"]) == 1024
 
 
 @pytest.mark.parametrize("memory", [GIB, 64 * GIB])
