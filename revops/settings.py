@@ -14,6 +14,9 @@ from revops import envfile
 CONNECTION = connection.CONNECTION
 EMBEDDED_URL = connection.EMBEDDED_URL
 VERSIONS = (16, 18)  # of the embedded server
+# Worker processes of SQLMesh outlive a killed SQLMesh, wait for ever, and keep its connections open, and so the lock. This
+# project also loads faster without them.
+NO_WORKERS = ("MAX_FORK_WORKERS", "1")
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -62,9 +65,7 @@ class Settings:
         result |= connection.variables(dsn)
         result["SQLMESH_DOTENV_PATH"] = str(self.empty_dotenv())
         result.setdefault("SQLMESH__DISABLE_ANONYMIZED_ANALYTICS", "true")
-        # Worker processes outlive a killed SQLMesh, wait for ever, and keep its connections open, and so the lock.
-        # This project also loads faster without them.
-        result.setdefault("MAX_FORK_WORKERS", "1")
+        result.setdefault(*NO_WORKERS)
         return result
 
     def empty_dotenv(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from foundation.errors import CheckFailed, DatabaseUnavailable
 from meshkeys import sqlmesh_inside
 from meshkeys.catalog import Relation
 from revops.declared import SETTINGS
+from revops.settings import NO_WORKERS
 from revops.terminal import failures
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ def context(
         CheckFailed: a file of the project cannot be read; names it.
     """
     _hurry()
+    os.environ.setdefault(*NO_WORKERS)
     # Warnings of libraries that are meant for SQLMesh's developers.
     warnings.filterwarnings("ignore", category=FutureWarning, module="sqlmesh")
     warnings.filterwarnings("ignore", category=UserWarning, module="sqlmesh")

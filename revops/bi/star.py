@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -92,7 +91,6 @@ def read(settings: Settings) -> Star:
     Raises:
         CheckFailed: a file of the project cannot be read, or the models are no star; names what is wrong.
     """
-    os.environ.setdefault("MAX_FORK_WORKERS", "1")
     with closing(sqlmesh_project.context(settings)) as context:
         models = {Relation.of(fqn).name: model for fqn, model in context.models.items() if TAG in model.tags}
     tables = {name: _table(name, model) for name, model in sorted(models.items())}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -82,7 +81,6 @@ def read(settings: Settings) -> list[Described]:
     Raises:
         CheckFailed: a file of the project cannot be read; names it.
     """
-    os.environ.setdefault("MAX_FORK_WORKERS", "1")
     with closing(sqlmesh_project.context(settings)) as context:
         models = {str(Relation.of(fqn)): model for fqn, model in context.models.items()}
         tests = _tests(settings.root)
