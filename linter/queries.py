@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,12 +23,14 @@ FUNCTIONS = {
     "to_json", "to_jsonb",
 }  # fmt: skip
 OPERATORS: dict[type[Any], str] = {
+    exp.Any: "ANY of an array",
     exp.ArrayContainsAll: "@>",
     exp.ExplodingGenerateSeries: "GENERATE_SERIES",
     exp.JSONArrayAgg: "JSON_AGG",
     exp.JSONBExtract: "#>",
     exp.JSONExtract: "->",
     exp.JSONExtractScalar: "->>",
+    exp.Overlaps: "OVERLAPS",
     exp.RegexpILike: "~*",
     exp.SimilarTo: "SIMILAR TO",
 }
@@ -40,6 +43,7 @@ PATTERN_PARTS = {
     "(?<!": "look-behind",
     "[[:": "[[:class:]]",
 }
+TO_CHAR_ELSEWHERE = re.compile(r"%[uaA]|[09]")  # as sqlglot keeps a format: D and Day begin with %u, and 9 and 0 stay
 SIZED = {exp.DataType.Type.VARCHAR, exp.DataType.Type.CHAR, exp.DataType.Type.NCHAR, exp.DataType.Type.BPCHAR}
 
 
@@ -124,12 +128,21 @@ def _unportable(query: Any) -> Iterator[str]:
             yield f"EXTRACT({node.name.upper()})"
         elif isinstance(node, exp.Cast):
             yield from _unportable_type(node.to)
-        elif isinstance(node, exp.WindowSpec) and (node.args.get("kind") == "GROUPS" or node.args.get("exclude")):
-            yield "a frame of GROUPS or with EXCLUDE"
+            yield from _unportable_cast(node)
+        elif isinstance(node, exp.WindowSpec):
+            yield from _unportable_frame(node)
         elif isinstance(node, exp.ArrayAgg) and node.find(exp.Order):
             yield "ARRAY_AGG(ORDER BY)"
         elif isinstance(node, exp.Trunc) and node.args.get("decimals") is not None:
             yield "TRUNC(x, n)"
+        elif isinstance(node, exp.Round) and _is_written_as(node.this, exp.DataType.Type.DOUBLE):
+            yield "ROUND of a DOUBLE"
+        elif isinstance(node, exp.Left | exp.Right) and isinstance(node.expression, exp.Neg):
+            yield f"{node.sql_name()} with a negative length"
+        elif isinstance(node, exp.Substring) and node.args["start"].sql() in ("0", "-0"):
+            yield "SUBSTR from 0"
+        elif isinstance(node, exp.TimeToStr) and TO_CHAR_ELSEWHERE.search(node.args["format"].name):
+            yield "TO_CHAR of a number or a day's name"
         elif isinstance(node, exp.RegexpLike | exp.RegexpReplace):
             yield from _unportable_pattern(node)
         elif isinstance(node, exp.Between) and node.args.get("symmetric"):
@@ -149,6 +162,37 @@ def _unportable_pattern(node: Any) -> Iterator[str]:
             yield f"{name} in a pattern"
     if isinstance(node, exp.RegexpReplace) and "g" not in getattr(node.args.get("modifiers"), "name", ""):
         yield "REGEXP_REPLACE without 'g'"
+    if isinstance(node, exp.RegexpReplace) and re.search(
+        r"\\[0-9&]", getattr(node.args.get("replacement"), "name", "")
+    ):
+        yield "\\1 in REGEXP_REPLACE"
+
+
+def _unportable_frame(frame: Any) -> Iterator[str]:
+    if frame.args.get("kind") == "GROUPS" or frame.args.get("exclude"):
+        yield "a frame of GROUPS or with EXCLUDE"
+    bounds = [bound for bound in (frame.args.get("start"), frame.args.get("end")) if isinstance(bound, exp.Interval)]
+    units = {bound.unit.name.upper().rstrip("S") if bound.unit is not None else "" for bound in bounds}
+    if "" in units or len(units) > 1:
+        yield "a frame of mixed units"
+
+
+def _unportable_cast(cast: exp.Cast) -> Iterator[str]:
+    """A number that is rounded here and cut off there, and texts that engines write in their own way."""
+    if cast.to.this in exp.DataType.INTEGER_TYPES:
+        value = cast.this.unnest()
+        if _is_written_as(value, exp.DataType.Type.DECIMAL) or (isinstance(value, exp.Literal) and "." in value.name):
+            yield "a decimal as an integer (use ROUND)"
+    if cast.to.this in exp.DataType.TEXT_TYPES:
+        if _is_written_as(cast.this, exp.DataType.Type.DOUBLE):
+            yield "a DOUBLE as text"
+        elif isinstance(cast.this.unnest(), exp.Interval):
+            yield "an interval as text"
+
+
+def _is_written_as(value: Any, kind: exp.DataType.Type) -> bool:
+    """Whether it is cast to the type where it stands: other types cannot be told from the text."""
+    return isinstance(value.unnest(), exp.Cast) and value.unnest().to.this is kind
 
 
 def _unportable_type(to: exp.DataType) -> Iterator[str]:

@@ -173,8 +173,10 @@ def rotate_key(ctx: click.Context, data: Path | None, max_rejects: float, wait: 
 @click.pass_context
 def build(ctx: click.Context, environment: str, wait: float) -> None:
     """Transform what has landed, and only what that touches; with REVOPS_ENGINE=spark, on Spark."""
+    from revops.engines import settings as engines
+
     settings, dsn = _start()
-    name = ("revops.engines.build", "build_on_spark") if _is_on_spark() else ("revops.build", "build")
+    name = ("revops.engines.build", "build_on_spark") if engines.is_spark() else ("revops.build", "build")
     with _locked(dsn, "build", wait):
         _function(*name)(settings, environment.lower(), ctx.obj["quiet"])  # as SQLMesh reads it
 
@@ -261,14 +263,10 @@ def export_raw(out: Path, wait: float) -> None:
     from contextlib import closing
 
     from foundation import database
-    from revops import bootstrap
     from revops.engines import raw_export
-    from revops.ledger import landings
 
     _, dsn = _start()
     with _locked(dsn, "export-raw", wait), closing(database.connect(dsn, "revops export-raw")) as connection:
-        bootstrap.prepare(connection)
-        landings.settle(connection)
         found = raw_export.export_raw(connection, out.expanduser().absolute())
     click.echo(f"raw is in {out}: {found.written} files written, {found.kept} kept.")
 
@@ -605,14 +603,6 @@ def _start(check: bool = True) -> tuple[Settings, str]:
         with closing(database.connect(dsn, autocommit=True)) as opened:
             suitable.check(opened)
     return settings, dsn
-
-
-def _is_on_spark() -> bool:
-    if not os.environ.get("REVOPS_ENGINE"):
-        return False
-    from revops.engines import settings as engines
-
-    return engines.engine() == engines.SPARK
 
 
 def _locked(dsn: str, purpose: str, wait: float) -> Any:

@@ -63,10 +63,9 @@ def run(settings: Settings, dsn: str, wanted: Wanted, quiet: bool = False) -> st
     from revops.engines import settings as engines
     from revops.terminal import summary
 
+    if engines.is_spark():
+        return _run_on_spark(settings, dsn, wanted, quiet)
     land_files(settings, dsn, wanted, quiet)
-    if engines.engine() == engines.SPARK:
-        importlib.import_module("revops.engines.build").build_on_spark(settings, "prod", quiet)
-        return f"Built on Spark at {engines.spark().server}: its tables were audited, and declared keys checked."
     importlib.import_module("revops.build").build(settings, "prod", quiet)
     verification = importlib.import_module("revops.verify")
     results: Sequence[Any] = verification.verify_and_note(settings, since_last=True)
@@ -78,6 +77,16 @@ def run(settings: Settings, dsn: str, wanted: Wanted, quiet: bool = False) -> st
             f"{len(failed)} of {len(results)} checks failed: {', '.join(failed)}\n  Details: revops verify"
         )
     return text
+
+
+def _run_on_spark(settings: Settings, dsn: str, wanted: Wanted, quiet: bool) -> str:
+    from revops.engines import build as building
+
+    chosen = building.reach()
+    land_files(settings, dsn, wanted, quiet)
+    building.build_on_spark(settings, "prod", quiet)
+    where = f" in {chosen.warehouse}" if chosen.warehouse else ""
+    return f"Built by {chosen.server}: its tables{where} were audited, and declared keys checked."
 
 
 def land_files(settings: Settings, dsn: str, wanted: Wanted, quiet: bool) -> None:

@@ -40,6 +40,12 @@ class SparkAdapter(SparkEngineAdapter):  # type: ignore[misc]  # SQLMesh is not 
             properties = [*(properties or ()), exp.LocationProperty(this=exp.Literal.string(place))]
         super()._create_schema(schema_name, *args, properties=properties or [], **kwargs)
 
+    def _execute(self, sql: str, *args: Any, **kwargs: Any) -> None:
+        super()._execute(sql, *args, **kwargs)
+        catalog = self._extra_config.get("catalog")
+        if catalog is not None:
+            catalog.note(sql)
+
     def sync_grants_config(self, *args: Any, **kwargs: Any) -> None:
         """Does nothing: who may read is the catalog's to say, see docs/security.md."""
 

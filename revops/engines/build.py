@@ -19,7 +19,7 @@ from foundation import database
 from foundation.errors import CheckFailed
 from foundation.queries import relations_exist, scalar
 from meshkeys.catalog import Relation
-from revops import bootstrap, build, sqlmesh_project
+from revops import build, sqlmesh_project
 from revops.embedded import server
 from revops.engines import connection as connection_of_spark
 from revops.engines import evaluations, notes, raw_export, raw_tables
@@ -68,13 +68,10 @@ def build_on_spark(settings: Settings, environment: str = build.PROD, quiet: boo
         DatabaseUnavailable: PostgreSQL or Spark cannot be reached or was lost.
     """
     dsn = server.up(settings)
-    chosen = engines.spark()
-    connection_of_spark.session(chosen.remote, chosen.catalog)  # whether it is there, before anything is exported
+    chosen = reach()
     began = time.monotonic()
     environment = sqlmesh_project.environment_name(environment)
     with closing(database.connect(dsn, "revops build")) as connection, progress.building(quiet) as builds:
-        bootstrap.prepare(connection)
-        landings.settle(connection)
         exported = raw_export.export_raw(connection, settings.home / EXPORT)
         with connection.cursor() as cursor:
             notes.create(cursor)
@@ -101,6 +98,18 @@ def build_on_spark(settings: Settings, environment: str = build.PROD, quiet: boo
                 landings.mark_compared(cursor, _FOLLOWED, "" if exact_since is None else str(exact_since))
         connection.commit()
     _log.info("built %s on Spark in %.1f s", environment, time.monotonic() - began)
+
+
+def reach() -> engines.Spark:
+    """The chosen Spark, once it was reached: before anything lands or is exported for it.
+
+    Raises:
+        DatabaseUnavailable: there is no server.
+        UsageError: its client is not installed, or a setting is wrong.
+    """
+    chosen = engines.spark()
+    connection_of_spark.session(chosen.remote, chosen.catalog, chosen.warehouse)
+    return chosen
 
 
 def _recorder(connection: Connection) -> evaluations.Listener:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -11,7 +12,8 @@ from pydantic import Field
 from sqlmesh.core.config import connection as connections
 from sqlmesh.core.config.connection import ConnectionConfig
 
-from revops.engines.settings import CONNECTION_TYPE
+from revops.engines import local
+from revops.engines.settings import CONNECTION_TYPE, LOCAL
 
 DEFAULT_PORT = 15002
 CONNECT_SECONDS = 15
@@ -20,6 +22,8 @@ SESSION = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.variable.substitute": "false",  # else ${...} in a text is replaced
 }
+
+_sessions: dict[str, Any] = {}
 
 
 def register() -> None:
@@ -60,19 +64,25 @@ class SparkConnection(ConnectionConfig):  # type: ignore[misc]  # SQLMesh is not
 
     @property
     def _static_connection_kwargs(self) -> dict[str, Any]:
-        return {"spark": session(self.remote, self.catalog)}
+        return {"spark": session(self.remote, self.catalog, self.warehouse)}
 
     @property
     def _extra_engine_config(self) -> dict[str, Any]:
-        return {"warehouse": self.warehouse}
+        return {"warehouse": self.warehouse, "catalog": _kept(self.remote, self.warehouse)}
 
 
-def session(remote: str, catalog: str | None = None) -> Any:
+def session(remote: str, catalog: str | None = None, warehouse: str | None = None) -> Any:
     """A session on a Spark Connect server, with the settings on which equal results depend.
 
+    Args:
+        remote: the server's URL; `local` for Sail on this machine, started with the first session.
+        catalog: the catalog to work in; None for the server's own.
+        warehouse: where tables are stored; for `local` alone.
+
     Raises:
-        UsageError: pyspark is not installed.
         DatabaseUnavailable: there is no server.
+        LockHeld: the tables of `local` are used by another command.
+        UsageError: pyspark is not installed.
     """
     from foundation.errors import DatabaseUnavailable, UsageError
 
@@ -82,13 +92,21 @@ def session(remote: str, catalog: str | None = None) -> Any:
         raise UsageError(
             f"Spark's client is not installed ({error}).\n  pip install -r requirements-spark.lock"
         ) from None
+    kept = _kept(remote, warehouse)
+    if kept is not None:
+        remote = local.start(kept.folder)
     try:
         _connect(remote)
-        found = SparkSession.builder.remote(remote).getOrCreate()
+        if remote in _sessions:
+            return _sessions[remote]
+        found = SparkSession.builder.remote(remote).create()  # getOrCreate would give one of another server
         for name, value in SESSION.items():
             found.conf.set(name, value)
         if catalog is not None:
             found.catalog.setCurrentCatalog(catalog)
+        if kept is not None:
+            kept.restore(found)
+        _sessions[remote] = found
     except Exception as error:  # of grpc, of pyspark, or of the server
         reason = str(error).strip().splitlines()[0][:200]
         raise DatabaseUnavailable(
@@ -96,6 +114,10 @@ def session(remote: str, catalog: str | None = None) -> Any:
             "  Start a Spark Connect server, or set REVOPS_SPARK_REMOTE."
         ) from error
     return found
+
+
+def _kept(remote: str, warehouse: str | None) -> local.Catalog | None:
+    return local.Catalog(Path(warehouse)) if remote == LOCAL and warehouse is not None else None
 
 
 def _connect(remote: str) -> None:

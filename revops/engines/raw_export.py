@@ -25,7 +25,8 @@ from foundation.errors import UsageError
 from foundation.queries import scalar
 from loaders.sources import SOURCES
 from meshkeys.catalog import Relation
-from revops import envfile, export
+from revops import bootstrap, envfile, export
+from revops.ledger import landings
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -72,14 +73,14 @@ class Exported:
 
 
 def export_raw(connection: Connection, folder: Path) -> Exported:
-    """Brings a folder to what has landed, in one snapshot of the database.
-
-    The caller holds the warehouse's lock and has settled what landed (`landings.settle`).
+    """Brings a folder to what has landed, in one snapshot of the database. The caller holds the warehouse's lock.
 
     Raises:
         UsageError: the folder cannot be written, or holds something else.
     """
     _check(folder)
+    bootstrap.prepare(connection)
+    landings.settle(connection)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         connection.commit()
@@ -142,9 +143,11 @@ def _parts(cursor: Cursor, relation: Relation) -> Iterator[tuple[str, sql.Compos
 
 
 def _finish(found: Exported) -> None:
-    manifest = {"last_change": found.last_change, "columns": found.columns, "files": found.files}
-    with envfile.replacing(found.folder / MANIFEST) as stream:
-        stream.write(json.dumps(manifest, indent=1).encode())
+    content = {"last_change": found.last_change, "columns": found.columns, "files": found.files}
+    manifest, written = found.folder / MANIFEST, json.dumps(content, indent=1).encode()
+    if not manifest.exists() or manifest.read_bytes() != written:
+        with envfile.replacing(manifest) as stream:
+            stream.write(written)
     for relation, names in found.files.items():
         schema, _, name = relation.partition(".")
         for path in (found.folder / schema / name).iterdir():

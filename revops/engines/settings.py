@@ -7,8 +7,10 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from foundation.errors import UsageError
+from revops import settings as of_project
 
 ENGINE = "REVOPS_ENGINE"
 POSTGRES = "postgres"
@@ -17,7 +19,10 @@ STATE_SCHEMA = "sqlmesh_spark"
 """SQLMesh's state of the models on Spark, in the same PostgreSQL: each engine has tables, versions and days of its own."""
 CONNECTION_TYPE = "revops_spark"
 
-_DEFAULT_REMOTE = "sc://localhost:15002"
+LOCAL = "local"
+"""No server of somebody's: Sail, started and stopped by each command."""
+
+_TABLES = "spark"
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Spark:
     """How Spark is reached and where its tables are.
 
     Attributes:
-        remote: the URL of a Spark Connect server: REVOPS_SPARK_REMOTE.
+        remote: the URL of a Spark Connect server, or `local`: REVOPS_SPARK_REMOTE.
         warehouse: the folder or URL under which tables are stored, as the server sees it: REVOPS_SPARK_WAREHOUSE. None for
             the server's own.
         raw: the folder or URL of the exported files, as the server sees it: REVOPS_SPARK_RAW. None for where they are written.
@@ -33,7 +38,7 @@ class Spark:
         concurrent_tasks: how many models are built side by side: REVOPS_SPARK_TASKS.
     """
 
-    remote: str = _DEFAULT_REMOTE
+    remote: str = LOCAL
     warehouse: str | None = None
     raw: str | None = None
     catalog: str | None = None
@@ -42,7 +47,7 @@ class Spark:
     @property
     def server(self) -> str:
         """The server's address, without what may be secret in the URL."""
-        return self.remote.split("/;")[0]
+        return "Sail" if self.remote == LOCAL else self.remote.split("/;")[0]
 
 
 def engine(environ: Mapping[str, str] | None = None) -> str:
@@ -57,6 +62,15 @@ def engine(environ: Mapping[str, str] | None = None) -> str:
     return asked
 
 
+def is_spark() -> bool:
+    """Whether this process builds on Spark.
+
+    Raises:
+        UsageError: there is no such engine.
+    """
+    return engine() == SPARK
+
+
 def spark(environ: Mapping[str, str] | None = None) -> Spark:
     """The settings REVOPS_SPARK_*.
 
@@ -68,13 +82,22 @@ def spark(environ: Mapping[str, str] | None = None) -> Spark:
     def value(name: str) -> str | None:
         return environ.get(f"REVOPS_SPARK_{name}", "").strip() or None
 
-    remote = value("REMOTE") or _DEFAULT_REMOTE
-    if not re.fullmatch(r"sc://[^\s/:]+(:\d+)?(/.*)?", remote):
-        raise UsageError("REVOPS_SPARK_REMOTE is no URL of a Spark Connect server.\n  Write it as sc://host:15002.")
+    remote, warehouse = value("REMOTE") or LOCAL, value("WAREHOUSE")
+    if remote == LOCAL:
+        if warehouse and "://" in warehouse:
+            raise UsageError("REVOPS_SPARK_WAREHOUSE is no folder of this machine.\n  Set REVOPS_SPARK_REMOTE as well.")
+        warehouse = str(
+            Path(warehouse).expanduser().absolute() if warehouse else of_project.load(environ).home / _TABLES
+        )
+    elif not re.fullmatch(r"sc://[^\s/:]+(:\d+)?(/.*)?", remote):
+        raise UsageError(
+            "REVOPS_SPARK_REMOTE is no URL of a Spark Connect server.\n"
+            f"  Write it as sc://host:15002, or {LOCAL} for Sail on this machine."
+        )
     tasks = value("TASKS") or "2"
     if not tasks.isdecimal() or int(tasks) < 1:
         raise UsageError("REVOPS_SPARK_TASKS is no number of models to build side by side.\n  Set it to 1 or more.")
-    return Spark(remote, value("WAREHOUSE"), value("RAW"), value("CATALOG"), int(tasks))
+    return Spark(remote, warehouse, value("RAW"), value("CATALOG"), int(tasks))
 
 
 def connection() -> str:

@@ -308,6 +308,27 @@ def test_names_in_a_query_are_words(query: str, poor: str | None, model_of: Make
         ("things -> 'x'", "->"),
         ("NUM_NONNULLS(things, others)", "NUM_NONNULLS"),
         ("GENERATE_SERIES(1, 3)", "GENERATE_SERIES"),
+        ("thing_id = ANY(ARRAY[1, 2])", "ANY of an array"),
+        ("(opened_at, closed_at) OVERLAPS (opened_at, closed_at)", "OVERLAPS"),
+        ("TO_CHAR(amount, '999D99')", "TO_CHAR"),
+        ("TO_CHAR(opened_at, 'Day')", "TO_CHAR"),
+        ("REGEXP_REPLACE(things, '(x)', '\\1', 'g')", "in REGEXP_REPLACE"),
+        ("2.5::INT", "a decimal as an integer"),
+        ("amount::DECIMAL(8, 2)::BIGINT", "a decimal as an integer"),
+        ("ROUND(amount::DOUBLE PRECISION)", "ROUND of a DOUBLE"),
+        ("LEFT(things, -1)", "LEFT with a negative length"),
+        ("SUBSTR(things, 0, 2)", "SUBSTR from 0"),
+        ("amount::DOUBLE PRECISION::TEXT", "a DOUBLE as text"),
+        ("(INTERVAL '1 day')::TEXT", "an interval as text"),
+        (
+            "SUM(amount) OVER (ORDER BY opened_at RANGE BETWEEN INTERVAL '1 month 2 days' PRECEDING AND CURRENT ROW)",
+            "mixed units",
+        ),
+        (
+            "SUM(amount) OVER (ORDER BY opened_at"
+            " RANGE BETWEEN INTERVAL '1 month' PRECEDING AND INTERVAL '1 day' FOLLOWING)",
+            "mixed units",
+        ),
         ("SUM(amount) OVER (ORDER BY thing_id GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW)", "GROUPS"),
         (
             "SUM(amount) OVER (ORDER BY thing_id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW)",
@@ -342,6 +363,12 @@ def test_sql_that_another_engine_reads_otherwise_is_found(
         "COUNT(*) FILTER (WHERE amount > 0)",
         "SUM(amount) OVER (ORDER BY opened_at RANGE BETWEEN INTERVAL '86400 SECONDS' PRECEDING AND CURRENT ROW)",
         "TO_CHAR(opened_at, 'YYYY-MM')",
+        "TO_CHAR(opened_at, 'YYYY-MM-DD HH24:MI:SS')",
+        "amount::INT",
+        "ROUND(amount::DECIMAL(8, 2))::INT",
+        "LEFT(things, 2)",
+        "SUBSTR(things, 1, 2)",
+        "amount::TEXT",
     ],
 )
 def test_sql_that_engines_agree_on_is_left_alone(projection: str, model_of: Make, messages_of: Check) -> None:

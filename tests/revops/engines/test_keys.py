@@ -13,6 +13,7 @@ from sqlmesh.core.model import load_sql_based_model
 
 import meshkeys
 from foundation.errors import CheckFailed
+from revops.declared import SETTINGS
 from revops.engines import keys
 
 pytestmark = pytest.mark.unit
@@ -50,7 +51,7 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def check(database: duckdb.DuckDBPyConnection, rows: str, days: tuple[str, str] | None) -> None:
     database.execute(f"CREATE TABLE uses AS SELECT * FROM (VALUES {rows}) AS v (use_id, card_id, used_on)")
-    meshkeys.register()
+    meshkeys.register(SETTINGS)  # not the defaults, which later tests of this process would see
     model = load_sql_based_model(parse(BY_DAY, default_dialect="postgres"), dialect="postgres")
     evaluator: Any = Evaluator(database)
     keys.check(evaluator, model, exp.to_table("uses"), days)

@@ -6,10 +6,13 @@ import socket
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
 from foundation.errors import DatabaseUnavailable, UsageError
+from revops import run
+from revops import settings as of_project
 from revops.engines import connection, settings
 from tests.conftest import ROOT
 
@@ -36,6 +39,7 @@ def test_the_engine_is_postgres_unless_another_is_asked_for(asked: dict[str, str
     [
         ({"REVOPS_ENGINE": "sparkk"}, "REVOPS_ENGINE"),
         ({"REVOPS_ENGINE": "spark", "REVOPS_SPARK_REMOTE": "spark://host:7077"}, "REVOPS_SPARK_REMOTE"),
+        ({"REVOPS_ENGINE": "spark", "REVOPS_SPARK_WAREHOUSE": "s3://bucket/tables"}, "REVOPS_SPARK_REMOTE"),
         ({"REVOPS_ENGINE": "spark", "REVOPS_SPARK_TASKS": "0"}, "REVOPS_SPARK_TASKS"),
     ],
 )
@@ -55,6 +59,25 @@ def test_a_server_that_is_not_there_is_said_at_once_and_without_what_is_secret(m
         with pytest.raises(DatabaseUnavailable, match=f"at sc://127.0.0.1:{port}: .*refused") as raised:
             connection.session(f"sc://127.0.0.1:{port}/;token=hidden")
     assert "hidden" not in str(raised.value)
+
+
+def test_a_run_lands_nothing_where_spark_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setenv("REVOPS_ENGINE", "spark")
+    monkeypatch.setenv("REVOPS_SPARK_REMOTE", "sc://127.0.0.1:1")
+    monkeypatch.setitem(sys.modules, "pyspark", None)  # not installed
+    monkeypatch.setattr(run, "land_files", lambda *arguments: asked.append(arguments))
+    with pytest.raises(UsageError, match=r"pip install -r requirements-spark\.lock"):
+        run.run(of_project.load(), "host=nowhere", run.Wanted())
+    assert not asked
+
+
+def test_without_a_server_tables_are_in_the_folder_of_the_warehouse(tmp_path: Path) -> None:
+    environ = {"REVOPS_HOME": str(tmp_path), "REVOPS_ENV_FILE": str(tmp_path / "no.env")}
+    chosen = settings.spark(environ)
+    assert (chosen.remote, chosen.warehouse, chosen.server) == ("local", str(tmp_path / "spark"), "Sail")
+    asked = settings.spark({**environ, "REVOPS_SPARK_REMOTE": "local", "REVOPS_SPARK_WAREHOUSE": "tables"})
+    assert asked.warehouse == str(Path.cwd() / "tables")
 
 
 def test_the_settings_are_read() -> None:
