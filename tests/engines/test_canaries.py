@@ -16,7 +16,7 @@ import pytest
 from pyarrow import parquet
 
 from tests.conftest import ROOT, RunningServer, fresh_database
-from tests.end_to_end.test_canaries import Canaries, plant
+from tests.end_to_end.canaries import Canaries, plant
 from tests.end_to_end.warehouse import copy_of_project
 
 
