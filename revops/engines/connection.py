@@ -111,7 +111,7 @@ def session(remote: str, catalog: str | None = None, warehouse: str | None = Non
         reason = str(error).strip().splitlines()[0][:200]
         raise DatabaseUnavailable(
             f"Spark cannot be reached at {remote.split('/;')[0]}: {reason}\n"
-            "  Start a Spark Connect server, or set REVOPS_SPARK_REMOTE."
+            "  Start that server, or unset REVOPS_SPARK_REMOTE: then Sail is started on this machine."
         ) from error
     return found
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -72,3 +75,32 @@ def test_tables_are_of_delta_and_without_partitions(adapter: SparkAdapter, sent:
 def test_schemas_are_in_the_warehouse(adapter: SparkAdapter, sent: Sent) -> None:
     adapter.create_schema("facts")
     assert sent.statements == ["CREATE SCHEMA IF NOT EXISTS `facts` LOCATION '/tables/facts.db'"]
+
+
+class Meeting(Sent):
+    """A statement ends once another is under way as well, or after a while alone; notes whether two ever were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = threading.Barrier(2)
+        self.met = False
+
+    def execute(self, statement: str, *args: Any) -> None:
+        with suppress(threading.BrokenBarrierError):
+            self.both.wait(1)
+            self.met = True
+
+
+@pytest.mark.parametrize(("tables", "meet"), [(("facts.t", "facts.t"), False), (("facts.t", "facts.u"), True)])
+def test_days_of_one_table_are_written_one_after_the_other(tables: tuple[str, str], meet: bool) -> None:
+    meeting = Meeting()
+    made = SparkAdapter(
+        lambda: meeting, dialect="spark", default_catalog="lake", catalog_support=None, warehouse="/tables"
+    )
+    with ThreadPoolExecutor(2) as pool:
+        list(
+            pool.map(
+                made.execute, (f"/* PLAN: 1 */ INSERT INTO {table} REPLACE WHERE TRUE SELECT 1" for table in tables)
+            )
+        )
+    assert meeting.met is meet
