@@ -10,7 +10,7 @@ import numpy.typing as npt
 from loaders.formats.columns import Words
 
 # Keys are marked by pages of as many keys: those of one file are near each other, wherever they begin.
-_PAGE = 1 << 20
+_PAGE_BITS = 20
 _MOST_PAGES = 256
 _AT_ONCE = 10_000
 _KEY = re.compile("[0-9]{1,18}")
@@ -80,14 +80,17 @@ class KeysSeen:
     def _mark(self, keys: Words) -> bool | None:
         """Mark keys, sorted and different; return whether one was marked before, None where there is no place for them."""
         if self._marks is None:
-            self._marks = np.zeros(_MOST_PAGES * _PAGE >> 3, np.uint8)  # memory that stays zero is not used
-        pages, counts = np.unique(keys // np.uint64(_PAGE), return_counts=True)
-        begins = [self._places.setdefault(page, len(self._places)) * (_PAGE >> 3) for page in pages.tolist()]
-        if len(self._places) > _MOST_PAGES:
-            return None
-        places = np.repeat(np.array(begins, np.int64), counts) + (keys % np.uint64(_PAGE) >> np.uint64(3)).astype(
-            np.int64
-        )
+            self._marks = np.zeros(_MOST_PAGES << _PAGE_BITS >> 3, np.uint8)  # memory that stays zero is not used
+        places = (keys >> np.uint64(3)).astype(np.int64)
+        start = 0
+        while start < len(keys):
+            page = int(keys[start]) >> _PAGE_BITS
+            end = int(np.searchsorted(keys, np.uint64((page + 1) << _PAGE_BITS)))
+            place = self._places.setdefault(page, len(self._places))
+            if place >= _MOST_PAGES:
+                return None
+            places[start:end] += (place - page) << _PAGE_BITS >> 3  # from where its marks would be to where they are
+            start = end
         bits = (np.uint8(1) << (keys & np.uint64(7)).astype(np.uint8)).astype(np.uint8)
         if (self._marks[places] & bits).any():
             return True
