@@ -53,7 +53,7 @@ class CsvReader:
         """
         pending = b""
         headed = False
-        for block, final in _in_pieces(whole_lines(self._stream)):
+        for block, final in _with_first_rows(_in_pieces(whole_lines(self._stream))):
             block = pending + block
             if not headed:
                 block = self._after_header(block)
@@ -242,6 +242,22 @@ def _in_pieces(blocks: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bo
                 yield block[start:cut], False
                 start = cut
         yield block[start:], final
+
+
+def _with_first_rows(blocks: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bool]]:
+    """Join the first blocks: what the header's block tells of the first rows must not depend on how a stream is cut."""
+    first: list[bytes] = []
+    size = lines = 0
+    last = False
+    for block, last in blocks:  # noqa: B007 (told of the joined block)
+        first.append(block)
+        size += len(block)
+        lines += _line_ends(block)
+        if lines >= _ROWS_THAT_SHOW_A_TRAILING_SEPARATOR + 2 or size >= 2 * LONGEST_LINE:
+            break  # two lines may come before the rows: the separator's and the header
+    if first:
+        yield b"".join(first), last
+    yield from blocks
 
 
 def _span_of_record(lines: list[bytes], start: int) -> int | None:

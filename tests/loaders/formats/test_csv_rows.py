@@ -227,12 +227,24 @@ LINE = st.one_of(
 )
 
 
+FIRST_ROWS = 60  # more than are joined with the header: with them, blocks end anywhere among the rows drawn
+
+
 @settings(max_examples=400, deadline=None)
-@given(st.lists(LINE, max_size=25), st.sampled_from([b"\n", b"\r\n"]), st.integers(1, 3000))
-@example(rows=['"', transaction(), '"'], end=b"\n", block=5)
-@example(rows=["+" + transaction(), ""], end=b"\n", block=3000)
-def test_quick_and_careful_agree_and_no_row_is_lost(rows: list[str | bytes], end: bytes, block: int) -> None:
+@given(
+    st.lists(LINE, max_size=25),
+    st.sampled_from([b"\n", b"\r\n"]),
+    st.integers(1, 3000),
+    st.sampled_from([0, FIRST_ROWS]),
+)
+@example(rows=['"', transaction(), '"'], end=b"\n", block=5, before=FIRST_ROWS)
+@example(rows=["+" + transaction(), ""], end=b"\n", block=3000, before=0)
+@example(rows=[transaction(errors=",")], end=b"\n", block=1, before=0)  # each row ends with a separator
+def test_quick_and_careful_agree_and_no_row_is_lost(
+    rows: list[str | bytes], end: bytes, block: int, before: int
+) -> None:
     rows = [row.encode("utf-8", "surrogatepass") if isinstance(row, str) else row for row in rows]
+    rows = [transaction(10**10 + n).encode() for n in range(before)] + rows
     data = file_of(*rows, end=end)
     quick_lines, quick_rejects, quick = read(data, block)
     lines, rejects, careful = read(data, 1 << 20, quick=False)
