@@ -78,6 +78,15 @@ def fit(rows: Rows) -> Fitted:
     Raises:
         ModuleNotFoundError: scikit-learn is not installed.
     """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(
+        limits=1
+    ):  # sums in the same order wherever it runs; threads gain nothing on matrices so narrow
+        return _fit(rows)
+
+
+def _fit(rows: Rows) -> Fitted:
     from sklearn.linear_model import LogisticRegression
 
     flags = {name for name, _ in FLAGS}

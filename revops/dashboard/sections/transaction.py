@@ -30,7 +30,8 @@ FROM serving.fraud_alerts
 WHERE transaction_id = %(id)s
 """
 
-SCORECARD = """
+# Empty until a scorecard is trained: tests/revops/scoring/test_scores.py shows it.
+_SCORECARD = """
 SELECT scores.scorecard_score, scores.scorecard_reasons, scores.scorecard_version, trained.training_from_date,
        trained.training_until_date, trained.training_fraud_count
 FROM serving.scorecard_scores AS scores
@@ -44,6 +45,8 @@ FROM serving.alert_decisions
 WHERE transaction_id = %(id)s AND card_id = %(card)s
 ORDER BY decision_id DESC
 """
+
+GENERATED = "Trained on generated rows: it proves the machinery only."
 
 
 def show(reader: Reader, chosen: Filters) -> None:
@@ -126,7 +129,7 @@ def _alert(reader: Reader, number: int | None) -> bool:
 
 def _scorecard(reader: Reader, number: int | None) -> None:
     """The learned score, where the month has a scorecard: what raised it, strongest first, and what it was trained on."""
-    found = reader.rows(SCORECARD, {"id": number})
+    found = reader.rows(_SCORECARD, {"id": number})
     if found.empty:
         return
     scored = found.iloc[0]
@@ -134,7 +137,7 @@ def _scorecard(reader: Reader, number: int | None) -> None:
     reasons.sort(key=lambda reason: -int(reason[2]))
     raised = ", ".join(f"`{feature}` +{points}" for feature, _, points in reasons) or "nothing that doubled the odds"
     last = scored.training_until_date - timedelta(days=1)
-    synthetic = " Trained on generated rows: it proves the machinery only." if _is_synthetic(reader) else ""
+    synthetic = f" {GENERATED}" if _is_synthetic(reader) else ""
     st.markdown(f"Scorecard **{scored.scorecard_score}** of 1,000, beside the rules: {raised}.")
     parts.note(
         f"Version {scored.scorecard_version}, trained on {scored.training_fraud_count:,} frauds"

@@ -6,15 +6,23 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_md5
 
-from revops import lock
+from revops import demo_set, lock
 from revops.build import build
+from revops.dashboard import serve
+from revops.dashboard.sections import rules, transaction
 from revops.verify import verify
 from tests.conftest import RunningServer
 from tests.oracle import built
 from tests.oracle.built import Built
 from tests.revops.scoring import made
 
+OF_RULES = """
+SELECT * FROM serving.rule_performance WHERE measured_kind NOT LIKE 'scorecard%'
+ORDER BY month_start, measured_kind, measured_name
+"""
 MARCH, APRIL, MAY = date(2015, 3, 1), date(2015, 4, 1), date(2015, 5, 1)
 
 
@@ -34,9 +42,12 @@ def scored(server: RunningServer) -> Built:
     warehouse = built._warehouse(server, "oracle_scored", fill)
     assert warehouse.rows("SELECT count(*) AS n FROM features.transaction_scores") == [{"n": 0}]
     assert warehouse.rows("SELECT count(*) AS n FROM serving.scorecards") == [{"n": 0}]
+    without = warehouse.rows(OF_RULES)
     made.add(warehouse.url, MARCH, 1)
     made.add(warehouse.url, MAY, 2)
     _build(warehouse)
+    assert without
+    assert warehouse.rows(OF_RULES) == without, "a scorecard changes nothing that the back-test says of the rules"
     return warehouse
 
 
@@ -105,3 +116,53 @@ def test_another_scorecard_has_its_own_month_scored_again_and_the_rows_still_ver
     assert _found(scored) == _expected(scored, MARCH, APRIL, 1) | _expected(scored, MAY, date(2015, 6, 1), 3)
     with scored.as_revops() as settings:
         assert [result for result in verify(settings) if not result.passed] == []
+
+
+def _page(warehouse: Built, monkeypatch: pytest.MonkeyPatch, name: str, is_demo: bool, **address: str) -> AppTest:
+    monkeypatch.setenv("DB_CONNECTION_STRING", warehouse.url)
+    monkeypatch.setattr(demo_set, "says_synthetic", lambda _: is_demo)
+    page = AppTest.from_file(str(serve.PAGE), default_timeout=60)
+    page.query_params.update(address)
+    page._page_hash = calc_md5(name)
+    page.run()
+    assert not page.exception
+    return page
+
+
+def _said(page: AppTest) -> str:
+    return " ".join(str(each.value).replace("\\", "") for each in (*page.markdown, *page.caption))
+
+
+@pytest.mark.parametrize("is_demo", [False, True])
+def test_the_page_of_a_transaction_shows_its_score_and_says_when_rows_are_generated(
+    is_demo: bool, scored: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = scored.rows("SELECT * FROM serving.scorecard_scores WHERE scorecard_reasons LIKE '%, %' LIMIT 1")[0]
+    said = _said(_page(scored, monkeypatch, "transaction", is_demo, id=str(row["transaction_id"])))
+    strongest = max(row["scorecard_reasons"].split(", "), key=lambda reason: int(reason.split()[1])).split()
+    assert (
+        f"Scorecard **{row['scorecard_score']}** of 1,000, beside the rules: `{strongest[0]}` +{strongest[1]}" in said
+    )
+    assert f"Version {row['scorecard_version']}, trained on 50 frauds" in said
+    assert (transaction.GENERATED in said) == is_demo
+
+
+def test_the_page_of_a_transaction_without_a_scorecard_is_as_it_was(
+    scored: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = scored.rows(f"SELECT min(transaction_id) AS n FROM facts.fct_transactions WHERE transacted_on < '{MARCH}'")[0]
+    assert "corecard" not in _said(_page(scored, monkeypatch, "transaction", False, id=str(row["n"])))
+
+
+@pytest.mark.parametrize("is_demo", [False, True])
+def test_the_page_of_the_rules_shows_the_scorecard_apart(
+    is_demo: bool, scored: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = _page(scored, monkeypatch, "rules", is_demo)
+    assert "corecard" not in " ".join(str(each.value) for each in page.caption), "rules are shown first"
+    page.session_state["kind"] = "Scorecard"
+    page.run()
+    assert not page.exception
+    said = " ".join(str(each.value).replace("\\", "") for each in page.caption)
+    assert rules.OF_SCORECARDS in said
+    assert (transaction.GENERATED in said) == is_demo
