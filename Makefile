@@ -1,7 +1,7 @@
 # `make help` lists what there is. Works with GNU make 3.81 (macOS) and any POSIX shell.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-engines check lint bench lock audit clean purge
+.PHONY: help run test test-engines test-score check lint bench lock audit clean purge
 
 BIN := .venv/bin
 DATA ?=
@@ -33,6 +33,9 @@ test: lint ## Everything: lint, types, format, and all tests, on real servers
 test-engines: .venv/spark ## The same models on Spark: installs its client and Sail, compares every row
 	REVOPS_TEST_ENGINES=1 $(BIN)/python -m pytest tests/engines $(ARGS)
 
+test-score: .venv/score ## Training of scorecards: installs scikit-learn
+	$(BIN)/python -m pytest tests/revops/scoring $(ARGS)
+
 check: lint ## What needs no database: lint, types, format, unit tests
 	$(BIN)/python -m pytest -m unit $(ARGS)
 
@@ -45,11 +48,13 @@ lint: .venv/stamp ## Lint, types and format only
 bench: .venv/stamp ## Measure speed and memory on this machine
 	$(BIN)/python -m bench $(ARGS)
 
-lock: .venv/stamp ## Regenerate requirements.lock and requirements-spark.lock from pyproject.toml
+lock: .venv/stamp ## Regenerate requirements.lock and those of the extras from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header --extra dev pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header --constraint requirements.lock --extra spark pyproject.toml -o requirements-spark.lock
+	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-header --constraint requirements.lock --extra score pyproject.toml -o requirements-score.lock
 
 audit: .venv/stamp ## Look up known vulnerabilities of the locked dependencies; needs the network
 	$(BIN)/uv tool run --from 'pip-audit>=2.10,<3' pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
@@ -66,6 +71,12 @@ purge: clean ## The same, and delete the embedded server's whole warehouse, key 
 .venv/spark: .venv/stamp requirements-spark.lock
 	@echo "Installing the client of Spark, and Sail" >&2
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-spark.lock
+	@touch $@
+
+# Only those who train scorecards install this: .venv/bin/revops train then works.
+.venv/score: .venv/stamp requirements-score.lock
+	@echo "Installing what fits scorecards" >&2
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-score.lock
 	@touch $@
 
 .venv/stamp: requirements.lock pyproject.toml .ci/make_venv.py

@@ -58,4 +58,46 @@ WHERE
   outcomes.labelled_count IS DISTINCT FROM reported.labelled_count
   OR outcomes.fraud_count IS DISTINCT FROM reported.fraud_count
   OR outcomes.fraud_loss IS DISTINCT FROM reported.fraud_loss
-  OR reported.has_more_than_all
+  OR reported.has_more_than_all;
+
+AUDIT (
+  name scorecards_know_nothing_of_their_month,
+  dialect postgres
+);
+
+/* A label counts seven days after its transaction: rows of the last seven days before the month have none that is certain. */
+SELECT
+  version,
+  month_start,
+  training_until_date
+FROM @this_model
+WHERE
+  @days_between(training_until_date, month_start) < 7;
+
+AUDIT (
+  name months_with_a_scorecard_are_scored,
+  dialect postgres
+);
+
+/* Every transaction of a month has the score of the scorecard of that month. */
+WITH scorecards AS (
+  SELECT DISTINCT
+    month_start,
+    version
+  FROM facts.fct_scorecards
+  WHERE
+    is_current AND @in_months_of_range(month_start)
+)
+SELECT
+  features.transaction_id,
+  features.transacted_on,
+  scores.scorecard_version
+FROM scorecards
+JOIN features.transaction_features AS features
+  ON DATE_TRUNC('MONTH', features.transacted_on)::DATE = scorecards.month_start
+LEFT JOIN @this_model AS scores
+  ON scores.transaction_id = features.transaction_id
+  AND scores.transacted_on = features.transacted_on
+WHERE
+  @in_range(features.transacted_on)
+  AND scores.scorecard_version IS DISTINCT FROM scorecards.version

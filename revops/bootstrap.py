@@ -9,6 +9,7 @@ from foundation.queries import scalar
 from loaders import duplicates, postgres
 from meshkeys import roles
 from revops.desk import decisions
+from revops.scoring import scorecards
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -29,6 +30,7 @@ def prepare(connection: Connection) -> None:
     with connection.cursor() as cursor:
         cursor.execute(duplicates.DDL)
         ops.create_for_builds(cursor)
+        scorecards.create(cursor)
         decisions.create(cursor)
         complete(cursor)
     connection.commit()

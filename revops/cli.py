@@ -182,6 +182,39 @@ def build(ctx: click.Context, environment: str, wait: float) -> None:
 
 
 @cli.command()
+@click.option("--month", type=click.DateTime(["%Y-%m"]), metavar="MONTH", help="This month alone, such as 2019-10.")
+@click.option("--since", type=click.DateTime(["%Y-%m"]), metavar="MONTH", help="First month. [the first that can be]")
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m"]), metavar="MONTH", help="Last month. [the one after the last day]"
+)
+@click.option("--window", type=click.IntRange(1), metavar="MONTHS", default=24, show_default=True,
+              help="Train a month on so many before it.")  # fmt: skip
+@click.option("--min-frauds", type=click.IntRange(2), metavar="N", default=50, show_default=True,
+              help="Least labelled frauds in these; months with fewer get no scorecard.")  # fmt: skip
+@wait_option
+def train(
+    month: datetime | None, since: datetime | None, until: datetime | None, window: int, min_frauds: int, wait: float
+) -> None:
+    """Train a scorecard for each month, on features and labels before it alone. The next build scores the months.
+
+    Needs scikit-learn: make .venv/score. The same rows give the same scorecard, and write nothing.
+    """
+    from revops.scoring import train as training
+
+    if month is not None and (since is not None or until is not None):
+        raise UsageError("--month is one month: leave out --since and --until.")
+    first, last = (each.date() if each is not None else None for each in (month or since, month or until))
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"--since {first:%Y-%m} is after --until {last:%Y-%m}.")
+    training.check_installed()
+    _, dsn = _start()
+    with _locked(dsn, "train", wait):
+        for trained in training.train(dsn, training.Wanted(first, last, window, min_frauds)):
+            if (line := training.told(trained)) is not None:
+                click.echo(line)
+
+
+@cli.command()
 @click.option("--mode", type=click.Choice(["concurrently", "swap", "auto"]), default="auto", show_default=True)
 @wait_option
 def refresh(mode: str, wait: float) -> None:

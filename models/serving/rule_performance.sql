@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column month_start
   ),
-  description 'One row per month and what is measured: each rule (in force or not), the whole score at each threshold, and the 100 cards a day with the highest scores. A back-test on labels as they are by now. Unlabelled alerts are unknown: precision divides by labelled alerts. Read it by month or era; years on which rules were chosen prove nothing.',
+  description 'One row per month and what is measured: each rule (in force or not), the whole score at each threshold, the 100 cards a day with the highest scores, and, where there is a scorecard, the same of its score. A back-test on labels as they are by now. Unlabelled alerts are unknown: precision divides by labelled alerts. Read it by month or era; years on which rules were chosen prove nothing.',
   grain (month_start, measured_kind, measured_name),
   tags (serving, fraud, labelled),
   audits (
@@ -108,6 +108,32 @@ WITH kind_totals AS (
   GROUP BY
     outcomes.month_start,
     thresholds.min_score
+), scorecard_months AS (
+  SELECT DISTINCT
+    month_start
+  FROM facts.fct_scorecards
+  WHERE
+    is_current AND @in_months_of_range(month_start)
+), scorecard_alerts AS (
+  SELECT
+    outcomes.month_start,
+    thresholds.min_scorecard_score,
+    COUNT(*) AS alert_count,
+    @labelled_count(of := outcomes) AS labelled_alert_count,
+    @fraud_count(of := outcomes) AS fraud_alert_count,
+    @fraud_loss_cents(of := outcomes) AS caught_cents,
+    @legitimate_purchase_cents(of := outcomes) AS disturbed_cents
+  FROM features.transaction_scores AS scores
+  JOIN seeds.scorecard_thresholds AS thresholds
+    ON scores.scorecard_score >= thresholds.min_scorecard_score
+  JOIN facts.fct_outcomes AS outcomes
+    ON outcomes.transaction_id = scores.transaction_id
+    AND outcomes.transacted_on = scores.transacted_on
+  WHERE
+    @in_months_of_range(scores.transacted_on)
+  GROUP BY
+    outcomes.month_start,
+    thresholds.min_scorecard_score
 ), card_totals AS (
   SELECT
     month_start,
@@ -132,6 +158,7 @@ WITH kind_totals AS (
     month_start
 ), card_scores AS (
   SELECT
+    'cards' AS measured_kind,
     transacted_on,
     card_id,
     MAX(score) AS score
@@ -141,14 +168,28 @@ WITH kind_totals AS (
   GROUP BY
     transacted_on,
     card_id
-), ranked_cards AS (
+  UNION ALL
   SELECT
+    'scorecard cards' AS measured_kind,
     transacted_on,
     card_id,
-    ROW_NUMBER() OVER (PARTITION BY transacted_on ORDER BY score DESC, card_id) AS place_of_day
+    MAX(scorecard_score) AS score
+  FROM features.transaction_scores
+  WHERE
+    @in_months_of_range(transacted_on)
+  GROUP BY
+    transacted_on,
+    card_id
+), ranked_cards AS (
+  SELECT
+    measured_kind,
+    transacted_on,
+    card_id,
+    ROW_NUMBER() OVER (PARTITION BY measured_kind, transacted_on ORDER BY score DESC, card_id) AS place_of_day
   FROM card_scores
 ), alerted_card_days AS (
   SELECT
+    ranked_cards.measured_kind,
     outcomes.month_start,
     outcomes.transacted_on,
     outcomes.card_id,
@@ -163,11 +204,13 @@ WITH kind_totals AS (
   WHERE
     ranked_cards.place_of_day <= 100 AND @in_months_of_range(outcomes.transacted_on)
   GROUP BY
+    ranked_cards.measured_kind,
     outcomes.month_start,
     outcomes.transacted_on,
     outcomes.card_id
 ), card_alerts AS (
   SELECT
+    measured_kind,
     month_start,
     COUNT(*) AS alert_count,
     COUNT(*) FILTER(WHERE
@@ -179,7 +222,22 @@ WITH kind_totals AS (
       NOT is_defrauded) AS disturbed_cents
   FROM alerted_card_days
   GROUP BY
+    measured_kind,
     month_start
+), card_kinds AS (
+  SELECT
+    month_start,
+    'cards' AS measured_kind,
+    '100 cards a day' AS measured_name,
+    TRUE AS is_in_force
+  FROM month_totals
+  UNION ALL
+  SELECT
+    month_start,
+    'scorecard cards' AS measured_kind,
+    '100 cards a day by scorecard' AS measured_name,
+    FALSE AS is_in_force
+  FROM scorecard_months
 ), measured AS (
   SELECT
     totals.month_start,
@@ -221,9 +279,30 @@ WITH kind_totals AS (
   UNION ALL
   SELECT
     totals.month_start,
-    'cards' AS measured_kind,
-    '100 cards a day' AS measured_name,
-    TRUE AS is_in_force,
+    'scorecard' AS measured_kind,
+    CONCAT('scorecard >= ', thresholds.min_scorecard_score::TEXT) AS measured_name,
+    FALSE AS is_in_force,
+    alerts.alert_count,
+    alerts.labelled_alert_count,
+    alerts.fraud_alert_count,
+    totals.labelled_count,
+    totals.fraud_count,
+    totals.fraud_cents,
+    alerts.caught_cents,
+    alerts.disturbed_cents
+  FROM month_totals AS totals
+  JOIN scorecard_months
+    ON scorecard_months.month_start = totals.month_start
+  CROSS JOIN seeds.scorecard_thresholds AS thresholds
+  LEFT JOIN scorecard_alerts AS alerts
+    ON alerts.month_start = totals.month_start
+    AND alerts.min_scorecard_score = thresholds.min_scorecard_score
+  UNION ALL
+  SELECT
+    totals.month_start,
+    kinds.measured_kind,
+    kinds.measured_name,
+    kinds.is_in_force,
     alerts.alert_count,
     alerts.labelled_alert_count,
     alerts.fraud_alert_count,
@@ -235,16 +314,19 @@ WITH kind_totals AS (
   FROM month_totals AS totals
   JOIN card_totals
     ON card_totals.month_start = totals.month_start
+  JOIN card_kinds AS kinds
+    ON kinds.month_start = totals.month_start
   LEFT JOIN card_alerts AS alerts
     ON alerts.month_start = totals.month_start
+    AND alerts.measured_kind = kinds.measured_kind
 )
 SELECT
   measured.month_start::DATE, /* First day of the month */
-  measured.measured_kind::TEXT, /* rule, score, or cards */
-  measured.measured_name::TEXT, /* The rule, the threshold, or 100 cards a day */
+  measured.measured_kind::TEXT, /* rule, score, or cards; scorecard and scorecard cards for the score that was learned: never added to the others */
+  measured.measured_name::TEXT, /* The rule, the threshold, or 100 cards a day; of a scorecard, its threshold, or 100 cards a day by it */
   COALESCE(eras.era, 'none')::TEXT AS era, /* As in seeds.fraud_eras */
   COALESCE(eras.is_tuning, FALSE)::BOOLEAN AS is_tuning, /* Whether the shipped rules were chosen on this month */
-  measured.is_in_force::BOOLEAN, /* Whether the rule was in force when the month began */
+  measured.is_in_force::BOOLEAN, /* Whether the rule was in force when the month began; FALSE for a scorecard, which raises no alert */
   COALESCE(measured.alert_count, 0)::BIGINT AS alert_count, /* Transactions hit; for cards, cards of a day */
   COALESCE(measured.labelled_alert_count, 0)::BIGINT AS labelled_alert_count, /* Of these with a label: what precision_bp divides by */
   COALESCE(measured.fraud_alert_count, 0)::BIGINT AS fraud_alert_count, /* Of these, fraud */

@@ -34,7 +34,12 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 LANDED = tuple(Relation("raw", name) for name in SOURCES)
-WHOLE = (Relation("raw", "superseded_rows"), Relation("ops", "load_files"), Relation("desk", "decisions"))
+WHOLE = (
+    Relation("raw", "superseded_rows"),
+    Relation("ops", "load_files"),
+    Relation("desk", "decisions"),
+    Relation("desk", "scorecards"),
+)
 
 # A replay adds rows to a file that landed, and a file may land again under its number after a restore.
 _FILES = """

@@ -24,6 +24,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Change models": {
         "sqlmesh": ("Run SQLMesh on the warehouse.", "revops sqlmesh plan dev"),
+        "train": ("Train a scorecard for each month.", "revops train --since 2015-01"),
         "ui": ("Open SQLMesh's user interface in a browser.", "revops ui --port 8000"),
     },
     "Keep it running": {

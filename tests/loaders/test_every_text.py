@@ -28,6 +28,7 @@ from meshkeys import declarations
 from revops import bootstrap, sqlmesh_project
 from revops import settings as revops_settings
 from revops.desk import decisions
+from revops.scoring import scorecards
 from tests.conftest import ROOT
 from tests.loaders.warehouse import Query
 
@@ -47,7 +48,8 @@ BY_DAY = ("facts.fct_transactions", "quality.quarantined_transactions")
 AFTER = (
     "dimensions.dim_dates", "facts.fct_reversals", "facts.fct_outcomes", "facts.fct_card_months",
     "facts.fct_card_place_months", "facts.fct_merchant_months", "dimensions.dim_merchants",
-    "features.transaction_features", "features.rule_hits", "serving.fraud_alerts", "serving.rule_performance",
+    "facts.fct_scorecards", "features.transaction_features", "features.rule_hits", "features.transaction_scores",
+    "serving.fraud_alerts", "serving.rule_performance", "serving.scorecards", "serving.scorecard_scores",
     "serving.daily_revenue", "serving.revenue_by_merchant_category", "serving.revenue_by_state",
     "serving.decline_analysis", "serving.client_activity", "serving.fraud_by_hour", "serving.fraud_by_geography",
     "serving.fraud_by_channel_month", "serving.fraud_by_merchant_category", "serving.merchant_risk", "serving.card_risk",
@@ -184,7 +186,7 @@ class Project:
 
     def build(self, run: Query, split: tuple[tuple[date, date], ...]) -> None:
         _drop(run, *(schema for schema in SCHEMAS if schema != "seeds"))
-        for relation in (*SOURCES, "decisions"):
+        for relation in (*SOURCES, "decisions", "scorecards"):
             run(f"CREATE VIEW staging.stg_{relation} AS {self.query(f'staging.stg_{relation}', *DAYS)}")
         for name in FIRST:
             self.create(run, name)
@@ -230,6 +232,7 @@ def run(query: Query, database_url: str, project: Project) -> Iterator[Query]:
     connection = psycopg2.connect(database_url)
     with connection, connection.cursor() as cursor:
         decisions.create(cursor)
+        scorecards.create(cursor)
     for path in sorted((ROOT / "seeds").glob("*.csv")):
         columns: dict[str, Any] = project.models[f"seeds.{path.stem}"].columns_to_types
         typed = ", ".join(f"{name} {of.sql(dialect='postgres')}" for name, of in columns.items())

@@ -42,6 +42,8 @@ INVESTIGATION: dict[str, Callable[[Alerts], list[Row]]] = {
 }  # fmt: skip
 # Of decisions, which are in no file: tests/revops/test_dashboard.py compares them with what was decided.
 DECIDED = {"alert_decisions", "rule_reviews"}
+# Of scorecards, which are in no file: tests/revops/scoring.
+LEARNED = {"scorecards", "scorecard_scores"}
 # Cells of a seed as they are: tests/revops/desk/test_what_if.py.
 OF_SEEDS = {"fraud_rules"}
 # Of the moment of the test, so that nobody can foretell it.
@@ -104,7 +106,7 @@ def test_every_transaction_of_the_files_is_a_fact(case: Case) -> None:
 def test_every_relation_of_serving_has_its_oracle(case: Case) -> None:
     found = case.warehouse.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'serving'")
     told = {name.partition(".")[2] for name in (*REPORTS, *ALERTS, *INVESTIGATION) if name.startswith("serving.")}
-    assert {row["table_name"] for row in found} == told | {"enriched_transactions"} | DECIDED | OF_SEEDS
+    assert {row["table_name"] for row in found} == told | {"enriched_transactions"} | DECIDED | LEARNED | OF_SEEDS
 
 
 @pytest.mark.parametrize("model", sorted(REPORTS))

@@ -9,6 +9,7 @@ import yaml
 from foundation import ops
 from loaders import duplicates
 from revops.desk import decisions
+from revops.scoring import scorecards
 from tests.conftest import ROOT
 
 SHORT = {"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp", "integer": "int"}
@@ -16,7 +17,12 @@ SHORT = {"timestamp with time zone": "timestamptz", "timestamp without time zone
 
 @pytest.mark.parametrize(
     ("file", "name"),
-    [("ops.yaml", "ops.load_files"), ("raw.yaml", "raw.superseded_rows"), ("desk.yaml", "desk.decisions")],
+    [
+        ("ops.yaml", "ops.load_files"),
+        ("raw.yaml", "raw.superseded_rows"),
+        ("desk.yaml", "desk.decisions"),
+        ("desk.yaml", "desk.scorecards"),
+    ],
 )
 def test_the_declared_columns_are_in_the_table_as_declared(file: str, name: str, database_url: str) -> None:
     written = yaml.safe_load((ROOT / "external_models" / file).read_text())
@@ -27,6 +33,7 @@ def test_the_declared_columns_are_in_the_table_as_declared(file: str, name: str,
         ops.create_for_landings(cursor)
         cursor.execute(duplicates.DDL)
         decisions.create(cursor)
+        scorecards.create(cursor)
         cursor.execute(
             "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
             " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",

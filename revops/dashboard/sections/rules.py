@@ -7,9 +7,11 @@ from datetime import timedelta
 import pandas as pd
 import streamlit as st
 
+from revops import demo_set
 from revops.dashboard import charts, filters, parts
 from revops.dashboard.filters import Filters
 from revops.dashboard.reader import Reader
+from revops.dashboard.sections.transaction import GENERATED
 
 BY_ERA = """
 SELECT era, is_tuning, measured_kind, measured_name, SUM(alert_count) AS alert_count,
@@ -62,7 +64,12 @@ ORDER BY cards_a_day
 
 # What is counted differs: transactions for rules and the score, cards of a day for cards. They are never drawn together.
 KINDS = {"Rules": ("rule", "alerts (transactions)"), "Score": ("score", "alerts (transactions)"),
-         "Cards a day": ("cards", "cards of a day")}  # fmt: skip
+         "Cards a day": ("cards", "cards of a day"), "Scorecard": ("scorecard", "transactions with that score"),
+         "Cards a day by scorecard": ("scorecard cards", "cards of a day")}  # fmt: skip
+OF_SCORECARDS = (
+    "Each scorecard was trained on what was known before its month alone; months without one are left out. It raises no alert "
+    "and is no part of the score."
+)
 
 
 def show(reader: Reader, chosen: Filters) -> None:
@@ -72,13 +79,17 @@ def show(reader: Reader, chosen: Filters) -> None:
     kind, counted = KINDS[picked]
     found = reader.rows(BY_ERA, {"kind": kind})
     if found.empty:
-        parts.nothing("Nothing is measured yet.")
+        parts.nothing("No scorecard was trained." if kind.startswith("scorecard") else "Nothing is measured yet.")
         return
     parts.note(
         f"A back-test by era, because fraud moved, of all of the data: no filter is applied. Counted: {counted}. "
         "Precision divides by labelled alerts, recall by all labelled fraud. Rules were selected on the tuning era: its "
         "results are no evidence."
     )
+    if kind.startswith("scorecard"):
+        parts.note(OF_SCORECARDS)
+        if demo_set.says_synthetic(reader.value(demo_set.MARK)):
+            parts.note(GENERATED)
     eras = list(dict.fromkeys(found.era))
     for place, era in zip(st.columns(len(eras)), eras, strict=True):
         with place:
@@ -97,7 +108,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         recall_percent=parts.rate("Recall, %"), value_caught=parts.money("Value caught"),
         value_of_false_positives=parts.money("Value of false positives"),
     )  # fmt: skip
-    if kind != "cards":
+    if kind in ("rule", "score"):
         _reviews(reader, kind)
     shown = filters.days(reader, chosen, timedelta(days=365))
     if shown is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import streamlit as st
 
 from foundation.errors import RevopsError
+from revops import demo_set
 from revops.dashboard import investigator, labels, links, parts
 from revops.dashboard.filters import Filters
 from revops.dashboard.reader import Reader
@@ -28,12 +30,23 @@ FROM serving.fraud_alerts
 WHERE transaction_id = %(id)s
 """
 
+# Empty until a scorecard is trained: tests/revops/scoring/test_scores.py shows it.
+_SCORECARD = """
+SELECT scores.scorecard_score, scores.scorecard_reasons, scores.scorecard_version, trained.training_from_date,
+       trained.training_until_date, trained.training_fraud_count
+FROM serving.scorecard_scores AS scores
+JOIN serving.scorecards AS trained ON trained.month_start = scores.month_start
+WHERE scores.transaction_id = %(id)s
+"""
+
 DECIDED = """
 SELECT decision, decided_at, decided_by, assigned_to, note, score, rule_names, is_current
 FROM serving.alert_decisions
 WHERE transaction_id = %(id)s AND card_id = %(card)s
 ORDER BY decision_id DESC
 """
+
+GENERATED = "Trained on generated rows: it proves the machinery only."
 
 
 def show(reader: Reader, chosen: Filters) -> None:
@@ -49,7 +62,9 @@ def show(reader: Reader, chosen: Filters) -> None:
         links.link("card", f"Card {row.card_id}", chosen, id=row.card_id, at=f"{row.transacted_at:%Y-%m-%d}")
         links.link("client", f"Client {row.client_id}", chosen, id=row.client_id)
         links.link("merchant", f"Merchant {row.merchant_id}", chosen, id=row.merchant_id)
-    if _alert(reader, number):
+    has_alert = _alert(reader, number)
+    _scorecard(reader, number)
+    if has_alert:
         _desk(reader, chosen, row)
     groups = st.columns(3)
     with groups[0]:
@@ -110,6 +125,28 @@ def _alert(reader: Reader, number: int | None) -> bool:
         )
     )
     return True
+
+
+def _scorecard(reader: Reader, number: int | None) -> None:
+    """The learned score, where the month has a scorecard: what raised it, strongest first, and what it was trained on."""
+    found = reader.rows(_SCORECARD, {"id": number})
+    if found.empty:
+        return
+    scored = found.iloc[0]
+    reasons = [reason.rpartition(" ") for reason in (scored.scorecard_reasons or "").split(", ") if reason]
+    reasons.sort(key=lambda reason: -int(reason[2]))
+    raised = ", ".join(f"`{feature}` +{points}" for feature, _, points in reasons) or "nothing that doubled the odds"
+    last = scored.training_until_date - timedelta(days=1)
+    synthetic = f" {GENERATED}" if _is_synthetic(reader) else ""
+    st.markdown(f"Scorecard **{scored.scorecard_score}** of 1,000, beside the rules: {raised}.")
+    parts.note(
+        f"Version {scored.scorecard_version}, trained on {scored.training_fraud_count:,} frauds"
+        f" from {scored.training_from_date} to {last}. It raises no alert.{synthetic}"
+    )
+
+
+def _is_synthetic(reader: Reader) -> bool:
+    return demo_set.says_synthetic(reader.value(demo_set.MARK))
 
 
 def _desk(reader: Reader, chosen: Filters, row: Any) -> None:
