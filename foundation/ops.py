@@ -119,9 +119,11 @@ CREATE TABLE IF NOT EXISTS ops.models (
     model text PRIMARY KEY,
     node jsonb NOT NULL,
     definition jsonb,
+    rendered jsonb,
     noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-COMMENT ON TABLE ops.models IS 'One row per model of prod: what it reads, and its query on the views of prod';
+ALTER TABLE ops.models ADD COLUMN IF NOT EXISTS rendered jsonb;
+COMMENT ON TABLE ops.models IS 'One row per model of prod: what it reads, its query on the views of prod, and how it is evaluated';
 
 CREATE TABLE IF NOT EXISTS ops.seals (
     relation text NOT NULL,

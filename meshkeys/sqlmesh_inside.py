@@ -12,6 +12,8 @@ from functools import cache, partial, wraps
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+_MOST_TEXTS = 20_000
+
 if TYPE_CHECKING:
     from sqlmesh.core.engine_adapter import EngineAdapter
     from sqlmesh.core.macros import MacroEvaluator
@@ -151,6 +153,35 @@ def compile_macros_once() -> None:
     from sqlmesh.utils import metaprogramming
 
     vars(metaprogramming).setdefault("exec", _executed)
+
+
+def parse_once() -> None:
+    """Has what macros return, and the names of columns' types, parsed once each: both come again for each query and audit."""
+    from sqlglot import exp
+    from sqlmesh.core.macros import MacroEvaluator
+
+    if not hasattr(MacroEvaluator.parse_one, "meshkeys_wraps"):
+        MacroEvaluator.parse_one = _parsed_once(MacroEvaluator.parse_one, lambda evaluator: str(evaluator.dialect))
+        exp.DataType.from_str = classmethod(_parsed_once(exp.DataType.from_str.__func__, str))
+
+
+def _parsed_once(parse: Callable[..., Any], key: Callable[[Any], str]) -> Callable[..., Any]:
+    """A method that parses a text, with copies of what it returned for the same text, options and owner before."""
+    known: dict[Any, Any] = {}
+
+    @wraps(parse)
+    def parsed(owner: Any, text: Any, *args: Any, **options: Any) -> Any:
+        if not isinstance(text, str):
+            return parse(owner, text, *args, **options)
+        which = (key(owner), text, *args, *sorted(options.items()))
+        if which not in known:
+            if len(known) >= _MOST_TEXTS:
+                known.clear()
+            known[which] = parse(owner, text, *args, **options)
+        return known[which].copy()
+
+    parsed.meshkeys_wraps = parse  # type: ignore[attr-defined]
+    return parsed
 
 
 @cache

@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
+import meshkeys.evaluations
 from foundation import database
 from foundation.errors import CheckFailed
 from foundation.queries import scalar
-from meshkeys import change, evaluations
+from meshkeys import change
 from meshkeys.catalog import Relation
-from revops import bootstrap, refresh
+from revops import bootstrap, by_notes, refresh
 from revops.embedded import server
-from revops.ledger import dimensions_and_labels, graph, landings, last_plan, ledger, models
+from revops.ledger import dimensions_and_labels, evaluations, graph, landings, last_plan, ledger, models
 from revops.ledger.days import JOINED_DAYS, Days, days_in, ranges_of
 from revops.ledger.graph import Node
 from revops.ledger.ledger import OutOfDate
@@ -61,6 +62,11 @@ WHERE derived.transacted_on = ANY (%(days)s)
                   WHERE facts.transaction_id = derived.transaction_id AND facts.transacted_on = derived.transacted_on)
 """
 
+_OF_TRANSACTIONS = """
+SELECT d.model FROM ops.declarations AS d JOIN ops.models AS m USING (model)
+WHERE d.model = ANY (%s) AND d.declared -> 'primary_key' ? 'transaction_id' AND m.definition ->> 'day_column' = 'transacted_on'
+"""
+
 _ROWS_A_DAY = """
 SELECT sum(rows_loaded)::float8 / (max(max_date) - min(min_date) + 1) FROM ops.load_files WHERE relation = 'transactions'
 """
@@ -83,7 +89,7 @@ def build(settings: Settings, environment: str = PROD, quiet: bool = False) -> N
     with closing(database.connect(dsn, "revops build")) as connection:
         if environment != PROD or not is_up_to_date(connection, settings):
             with progress.building(quiet) as builds:
-                _build(settings, connection, environment, builds)
+                _build(settings, dsn, connection, environment, builds)
     if environment == PROD:
         refresh.bring_up_to_date(dsn)
     _log.info("built %s in %.1f s", environment, time.monotonic() - began)
@@ -102,38 +108,86 @@ def is_up_to_date(connection: Connection, settings: Settings) -> bool:
     return found
 
 
-def _build(settings: Settings, connection: Connection, environment: str, builds: Builds) -> None:
-    from revops import sqlmesh_project
+def _build(settings: Settings, dsn: str, connection: Connection, environment: str, builds: Builds) -> None:
+    if environment != PROD:
+        from revops import sqlmesh_project
 
-    environment = sqlmesh_project.environment_name(environment)
+        environment = sqlmesh_project.environment_name(environment)
     bootstrap.prepare(connection)
     project = last_plan.project_digest(settings.root)
     with connection.cursor() as cursor:
         is_planned = environment == PROD and last_plan.is_current(cursor, project, landings.today())
         if environment == PROD:
             last_plan.forget(cursor)
+        last = evaluations.durations(cursor, environment)
     connection.commit()
-    builds.expect(sqlmesh_project.durations(connection, environment))
+    builds.expect(last)
+    if not (is_planned and _build_by_notes(dsn, connection, builds, last)):
+        _build_by_sqlmesh(settings, connection, environment, is_planned, builds)
+    if environment == PROD:
+        with connection.cursor() as cursor:
+            meshkeys.evaluations.prune(cursor)
+            last_plan.record(cursor, project, landings.today())
+        connection.commit()
+
+
+def _build_by_notes(dsn: str, connection: Connection, builds: Builds, last: Mapping[str, float]) -> bool:
+    """Brings prod up to date by what its last plan noted; returns False where that is not enough."""
+    builds.phase("reading what is planned of prod")
+    landings.settle(connection)
+    nodes = _noted(connection)
+    with connection.cursor() as cursor:
+        notes = by_notes.Notes.read(cursor, nodes, last)
+    connection.commit()
+
+    def evaluate(out_of_date: OutOfDate, ranges: Mapping[str, Sequence[Days]]) -> bool:
+        with connection.cursor() as cursor:
+            suffice = notes.suffice(cursor, out_of_date)
+        connection.commit()
+        if not suffice:
+            return False
+        ended = []
+        try:
+            for each in notes.evaluate(dsn, builds, ranges, out_of_date.whole):
+                ended.append(each)
+        finally:
+            with connection.cursor() as cursor:
+                audited = [(each.model, each.passed, each.failed) for each in ended]
+                evaluations.note(cursor, PROD, audited, {each.model: each.seconds for each in ended})
+            connection.commit()
+        return True
+
+    return _bring_up_to_date(connection, PROD, nodes, notes.query_of, evaluate)
+
+
+def _build_by_sqlmesh(
+    settings: Settings, connection: Connection, environment: str, is_planned: bool, builds: Builds
+) -> None:
+    from meshkeys import materialized_views
+    from revops import sqlmesh_project
+
     builds.phase(f"{'reading what is planned of' if is_planned else 'planning'} {environment}")
     with ThreadPoolExecutor(1, "landings") as beside:
         settling = beside.submit(landings.settle, connection)  # the server's work, while Python reads the project
         with closing(sqlmesh_project.context(settings, with_models=not is_planned, builds=builds)) as context:
             settling.result()
+
+            def evaluate(out_of_date: OutOfDate, ranges: Mapping[str, Sequence[Days]]) -> bool:
+                with materialized_views.deferred():  # all is shown at once, at the end
+                    spans = {model: [(span.first, span.last) for span in found] for model, found in ranges.items()}
+                    sqlmesh_project.evaluate(context, environment, versions, spans, out_of_date.whole)
+                return True
+
             try:
                 if not is_planned:
                     sqlmesh_project.apply(context, environment)
                 versions = sqlmesh_project.versions(context, environment)
                 nodes = _noted(connection) if is_planned else graph.nodes_of(versions.values())
-                _bring_up_to_date(context, connection, environment, versions, nodes)
+                _bring_up_to_date(connection, environment, nodes, partial(_query_of, versions), evaluate)
                 if environment == PROD and not is_planned:
                     _settle(context, connection, versions, nodes)
             finally:
                 sqlmesh_project.note_evaluations(connection, environment)
-    if environment == PROD:
-        with connection.cursor() as cursor:
-            evaluations.prune(cursor)
-            last_plan.record(cursor, project, landings.today())
-        connection.commit()
 
 
 def _noted(connection: Connection) -> list[Node]:
@@ -161,33 +215,39 @@ def _joined_days(connection: Connection) -> int:
 
 
 def _bring_up_to_date(
-    context: Context,
     connection: Connection,
     environment: str,
-    versions: Mapping[str, Snapshot],
     nodes: Sequence[Node],
-) -> None:
+    query_of: Callable[[str], str],
+    evaluate: Callable[[OutOfDate, Mapping[str, Sequence[Days]]], bool],
+) -> bool:
     """Evaluates what is out of date, each table once, after what it reads; then looks again.
+
+    Args:
+        connection: commits.
+        environment: which.
+        nodes: its models, parents first.
+        query_of: gives the query of a dimension, for what it is about to hold.
+        evaluate: evaluates tables, and ranges of days of others; returns False where it cannot.
+
+    Returns:
+        Whether all is up to date; False where `evaluate` could not do it.
 
     Raises:
         CheckFailed: something is still out of date after the most rounds that can be needed.
     """
-    from meshkeys import materialized_views
-    from revops import sqlmesh_project
-
     out_of_date = OutOfDate({}, frozenset())
     join = partial(ranges_of, joined=_joined_days(connection))
     for _ in range(MOST_ROUNDS):
-        out_of_date = _look(versions, connection, nodes, environment, lambda days: days_in(join(days)))
+        out_of_date = _look(connection, nodes, environment, query_of, lambda days: days_in(join(days)))
         if not out_of_date:
-            return
+            return True
         ranges = {model: join(days) for model, days in out_of_date.days.items()}
         if environment == PROD and len(ranges.get(dimensions_and_labels.FACTS, ())) > 1:
-            _clear_the_way(versions, connection, days_in(ranges[dimensions_and_labels.FACTS]))
+            _clear_the_way(connection, nodes, days_in(ranges[dimensions_and_labels.FACTS]))
         _log.info("evaluating %s", _told(out_of_date, ranges))
-        with materialized_views.deferred():  # all is shown at once, at the end
-            spans = {model: [(span.first, span.last) for span in found] for model, found in ranges.items()}
-            sqlmesh_project.evaluate(context, environment, versions, spans, out_of_date.whole)
+        if not evaluate(out_of_date, ranges):
+            return False
     left = sorted([*out_of_date.whole, *out_of_date.days])
     raise CheckFailed(
         f"{', '.join(left[:5])} could not be brought up to date in {MOST_ROUNDS} rounds.\n"
@@ -203,10 +263,10 @@ def _told(out_of_date: OutOfDate, ranges: Mapping[str, list[Days]]) -> str:
 
 
 def _look(
-    versions: Mapping[str, Snapshot],
     connection: Connection,
     nodes: Sequence[Node],
     environment: str,
+    query_of: Callable[[str], str],
     widen: Callable[[list[date]], list[date]],
 ) -> OutOfDate:
     """Notes what changed in dimensions and labels, and finds what is out of date. Commits."""
@@ -215,7 +275,7 @@ def _look(
             dimensions_and_labels.compare_dimensions(cursor, nodes, {})
             connection.commit()  # first what prod holds now, then what it is about to hold
             stale = ledger.read(cursor, nodes, landings.today()).whole
-            coming = {name: _query_of(versions, name) for name in stale if name in dimensions_and_labels.NAMES}
+            coming = {name: query_of(name) for name in stale if name in dimensions_and_labels.NAMES}
             if coming:
                 dimensions_and_labels.compare_dimensions(cursor, nodes, coming)
             dimensions_and_labels.compare_labels(cursor, nodes)
@@ -240,15 +300,13 @@ def _query_of(versions: Mapping[str, Snapshot], name: str) -> str:
     return str(query.sql(dialect="postgres", comments=False))
 
 
-def _clear_the_way(versions: Mapping[str, Snapshot], connection: Connection, days: list[date]) -> None:
+def _clear_the_way(connection: Connection, nodes: Sequence[Node], days: list[date]) -> None:
     """Deletes facts whose day has changed, and the rows made of them in all tables of days with the transaction's id."""
-    from meshkeys import declarations
-
+    by_days = [node.model for node in nodes if node.by_days]
     with connection.cursor() as cursor:
         cursor.execute(_DISPLACED, {"days": days, "texts": [str(day) for day in days]})
-        for model in (snapshot.model for snapshot in versions.values() if snapshot.is_model):
-            by_day = model.kind.is_incremental_by_time_range and model.time_column.column.name == "transacted_on"
-            if by_day and "transaction_id" in declarations.of(model).primary_key:
-                table = Relation.parse(model.name).identifier
-                cursor.execute(sql.SQL(_DISPLACED_AFTER_THEM).format(table=table), {"days": days})
+        cursor.execute(_OF_TRANSACTIONS, (by_days,))
+        for (model,) in cursor.fetchall():
+            table = Relation.parse(model).identifier
+            cursor.execute(sql.SQL(_DISPLACED_AFTER_THEM).format(table=table), {"days": days})
     connection.commit()

@@ -16,6 +16,7 @@ from foundation.errors import CheckFailed, DatabaseUnavailable
 from meshkeys import sqlmesh_inside
 from meshkeys.catalog import Relation
 from revops.declared import SETTINGS
+from revops.ledger import evaluations
 from revops.settings import NO_WORKERS
 from revops.terminal import failures
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 # SQLMesh creates millions of long-lived objects: at Python's default thresholds, garbage collection takes a third of a plan's
 # start-up. Rarer collections need no more memory.
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
-MOST_TOLD = 3
 
 _log = logging.getLogger(__name__)
 
@@ -97,6 +97,7 @@ def _hurry() -> None:
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     sqlmesh_inside.share_types_of_copies()
     sqlmesh_inside.compile_macros_once()
+    sqlmesh_inside.parse_once()
 
 
 def environment_name(name: str) -> str:
@@ -147,11 +148,10 @@ def _explaining(environment: str, is_restatement: bool) -> Iterator[None]:
                 raise known from error
         details = [f"{model}: {failures.reason(failure)}" for model, failure in failed]
         details = details or console.take_violations() or [failures.reason(error)]
-        more = f" (and {len(details) - MOST_TOLD} more)" if len(details) > MOST_TOLD else ""
-        raise CheckFailed(
-            f"Building {environment} failed: {'; '.join(details[:MOST_TOLD])}{more}\n"
-            f"  {_left(environment, is_restatement, console.take_is_promoting())} Correct it, then: revops build"
-        ) from error
+        left = failures.ROWS_LEFT if is_restatement else failures.NOTHING_LEFT
+        if console.take_is_promoting():
+            left = failures.VIEWS_LEFT
+        raise failures.of_build(environment, details, left) from error
 
 
 def evaluate(
@@ -205,37 +205,11 @@ def evaluate(
             raise errors[0]
 
 
-def _left(environment: str, is_restatement: bool, is_promoting: bool) -> str:
-    """How a plan that failed leaves what is read."""
-    if is_promoting:
-        return f"Some views of {environment} may show new versions already."
-    if is_restatement:
-        return f"Tables of {environment} may hold new rows of the restated days already."
-    return f"The views of {environment} are unchanged."
-
-
 def note_evaluations(connection: Connection, environment: str) -> None:
-    """Keeps how the audits of a build went in ops.audit_history, and how long its models took in ops.durations. Commits."""
+    """Keeps how the audits of a build by SQLMesh went, and how long its models took: see `evaluations.note`. Commits."""
     from sqlmesh.core.console import get_console
 
     console: Any = get_console()
     with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO ops.audit_history (environment, model, audits_passed, audits_failed) VALUES (%s, %s, %s, %s)",
-            [(environment, *audited) for audited in console.take_audited()],
-        )
-        cursor.executemany(
-            "INSERT INTO ops.durations (environment, model, seconds) VALUES (%s, %s, %s) ON CONFLICT (environment, model)"
-            " DO UPDATE SET seconds = excluded.seconds, evaluated_at = excluded.evaluated_at",
-            [(environment, *took) for took in console.take_durations().items()],
-        )
+        evaluations.note(cursor, environment, console.take_audited(), console.take_durations())
     connection.commit()
-
-
-def durations(connection: Connection, environment: str) -> dict[str, float]:
-    """How many seconds each model of an environment took the last time. Commits."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT model, seconds FROM ops.durations WHERE environment = %s", (environment,))
-        found: dict[str, float] = dict(cursor.fetchall())
-    connection.commit()
-    return found

@@ -104,8 +104,8 @@ def of(snapshot: Any) -> Definition | None:
 
 
 def version(snapshot: Any) -> str:
-    """What changes whenever a definition may."""
-    return f"{snapshot.fingerprint.data_hash}_{snapshot.fingerprint.metadata_hash}"
+    """What changes whenever a definition, or how its model is evaluated (rendered.py), may."""
+    return f"2_{snapshot.fingerprint.data_hash}_{snapshot.fingerprint.metadata_hash}"
 
 
 def of_days(query: str, first: date, last: date) -> str:

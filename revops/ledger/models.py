@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from foundation import ops
 from meshkeys import catalog
 from meshkeys.catalog import Relation
-from revops.ledger import definitions, graph, ledger
+from revops.ledger import definitions, graph, ledger, rendered
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -35,22 +35,23 @@ def note(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation
     ops.create_for_builds(cursor)
     before = noted_nodes(cursor)
     nodes = {node.model: node for node in graph.nodes_of(snapshots, before)}
-    cursor.execute("SELECT model, definition FROM ops.models WHERE definition IS NOT NULL")
-    noted = dict(cursor.fetchall())
+    cursor.execute("SELECT model, definition, rendered FROM ops.models WHERE definition IS NOT NULL")
+    noted = {model: found for model, *found in cursor.fetchall()}
     rows = []
     for snapshot in snapshots:
         name = f"{snapshot.model.schema_name}.{snapshot.model.view_name}"
         if name in tables:
-            definition = noted.get(name)
+            definition, text = noted.get(name, (None, None))
             if definition is None or definition["version"] != definitions.version(snapshot):
-                found = definitions.of(snapshot)
-                definition = asdict(found) if found else None
-            rows.append((name, json.dumps(asdict(nodes[name])), definition and json.dumps(definition)))
+                definition, text = (
+                    found and asdict(found) for found in (definitions.of(snapshot), rendered.of(snapshot))
+                )
+            rows.append((name, *(each and json.dumps(each) for each in (asdict(nodes[name]), definition, text))))
     if catalog.exists(cursor, Relation("ops", "changes")):  # else nothing has landed, and nothing can be out of date
         _record_kept_tables(cursor, before, nodes)
         _record_kept_readers(cursor, before, nodes)
     cursor.execute("DELETE FROM ops.models")
-    cursor.executemany("INSERT INTO ops.models (model, node, definition) VALUES (%s, %s, %s)", rows)
+    cursor.executemany("INSERT INTO ops.models (model, node, definition, rendered) VALUES (%s, %s, %s, %s)", rows)
 
 
 def noted_nodes(cursor: Cursor) -> list[graph.Node]:

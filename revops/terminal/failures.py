@@ -7,15 +7,20 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from foundation import database
-from foundation.errors import DatabaseUnavailable, RevopsError, first_line, ours
+from foundation.errors import CheckFailed, DatabaseUnavailable, RevopsError, first_line, ours
 from loaders.protect import mask_card_numbers
 from meshkeys.errors import MeshkeysError
 from revops.terminal import logs
 
 LOST = ("08", "57P")  # connection exceptions; the server is shutting down, crashed or starting
+
+_MOST_TOLD = 3
+ROWS_LEFT = "Tables of {environment} may hold new rows of the restated days already."
+VIEWS_LEFT = "Some views of {environment} may show new versions already."
+NOTHING_LEFT = "The views of {environment} are unchanged."
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _PLACE = re.compile(r"\.? Line (\d+), Col: \d+\.?")  # sqlglot's
@@ -49,6 +54,15 @@ def reason(error: BaseException) -> str:
         place = f"{_relative(location)}:{line.group(1)}" if line is not None else _relative(location)
         text = f"{place}: {text}"
     return mask_card_numbers(text)
+
+
+def of_build(environment: str, details: Sequence[str], left: str = ROWS_LEFT) -> CheckFailed:
+    """What ends a build: which models failed and why, and how that leaves what is read."""
+    more = f" (and {len(details) - _MOST_TOLD} more)" if len(details) > _MOST_TOLD else ""
+    return CheckFailed(
+        f"Building {environment} failed: {'; '.join(details[:_MOST_TOLD])}{more}\n"
+        f"  {left.format(environment=environment)} Correct it, then: revops build"
+    )
 
 
 def _behind_wrappers(error: BaseException) -> tuple[str, BaseException]:

@@ -1,0 +1,273 @@
+"""Evaluates tables of prod as its last plan noted them (revops/ledger/rendered.py), without SQLMesh.
+
+For a day's rows, SQLMesh takes longer to start and to render queries than the server to compute them. What is executed is the
+same, in the same transactions: rows are deleted and inserted and the evaluation is noted, then the audits are asked. SQLMesh's
+state stays as it is: to SQLMesh these days are evaluated before as after.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+from psycopg2 import sql
+
+from foundation import database
+from foundation.queries import scalar
+from meshkeys import catalog, change, execution, parents
+from meshkeys.catalog import Relation
+from meshkeys.operations import AddForeignKey, ValidateConstraint
+from revops.ledger import landings, rendered
+from revops.ledger.days import Days
+from revops.ledger.graph import Node
+from revops.ledger.ledger import FIRST_DAY, OutOfDate
+from revops.ledger.rendered import Rendered, Span
+from revops.terminal import failures
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+    from psycopg2.extensions import cursor as Cursor
+
+    from revops.terminal.progress import Builds
+
+SESSIONS = 2
+"""How many models are evaluated at once, as `concurrent_tasks` in config.yaml says it for SQLMesh."""
+_LATER = (AddForeignKey, ValidateConstraint)  # `change.put_back`, before anything is refreshed
+_EVALUATED = "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How the evaluation of a model ended.
+
+    Attributes:
+        model: its name.
+        seconds: how long it took, audits included.
+        passed: how many audits passed.
+        failed: how many did not, blocking or not.
+        faults: what stops the build.
+    """
+
+    model: str
+    seconds: float
+    passed: int
+    failed: int
+    faults: tuple[str, ...] = ()
+
+
+class Notes:
+    """The tables of prod as its last plan noted them."""
+
+    def __init__(self, nodes: Sequence[Node], texts: Mapping[str, Rendered], last: Mapping[str, float]) -> None:
+        self._nodes = {node.model: node for node in nodes}
+        self._texts = texts
+        self._last = last
+
+    @classmethod
+    def read(cls, cursor: Cursor, nodes: Sequence[Node], last: Mapping[str, float]) -> Notes:
+        """Reads them.
+
+        Args:
+            cursor: a transaction.
+            nodes: of prod, parents first.
+            last: how many seconds each model took the last time.
+        """
+        cursor.execute("SELECT model, rendered FROM ops.models WHERE rendered IS NOT NULL")
+        return cls(nodes, {model: rendered.from_json(found) for model, found in cursor.fetchall()}, last)
+
+    def suffice(self, cursor: Cursor, out_of_date: OutOfDate) -> bool:
+        """Whether all of this can be evaluated by what is noted.
+
+        Not where SQLMesh alone knows how; where rows without a usable day are asked for, for which queries are others; or where
+        there are no facts yet, because SQLMesh's hooks fill an empty table faster.
+        """
+        wanted = {*out_of_date.whole, *out_of_date.days}
+        return (
+            wanted <= self._texts.keys()
+            and all(FIRST_DAY not in days for days in out_of_date.days.values())
+            and scalar(cursor, "SELECT EXISTS (SELECT FROM facts.fct_transactions)") is True
+        )
+
+    def query_of(self, model: str) -> str:
+        """The query of a model that is made whole, on the views of prod."""
+        return self._texts[model].query
+
+    def evaluate(
+        self, dsn: str, builds: Builds, days: Mapping[str, Sequence[Days]], whole: Iterable[str]
+    ) -> Iterator[Evaluation]:
+        """Evaluates and audits tables, parents first; yields how each ended.
+
+        Args:
+            dsn: the warehouse, whose lock the caller holds.
+            builds: what is reported to.
+            days: for each table of days, the ranges.
+            whole: the tables that are made whole.
+
+        Raises:
+            CheckFailed: a model failed, or a blocking audit; names it.
+            DatabaseUnavailable: the database was lost, or could not go on.
+        """
+        spans = {model: self._spans(model, days.get(model, ())) for model in self._nodes if model in {*days, *whole}}
+        builds.begin({model: len(found) for model, found in spans.items()})
+        tasks = {model: partial(self._evaluate, builds, model, found) for model, found in spans.items()}
+        faults: list[str] = []
+        with ExitStack() as opened:
+            connections = [
+                opened.enter_context(closing(database.connect(dsn, "revops build"))) for _ in range(SESSIONS)
+            ]
+            for evaluation in _in_order(connections, tasks, self._above(spans), self._last):
+                faults += evaluation.faults
+                yield evaluation
+        builds.pause()
+        if faults:
+            raise failures.of_build("prod", faults)
+        with (
+            closing(database.connect(dsn, "revops build", autocommit=True)) as connection,
+            connection.cursor() as cursor,
+        ):
+            keys = [each for each in change.pending(cursor) if not isinstance(each, _LATER)]
+            execution.execute(cursor, keys)
+
+    def _spans(self, model: str, days: Sequence[Days]) -> list[Days | None]:
+        """The ranges to evaluate, None for a table that is made whole; of months from their first day."""
+        text = self._texts[model]
+        if text.day_column is None:
+            return [None]
+        spans: list[Days | None] = []
+        for each in sorted(days):
+            first = each.first.replace(day=1) if text.is_monthly else each.first
+            before = spans[-1] if spans else None
+            if before is not None and first <= before.last:
+                spans[-1] = Days(before.first, max(before.last, each.last))
+            else:
+                spans.append(Days(first, each.last))
+        return spans
+
+    def _above(self, wanted: Iterable[str]) -> dict[str, set[str]]:
+        """For each model, those above it that are evaluated too, through any that are not."""
+        above: dict[str, set[str]] = {}
+        for name, node in self._nodes.items():  # parents first
+            read = [parent for parent in node.parents if parent in self._nodes]
+            above[name] = {*read, *(further for parent in read for further in above[parent])}
+        return {name: above[name] & {*wanted} for name in wanted}
+
+    def _evaluate(self, builds: Builds, model: str, spans: Sequence[Days | None], connection: Connection) -> Evaluation:
+        began = time.monotonic()
+        passed = failed = 0
+        faults: list[str] = []
+        for span in spans:
+            builds.start(model)
+            before = time.monotonic()
+            try:
+                with connection, connection.cursor() as cursor:
+                    self._rewrite(cursor, model, span)
+                with connection, connection.cursor() as cursor:
+                    found = list(self._audit(cursor, model, span))
+            except BaseException:
+                builds.end(model, None, 0, 0)
+                raise
+            violated = [(text, is_blocking) for text, is_blocking in found if text]
+            faults += [f"{model}: {text}" for text, is_blocking in violated if is_blocking]
+            for text, is_blocking in violated:
+                if not is_blocking:
+                    _log.warning("%s: %s", model, text)
+            passed, failed = passed + len(found) - len(violated), failed + len(violated)
+            builds.end(model, time.monotonic() - before, len(found) - len(violated), len(violated))
+            if faults:
+                break
+        return Evaluation(model, time.monotonic() - began, passed, failed, tuple(faults))
+
+    def _rewrite(self, cursor: Cursor, model: str, span: Days | None) -> None:
+        text = self._texts[model]
+        table = Relation.parse(str(self._nodes[model].relation))
+        query = _for(text, text.query, span)
+        where: sql.Composable = sql.SQL("TRUE")
+        if span is None:
+            parents.make_way(cursor, table, lambda: query)
+        else:
+            where = sql.SQL("{} BETWEEN {} AND {}").format(
+                sql.Identifier(text.day_column or ""), sql.Literal(span.first), sql.Literal(span.last)
+            )
+        columns = sql.SQL(", ").join(map(sql.Identifier, catalog.columns(cursor, table)))
+        cursor.execute(sql.SQL("DELETE FROM {} WHERE {}").format(table.identifier, where))
+        cursor.execute(
+            sql.SQL("INSERT INTO {} ({}) SELECT {} FROM ({}) AS rows_of_model").format(
+                table.identifier, columns, columns, sql.SQL(query)
+            )
+        )
+        cursor.execute(_EVALUATED, (str(table), *((span.first, span.last) if span else (None, None))))
+
+    def _audit(self, cursor: Cursor, model: str, span: Days | None) -> Iterator[tuple[str, bool]]:
+        """For each audit what it found, nothing where it passed, and whether that stops a build."""
+        for audit in self._texts[model].audits:
+            query = sql.SQL(_for(self._texts[model], audit.query, span))
+            count = scalar(cursor, sql.SQL("SELECT count(*) FROM ({}) AS audit").format(query))
+            yield (f"audit {audit.name} failed on {count} rows" if count else "", audit.is_blocking)
+
+
+def _for(text: Rendered, query: str, span: Days | None) -> str:
+    today = landings.today()
+    noted = rendered.MONTHS if text.is_monthly else rendered.DAYS
+    days = Span(span.first, span.last, today) if span else Span(today, today, today)
+    return rendered.for_days(query, noted, days)
+
+
+def _in_order(
+    connections: Sequence[Connection],
+    tasks: Mapping[str, Callable[[Connection], Evaluation]],
+    above: Mapping[str, set[str]],
+    last: Mapping[str, float],
+) -> Iterator[Evaluation]:
+    """Does each task after those above it, one at a time on each connection, the longest first; yields what each returned.
+
+    After one that failed, none is begun; those that run are ended where the caller is interrupted.
+
+    Raises:
+        CheckFailed: a statement failed; names its model.
+        DatabaseUnavailable: the database was lost, or could not go on.
+    """
+    waiting, free = dict(tasks), list(connections)
+    running: dict[Future[Evaluation], tuple[str, Connection]] = {}
+    with ThreadPoolExecutor(len(connections)) as pool:
+        try:
+            while waiting or running:
+                unfinished = {*waiting, *(name for name, _ in running.values())}
+                ready = sorted(
+                    (name for name in waiting if not above[name] & unfinished), key=lambda n: -last.get(n, 0)
+                )
+                for name in ready[: len(free)]:
+                    connection = free.pop()
+                    running[pool.submit(waiting.pop(name), connection)] = name, connection
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    name, connection = running.pop(future)
+                    free.append(connection)
+                    evaluation = _result(name, future)
+                    if evaluation.faults:
+                        waiting.clear()
+                    yield evaluation
+        except BaseException:
+            while wait(running, timeout=0.1).not_done:
+                for connection in connections:
+                    if not connection.closed:
+                        with suppress(psycopg2.Error):  # lost meanwhile: the first error says more
+                            connection.cancel()
+            raise
+
+
+def _result(model: str, future: Future[Evaluation]) -> Evaluation:
+    try:
+        return future.result()
+    except psycopg2.Error as error:
+        known: Any = failures.known(error)
+        if known is not None:
+            raise type(known)(f"{model}: {known}") from error
+        raise failures.of_build("prod", [f"{model}: {failures.reason(error)}"]) from error

@@ -1,0 +1,174 @@
+"""What SQLMesh would execute to evaluate prod's tables, noted as text at the end of a plan, for builds without SQLMesh.
+
+Each text was rendered on the views of prod, for days that are written in no model. `for_days` puts others in their place. What
+that makes for a second range of days is compared with what SQLMesh renders for it: a model whose text depends on its days in any
+other way is not noted, and is evaluated by SQLMesh.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+
+# What models declare beside their queries: all that is done about it is done without SQLMesh too, when the tables are there.
+_DECLARATIONS = {
+    "primary_key", "foreign_key", "index", "fill_in_ranges", "look_back", "look_ahead", "felt_for_days",
+    "prepare_evaluation", "apply_declarations",
+}  # fmt: skip
+_A_DAY = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b")
+_NO_DATE = "1970-01-01"
+_FARTHEST = timedelta(days=400)
+
+
+@dataclass(frozen=True)
+class Span:
+    """The days that a text is for, both included, and the day on which it is executed."""
+
+    first: date
+    last: date
+    today: date
+
+
+# Neither is the first or last of its month, so that these are told from it; nor so many days from them as any window is long.
+DAYS = Span(date(2901, 12, 30), date(2950, 2, 11), date(2990, 7, 19))
+MONTHS = Span(date(2901, 12, 1), DAYS.last, DAYS.today)
+_OTHER_DAYS = Span(date(2920, 5, 14), date(2931, 11, 6), date(2981, 1, 3))
+_OTHER_MONTHS = Span(date(2920, 5, 1), _OTHER_DAYS.last, _OTHER_DAYS.today)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A query that finds the rows at fault; `is_blocking` where these stop a build."""
+
+    name: str
+    query: str
+    is_blocking: bool
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """How the rows of a model's table are computed and audited.
+
+    Attributes:
+        query: all columns of its rows, in the order of the table's.
+        audits: of the rows.
+        day_column: the column with the day; None for a table that is made whole.
+        is_monthly: whether whole months are evaluated.
+    """
+
+    query: str
+    audits: tuple[Audit, ...]
+    day_column: str | None
+    is_monthly: bool
+
+
+def of(snapshot: Any) -> Rendered | None:
+    """How a model's table is evaluated; None where only SQLMesh knows, or there is no table."""
+    from sqlmesh.core.audit.builtin import BUILT_IN_AUDITS
+
+    model = snapshot.model
+    by_days = bool(model.kind.is_incremental_by_time_range)
+    if not model.is_sql or not (by_days or model.kind.is_full) or not _declares_only(model):
+        return None
+    is_monthly = by_days and str(model.interval_unit.value) == "month"
+    span, other = (MONTHS, _OTHER_MONTHS) if is_monthly else (DAYS, _OTHER_DAYS)
+
+    def proven(render: Callable[[Span], str]) -> str | None:
+        text = render(span)
+        return text if for_days(text, span, other) == render(other) else None
+
+    query = proven(partial(_query, model)) if by_days else _whole(model)
+    audits: list[tuple[str, str | None, bool]] = []
+    for audit, arguments in model.audits_with_args:
+        if not audit.skip:
+            blocking = arguments.pop("blocking", None)
+            is_blocking = audit.blocking if blocking is None else blocking.sql().upper() == "TRUE"
+            render = partial(_audit, model, audit, arguments)
+            is_plain = audit.name in BUILT_IN_AUDITS  # those have no dates but the model's
+            audits.append((audit.name, render(span) if is_plain else proven(render), is_blocking))
+    known = tuple(Audit(name, text, is_blocking) for name, text, is_blocking in audits if text is not None)
+    if query is None or len(known) < len(audits):
+        return None
+    day_column = model.time_column.column.name if by_days else None
+    return Rendered(query, known, day_column, is_monthly)
+
+
+def for_days(text: str, noted: Span, days: Span) -> str:
+    """A text for other days: dates near the first or last day, or the ends of their months, keep their distance from it."""
+
+    def replaced(found: re.Match[str]) -> str:
+        try:
+            day = date.fromisoformat(found.group())
+        except ValueError:
+            return found.group()
+        if day == noted.today:
+            return str(days.today)
+        if day == _month_start(noted.first):
+            return str(_month_start(days.first))
+        if timedelta(0) <= noted.first - day <= _FARTHEST:
+            return str(days.first - (noted.first - day))
+        if noted.last <= day < _month_end(noted.last):
+            return str(days.last + (day - noted.last))
+        if timedelta(0) <= day - _month_end(noted.last) <= _FARTHEST:
+            return str(_month_end(days.last) + (day - _month_end(noted.last)))
+        return found.group()
+
+    return _A_DAY.sub(replaced, text)
+
+
+def from_json(noted: dict[str, Any]) -> Rendered:
+    """What `dataclasses.asdict` and JSON made of it."""
+    return Rendered(**{**noted, "audits": tuple(Audit(**audit) for audit in noted["audits"])})
+
+
+def _whole(model: Any) -> str | None:
+    """The query of a model that is made whole, as SQLMesh has rendered it without dates; None where it has dates to fill in."""
+    text = _sql(model.render_query_or_raise().copy())
+    return None if _NO_DATE in text else text
+
+
+def _query(model: Any, days: Span) -> str:
+    # Unoptimized, in a fraction of the time: what SQLMesh adds are names that PostgreSQL finds by itself.
+    query = model.render_query_or_raise(**_dates(days), needs_optimization=False)
+    return _sql(query.copy())
+
+
+def _audit(model: Any, audit: Any, arguments: dict[str, Any], days: Span) -> str:
+    from sqlmesh.core.macros import RuntimeStage
+
+    return _sql(
+        model.render_audit_query(audit, **_dates(days), runtime_stage=RuntimeStage.AUDITING, **arguments).copy()
+    )
+
+
+def _dates(days: Span) -> dict[str, str]:
+    return {"start": str(days.first), "end": str(days.last), "execution_time": str(days.today)}
+
+
+def _sql(query: Any) -> str:
+    from sqlglot import exp
+
+    for table in query.find_all(exp.Table):
+        table.set("catalog", None)  # a warehouse may be restored under another name
+    return str(query.sql(dialect="postgres", comments=False))
+
+
+def _declares_only(model: Any) -> bool:
+    """Whether the statements beside a model's query are declarations alone."""
+    from meshkeys import declarations
+
+    statements = (*model.pre_statements, *model.post_statements)
+    names = [name for name, *_ in declarations.calls(model)]
+    return len(names) == len(statements) and _DECLARATIONS.issuperset(names)
+
+
+def _month_start(day: date) -> date:
+    return day.replace(day=1)
+
+
+def _month_end(day: date) -> date:
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1) - timedelta(days=1)
