@@ -199,9 +199,12 @@ def _noted(connection: Connection) -> list[Node]:
 
 
 def _settle(context: Context, connection: Connection, versions: Mapping[str, Snapshot], nodes: Sequence[Node]) -> None:
-    """Completes a plan that was killed between its promotion and its end."""
+    """Notes what is not noted yet: a plan was killed between its promotion and its end, or had no changes to promote."""
     snapshots = [snapshot for snapshot in versions.values() if snapshot.is_model]
-    if graph.in_order({node.model: node for node in nodes}) != _noted(connection):
+    with connection.cursor() as cursor:
+        is_noted = models.are_noted(cursor, snapshots)
+    connection.commit()
+    if not is_noted or graph.in_order({node.model: node for node in nodes}) != _noted(connection):
         change.begin(context.engine_adapter, PROD, snapshots)
         change.end(context.engine_adapter, PROD, snapshots)
 

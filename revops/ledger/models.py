@@ -54,6 +54,12 @@ def note(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation
     cursor.executemany("INSERT INTO ops.models (model, node, definition, rendered) VALUES (%s, %s, %s, %s)", rows)
 
 
+def are_noted(cursor: Cursor, snapshots: Sequence[Any]) -> bool:
+    """Whether what is noted of prod's models is what this version of revops notes of these versions of them."""
+    cursor.execute("SELECT definition ->> 'version' FROM ops.models WHERE definition IS NOT NULL")
+    return {version for (version,) in cursor.fetchall()} <= {definitions.version(snapshot) for snapshot in snapshots}
+
+
 def noted_nodes(cursor: Cursor) -> list[graph.Node]:
     """The models of prod and what they read, as noted when it was last planned; parents first."""
     cursor.execute("SELECT node FROM ops.models")
