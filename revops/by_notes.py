@@ -25,7 +25,7 @@ from meshkeys import catalog, change, execution, parents
 from meshkeys.catalog import Relation
 from meshkeys.operations import AddForeignKey, ValidateConstraint
 from revops.ledger import landings, rendered
-from revops.ledger.days import Days
+from revops.ledger.days import Days, start_of
 from revops.ledger.graph import Node
 from revops.ledger.ledger import FIRST_DAY, OutOfDate
 from revops.ledger.rendered import Rendered, Span
@@ -138,13 +138,13 @@ class Notes:
             execution.execute(cursor, keys)
 
     def _spans(self, model: str, days: Sequence[Days]) -> list[Days | None]:
-        """The ranges to evaluate, None for a table that is made whole; of months from their first day."""
+        """The ranges to evaluate, None for a table that is made whole; of months and years from their first day."""
         text = self._texts[model]
         if text.day_column is None:
             return [None]
         spans: list[Days | None] = []
         for each in sorted(days):
-            first = each.first.replace(day=1) if text.is_monthly else each.first
+            first = start_of(text.unit, each.first)
             before = spans[-1] if spans else None
             if before is not None and first <= before.last:
                 spans[-1] = Days(before.first, max(before.last, each.last))
@@ -189,7 +189,7 @@ class Notes:
     def _rewrite(self, cursor: Cursor, model: str, span: Days | None) -> None:
         text = self._texts[model]
         table = Relation.parse(str(self._nodes[model].relation))
-        query = _for(text, text.query, span)
+        query = text.query_for(_span(span))
         where: sql.Composable = sql.SQL("TRUE")
         if span is None:
             parents.make_way(cursor, table, lambda: query)
@@ -208,17 +208,16 @@ class Notes:
 
     def _audit(self, cursor: Cursor, model: str, span: Days | None) -> Iterator[tuple[str, bool]]:
         """For each audit what it found, nothing where it passed, and whether that stops a build."""
-        for audit in self._texts[model].audits:
-            query = sql.SQL(_for(self._texts[model], audit.query, span))
+        text = self._texts[model]
+        for audit in text.audits:
+            query = sql.SQL(text.audit_for(audit, _span(span)))
             count = scalar(cursor, sql.SQL("SELECT count(*) FROM ({}) AS audit").format(query))
             yield (f"audit {audit.name} failed on {count} rows" if count else "", audit.is_blocking)
 
 
-def _for(text: Rendered, query: str, span: Days | None) -> str:
+def _span(days: Days | None) -> Span:
     today = landings.today()
-    noted = rendered.MONTHS if text.is_monthly else rendered.DAYS
-    days = Span(span.first, span.last, today) if span else Span(today, today, today)
-    return rendered.for_days(query, noted, days)
+    return Span(days.first, days.last, today) if days else Span(today, today, today)
 
 
 def _in_order(

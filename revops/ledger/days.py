@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any, Literal
 
 from revops.ledger.ledger import FIRST_DAY
 
@@ -12,6 +13,23 @@ from revops.ledger.ledger import FIRST_DAY
 JOINED_DAYS = 31
 # More ranges than this are joined over the narrowest gaps.
 MOST_RANGES = 50
+
+
+Unit = Literal["day", "month", "year"]
+"""What a table of days is evaluated by: a month or year is evaluated whole."""
+
+
+def start_of(unit: Unit, day: date) -> date:
+    """The first day of the unit that a day is of."""
+    return day.replace(day=1, month=1 if unit == "year" else day.month) if unit != "day" else day
+
+
+def end_of(unit: Unit, day: date) -> date:
+    """The last day of the unit that a day is of."""
+    if unit == "day":
+        return day
+    months = 12 if unit == "year" else day.month
+    return date(day.year + months // 12, months % 12 + 1, 1) - timedelta(days=1)
 
 
 @dataclass(frozen=True, order=True)
@@ -46,3 +64,9 @@ def ranges_of(days: Iterable[date], joined: int = JOINED_DAYS) -> list[Days]:
 def days_in(ranges: Iterable[Days]) -> list[date]:
     """All days of ranges, in order."""
     return [span.first + timedelta(days=i) for span in ranges for i in range((span.last - span.first).days + 1)]
+
+
+def unit_of(model: Any) -> Unit:
+    """What a model of SQLMesh's is evaluated by, where that is days."""
+    unit = str(model.interval_unit.value)
+    return "month" if unit == "month" else "year" if unit == "year" else "day"

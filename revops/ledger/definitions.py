@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from revops.ledger.days import Unit, unit_of
+
 FIRST = date(1900, 12, 1)
 LAST = date(2998, 2, 20)
 _LONGEST_LOOK_BACK = 400
@@ -45,7 +47,7 @@ class Definition:
         apart: the query without the joins in `lookups` and the columns these give; None where there are none.
         lookups: see `Lookup`.
         day_column: the column with the day; None where the model is not evaluated by days.
-        is_monthly: whether the model is evaluated by whole months.
+        unit: what the model is evaluated by.
     """
 
     version: str
@@ -54,7 +56,7 @@ class Definition:
     apart: str | None = None
     lookups: tuple[Lookup, ...] = ()
     day_column: str | None = None
-    is_monthly: bool = False
+    unit: Unit = "day"
 
     @property
     def look_back(self) -> int:
@@ -99,7 +101,7 @@ def of(snapshot: Any) -> Definition | None:
         apart,
         lookups,
         model.kind.time_column.column.name if by_days else None,
-        by_days and str(model.interval_unit.value) == "month",
+        unit_of(model) if by_days else "day",
     )
 
 
@@ -109,7 +111,7 @@ def version(snapshot: Any) -> str:
 
 
 def of_days(query: str, first: date, last: date) -> str:
-    """A noted query for the days from `first` to `last`, executed on the day after; of whole months where it is monthly."""
+    """A noted query for the days from `first` to `last`, executed on the day after; of whole months or years, if of these."""
 
     def replaced(found: re.Match[str]) -> str:
         day = date.fromisoformat(found.group())

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
+
+from revops.ledger.days import Unit, end_of, start_of, unit_of
 
 # What models declare beside their queries: all that is done about it is done without SQLMesh too, when the tables are there.
 _DECLARATIONS = {
@@ -34,10 +36,8 @@ class Span:
 
 
 # Neither is the first or last of its month, so that these are told from it; nor so many days from them as any window is long.
-DAYS = Span(date(2901, 12, 30), date(2950, 2, 11), date(2990, 7, 19))
-MONTHS = Span(date(2901, 12, 1), DAYS.last, DAYS.today)
-_OTHER_DAYS = Span(date(2920, 5, 14), date(2931, 11, 6), date(2981, 1, 3))
-_OTHER_MONTHS = Span(date(2920, 5, 1), _OTHER_DAYS.last, _OTHER_DAYS.today)
+_NOTED = Span(date(2901, 12, 30), date(2950, 2, 11), date(2990, 7, 19))
+_OTHER = Span(date(2920, 5, 14), date(2931, 11, 6), date(2981, 1, 3))
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,21 @@ class Rendered:
         query: all columns of its rows, in the order of the table's.
         audits: of the rows.
         day_column: the column with the day; None for a table that is made whole.
-        is_monthly: whether whole months are evaluated.
+        unit: what is evaluated whole.
     """
 
     query: str
     audits: tuple[Audit, ...]
     day_column: str | None
-    is_monthly: bool
+    unit: Unit
+
+    def query_for(self, days: Span) -> str:
+        """The query for some days; for a table that is made whole, whatever they are."""
+        return for_days(self.query, self.unit, days)
+
+    def audit_for(self, audit: Audit, days: Span) -> str:
+        """The query of an audit for some days."""
+        return for_days(audit.query, self.unit, days)
 
 
 def of(snapshot: Any) -> Rendered | None:
@@ -74,12 +82,12 @@ def of(snapshot: Any) -> Rendered | None:
     by_days = bool(model.kind.is_incremental_by_time_range)
     if not model.is_sql or not (by_days or model.kind.is_full) or not _declares_only(model):
         return None
-    is_monthly = by_days and str(model.interval_unit.value) == "month"
-    span, other = (MONTHS, _OTHER_MONTHS) if is_monthly else (DAYS, _OTHER_DAYS)
+    unit = unit_of(model) if by_days else "day"
+    span, other = _of(unit, _NOTED), _of(unit, _OTHER)
 
     def proven(render: Callable[[Span], str]) -> str | None:
         text = render(span)
-        return text if for_days(text, span, other) == render(other) else None
+        return text if for_days(text, unit, other) == render(other) else None
 
     query = proven(partial(_query, model)) if by_days else _whole(model)
     audits: list[tuple[str, str | None, bool]] = []
@@ -94,11 +102,14 @@ def of(snapshot: Any) -> Rendered | None:
     if query is None or len(known) < len(audits):
         return None
     day_column = model.time_column.column.name if by_days else None
-    return Rendered(query, known, day_column, is_monthly)
+    return Rendered(query, known, day_column, unit)
 
 
-def for_days(text: str, noted: Span, days: Span) -> str:
-    """A text for other days: dates near the first or last day, or the ends of their months, keep their distance from it."""
+def for_days(text: str, unit: Unit, days: Span) -> str:
+    """A noted text for other days: dates near the first or last one, or the ends of their months, keep their distance from it."""
+    whole: Unit = "year" if unit == "year" else "month"
+    noted = _of(unit, _NOTED)
+    start, end = start_of(whole, noted.first), end_of(whole, noted.last)
 
     def replaced(found: re.Match[str]) -> str:
         try:
@@ -107,14 +118,14 @@ def for_days(text: str, noted: Span, days: Span) -> str:
             return found.group()
         if day == noted.today:
             return str(days.today)
-        if day == _month_start(noted.first):
-            return str(_month_start(days.first))
+        if day == start:
+            return str(start_of(whole, days.first))
         if timedelta(0) <= noted.first - day <= _FARTHEST:
             return str(days.first - (noted.first - day))
-        if noted.last <= day < _month_end(noted.last):
+        if noted.last <= day < end:
             return str(days.last + (day - noted.last))
-        if timedelta(0) <= day - _month_end(noted.last) <= _FARTHEST:
-            return str(_month_end(days.last) + (day - _month_end(noted.last)))
+        if timedelta(0) <= day - end <= _FARTHEST:
+            return str(end_of(whole, days.last) + (day - end))
         return found.group()
 
     return _A_DAY.sub(replaced, text)
@@ -166,9 +177,6 @@ def _declares_only(model: Any) -> bool:
     return len(names) == len(statements) and _DECLARATIONS.issuperset(names)
 
 
-def _month_start(day: date) -> date:
-    return day.replace(day=1)
-
-
-def _month_end(day: date) -> date:
-    return date(day.year + day.month // 12, day.month % 12 + 1, 1) - timedelta(days=1)
+def _of(unit: Unit, days: Span) -> Span:
+    """Days from the first of a unit, as SQLMesh evaluates them."""
+    return replace(days, first=start_of(unit, days.first))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from meshkeys import catalog, declarations
 from meshkeys.catalog import Relation
-from revops.ledger import definitions
+from revops.ledger import definitions, rendered
+from revops.ledger.rendered import Rendered
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -25,6 +26,7 @@ class Model:
         columns: of the view, in order.
         declared: its keys, indexes and materialized view.
         definition: its query; None where there is none to compare with.
+        rendered: its query for some days; None where SQLMesh alone knows it.
         last_day: the last day that was evaluated; None where the model is not evaluated by days.
     """
 
@@ -34,6 +36,7 @@ class Model:
     columns: tuple[str, ...]
     declared: declarations.Declarations
     definition: definitions.Definition | None
+    rendered: Rendered | None
     last_day: date | None
 
     @property
@@ -46,13 +49,13 @@ def noted(cursor: Cursor) -> dict[str, Model]:
     """Every model of prod by its name."""
     cursor.execute(
         """
-        SELECT d.model, d.relation, d.declared, m.definition,
+        SELECT d.model, d.relation, d.declared, m.definition, m.rendered,
                (SELECT max(e.ends_on) FROM ops.evaluations AS e WHERE e.relation = d.relation)
         FROM ops.declarations AS d LEFT JOIN ops.models AS m USING (model) ORDER BY d.model
         """
     )
     found = {}
-    for name, physical, declared, definition, last_day in cursor.fetchall():
+    for name, physical, declared, definition, text, last_day in cursor.fetchall():
         view = Relation.parse(name)
         read = catalog.relations_read_by(cursor, view)
         found[name] = Model(
@@ -62,6 +65,7 @@ def noted(cursor: Cursor) -> dict[str, Model]:
             tuple(catalog.columns(cursor, view)),
             declarations.from_json(declared),
             definitions.from_json(definition) if definition else None,
+            rendered.from_json(text) if text else None,
             last_day,
         )
     return found

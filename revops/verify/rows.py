@@ -24,7 +24,9 @@ from foundation.queries import first_row, one_row
 from meshkeys import catalog
 from meshkeys.catalog import Relation
 from revops.ledger import definitions
+from revops.ledger.days import Unit, end_of, start_of
 from revops.ledger.models import noted_nodes
+from revops.ledger.rendered import Span
 from revops.result import Result, listed
 from revops.verify import structure
 from revops.verify.landed import Landed
@@ -60,12 +62,11 @@ class Scope:
         """Whether these are all days."""
         return self.first is None and self.last is None
 
-    def in_months(self) -> Scope:
-        """The months that the days are of, whole."""
+    def in_whole(self, unit: Unit) -> Scope:
+        """The months, or years, that the days are of, whole."""
         if self.first is None or self.last is None:
             return self
-        after = date(self.last.year + self.last.month // 12, self.last.month % 12 + 1, 1)
-        return Scope(self.first.replace(day=1), after - timedelta(days=1))
+        return Scope(start_of(unit, self.first), end_of(unit, self.last))
 
     def __str__(self) -> str:
         return f"{self.first} to {self.last}"
@@ -216,8 +217,8 @@ def _depths(models: Mapping[str, Model]) -> dict[str, int]:
 
 
 def _scope(model: Model, asked: Scope) -> Scope:
-    """The days to compare of a model: the given ones, as whole months if it is evaluated by months."""
-    return asked.in_months() if model.definition and model.definition.is_monthly else asked
+    """The days to compare of a model: the given ones, as whole months or years if it is evaluated by these."""
+    return asked.in_whole(model.definition.unit) if model.definition else asked
 
 
 def _stretch(model: Model, days: Scope, rows: int, place: float) -> Scope:
@@ -225,6 +226,7 @@ def _stretch(model: Model, days: Scope, rows: int, place: float) -> Scope:
     if days.first is None or days.last is None:
         return FULL
     look_back = model.definition.look_back if model.definition else 0
+    unit: Unit = "year" if model.definition and model.definition.unit == "year" else "month"
     span = (days.last - days.first).days + 1
     most = ROWS_LOOKED_BACK if look_back else ROWS_IN_TURN
     length = max(int(most / (rows / span)) - look_back, 1)
@@ -232,9 +234,9 @@ def _stretch(model: Model, days: Scope, rows: int, place: float) -> Scope:
         return FULL
     first = days.first + timedelta(days=int(place * (span - length + 1)))
     if not look_back and length <= JOINED_DAYS:
-        return Scope(first, first).in_months()
+        return Scope(first, first).in_whole(unit)
     found = Scope(first, first + timedelta(days=length - 1))
-    return found if look_back else found.in_months()
+    return found if look_back else found.in_whole(unit)
 
 
 def _scopes_of(suspected: Written) -> list[Scope]:
@@ -300,7 +302,10 @@ def _sides(model: Model, scope: Scope, last_day: date, query: str | None = None)
         within = sql.SQL("{0} >= {1} AND {0} < {2}").format(
             sql.Identifier(_day_of(model) or ""), sql.Literal(first), sql.Literal(last + timedelta(days=1))
         )
-    text = definitions.of_days(query or model.definition.query, first, last)
+    if scope.is_whole or model.rendered is None:
+        text = definitions.of_days(query or model.definition.query, first, last)
+    else:  # also right where the query asks for the months of its days
+        text = model.rendered.query_for(Span(first, last, last + timedelta(days=1)))
     return _Side(sql.SQL("(" + text + ")"), within), _Side(model.view.identifier, within)
 
 

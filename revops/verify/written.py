@@ -12,6 +12,7 @@ from loaders.sources import SOURCES
 from meshkeys import catalog
 from meshkeys.catalog import Relation
 from revops.ledger import seals
+from revops.ledger.days import Unit
 from revops.ledger.ledger import FIRST_DAY
 from revops.ledger.models import noted_nodes
 from revops.verify.landed import Landed
@@ -26,7 +27,7 @@ RUNS = 30
 """After so many runs each day was looked at again, whether it was touched or not."""
 LANDED = tuple(f"raw.{relation}" for relation in SOURCES)
 _BLOCK_DAYS = 93
-_A_MONTH = 31
+_LONGEST: dict[Unit, int] = {"day": 1, "month": 31, "year": 366}
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def felt(cursor: Cursor, models: Mapping[str, Model], written: Mapping[str, Writ
         for parent in above(name):
             of_parent = written.get(parent, Written())
             is_whole |= of_parent.is_whole
-            longer = _A_MONTH if parent in models and _is_monthly(models[parent]) else 1
+            longer = _LONGEST[_unit(models[parent]) if parent in models else "day"]
             reach = (model.definition.look_back if model.definition else 0) + longer
             before = nodes[name].look_ahead
             days |= {day + timedelta(days=i) for day in of_parent.days for i in range(-before, reach)}
@@ -196,5 +197,5 @@ def _partitions(cursor: Cursor, relation: Relation) -> list[Relation]:
     return [Relation(*row) for row in cursor.fetchall()]
 
 
-def _is_monthly(model: Model) -> bool:
-    return bool(model.definition and model.definition.is_monthly)
+def _unit(model: Model) -> Unit:
+    return model.definition.unit if model.definition else "day"
