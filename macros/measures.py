@@ -140,10 +140,26 @@ def _in_months_of_range(evaluator, day, look_back=0, look_ahead=0):
 
 
 @macro()
+def in_years_of_range(evaluator, day: SQL):
+    """Whether a day is of a year that the days from @start_ds to @end_ds touch, for models that have a row per year."""
+    return _in_years_of_range(evaluator, day)
+
+
+def _in_years_of_range(evaluator, day):
+    first, last = _day(evaluator, "start_ds").year, _day(evaluator, "end_ds").year
+    return f"{day} BETWEEN CAST('{first}-01-01' AS DATE) AND CAST('{last}-12-31' AS DATE)"
+
+
+@macro()
 def in_audited(evaluator, over: str, day: SQL):
-    """In an audit, whether a day is one of what is audited: of the range (`days`), of its months (`months`), or any (`all`)."""
+    """In an audit, whether a day is one of what is audited.
+
+    Of the range (`days`), of the months or years that it touches (`months`, `years`), or any (`all`).
+    """
     if over == "days":
         return _in_range(evaluator, day)
+    if over == "years":
+        return _in_years_of_range(evaluator, day)
     return _in_months_of_range(evaluator, day) if over == "months" else "TRUE"
 
 

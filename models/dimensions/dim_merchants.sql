@@ -16,7 +16,7 @@ MODEL (
   )
 );
 
-/* Nothing lands about merchants: all that is known of one is in its transactions, here summed by month already. */
+/* Nothing lands about merchants: all that is known of one is in its transactions, here summed by year already. */
 SELECT
   merchant_id::INT, /* The merchant */
   MIN(lowest_mcc)::INT AS mcc, /* Its category; the lowest code, where it was seen under several */
@@ -25,7 +25,7 @@ SELECT
   )::BOOLEAN AS has_several_mccs, /* Whether it was seen under several categories */
   MIN(first_seen_on)::DATE AS first_seen_on, /* Day of its first transaction */
   MAX(last_seen_on)::DATE AS last_seen_on /* Day of its last transaction */
-FROM facts.fct_merchant_months
+FROM facts.fct_merchant_years
 GROUP BY
   merchant_id;
 

@@ -13,7 +13,7 @@ MODEL (
       merchant_id
     )),
     sums_agree(
-      parent := facts.fct_merchant_months,
+      parent := facts.fct_merchant_years,
       sums := (
         SUM(transaction_count) = SUM(transaction_count),
         SUM(labelled_count) = SUM(labelled_count),
@@ -31,45 +31,49 @@ MODEL (
   )
 );
 
-WITH last_months AS (
+WITH summed AS (
   SELECT
-    MAX(month_start) AS month_start
-  FROM facts.fct_merchant_months
-), summed AS (
+    merchant_id,
+    MIN(first_month_date) AS first_month_date,
+    MAX(last_month_date) AS last_month_date,
+    SUM(transaction_count) AS transaction_count,
+    SUM(approved_count) AS approved_count,
+    SUM(purchase_count) AS purchase_count,
+    SUM(purchase_cents) AS purchase_cents,
+    SUM(settled_count) AS settled_count,
+    SUM(settled_cents) AS settled_cents,
+    SUM(settled_refund_count) AS settled_refund_count,
+    SUM(settled_refund_cents) AS settled_refund_cents,
+    SUM(labelled_count) AS labelled_count,
+    SUM(fraud_count) AS fraud_count,
+    SUM(labelled_purchase_cents) AS labelled_purchase_cents,
+    SUM(fraud_loss_cents) AS fraud_loss_cents,
+    SUM(labelled_settled_count) AS labelled_settled_count,
+    SUM(settled_fraud_count) AS settled_fraud_count,
+    SUM(declined_fraud_count) AS declined_fraud_count,
+    SUM(refund_fraud_count) AS refund_fraud_count,
+    SUM(labelled_settled_cents) AS labelled_settled_cents,
+    SUM(settled_fraud_cents) AS net_fraud_loss_cents,
+    SUM(estimated_interchange) AS interchange,
+    SUM(estimated_labelled_interchange) AS labelled_interchange,
+    SUM(unpriced_count) AS unpriced_count,
+    MAX(last_fraud_on) AS last_fraud_on
+  FROM facts.fct_merchant_years
+  GROUP BY
+    merchant_id
+), last_months AS (
+  SELECT
+    MAX(last_month_date) AS month_start
+  FROM summed
+), recent AS (
   SELECT
     months.merchant_id,
-    MIN(months.month_start) AS first_month,
-    MAX(months.month_start) AS last_month,
-    SUM(months.transaction_count) AS transaction_count,
-    SUM(months.approved_count) AS approved_count,
-    SUM(months.purchase_count) AS purchase_count,
-    SUM(months.purchase_cents) AS purchase_cents,
-    SUM(months.settled_count) AS settled_count,
-    SUM(months.settled_cents) AS settled_cents,
-    SUM(months.settled_refund_count) AS settled_refund_count,
-    SUM(months.settled_refund_cents) AS settled_refund_cents,
     SUM(months.labelled_count) AS labelled_count,
     SUM(months.fraud_count) AS fraud_count,
-    SUM(months.labelled_purchase_cents) AS labelled_purchase_cents,
-    SUM(months.fraud_loss_cents) AS fraud_loss_cents,
-    SUM(months.labelled_settled_count) AS labelled_settled_count,
-    SUM(months.settled_fraud_count) AS settled_fraud_count,
-    SUM(months.declined_fraud_count) AS declined_fraud_count,
-    SUM(months.refund_fraud_count) AS refund_fraud_count,
-    SUM(months.labelled_settled_cents) AS labelled_settled_cents,
-    SUM(months.settled_fraud_cents) AS net_fraud_loss_cents,
-    SUM(months.estimated_interchange) AS interchange,
-    SUM(months.estimated_labelled_interchange) AS labelled_interchange,
-    SUM(months.unpriced_count) AS unpriced_count,
-    MAX(months.last_fraud_on) AS last_fraud_on,
-    SUM(months.labelled_count) FILTER(WHERE
-      months.month_start > last_months.month_start - INTERVAL '12 MONTHS') AS recent_labelled_count,
-    SUM(months.fraud_count) FILTER(WHERE
-      months.month_start > last_months.month_start - INTERVAL '12 MONTHS') AS recent_fraud_count,
-    SUM(months.fraud_loss_cents) FILTER(WHERE
-      months.month_start > last_months.month_start - INTERVAL '12 MONTHS') AS recent_fraud_loss_cents
+    SUM(months.fraud_loss_cents) AS fraud_loss_cents
   FROM facts.fct_merchant_months AS months
-  CROSS JOIN last_months
+  JOIN last_months
+    ON months.month_start > last_months.month_start - INTERVAL '12 MONTHS'
   GROUP BY
     months.merchant_id
 ), overall AS (
@@ -82,8 +86,8 @@ SELECT
   summed.merchant_id::INT, /* The merchant */
   merchants.mcc::INT, /* Its category; the lowest code, where it was seen under several */
   categories.mcc_description::TEXT, /* What the code stands for */
-  summed.first_month::DATE AS first_month_date, /* First day of the month of the first transaction */
-  summed.last_month::DATE AS last_month_date, /* First day of the month of the last transaction */
+  summed.first_month_date::DATE, /* First day of the month of the first transaction */
+  summed.last_month_date::DATE, /* First day of the month of the last transaction */
   summed.transaction_count::BIGINT, /* All transactions, declined ones too: what decline_rate_bp divides by */
   (
     summed.transaction_count - summed.approved_count
@@ -124,15 +128,17 @@ SELECT
     summed.labelled_interchange - @dollars_of(summed.net_fraud_loss_cents)
   )::DECIMAL(24, 8) AS estimated_labelled_margin, /* Of settled purchases with a label: estimated interchange less net fraud loss; who bears the loss is not in the data */
   @basis_points(summed.net_fraud_loss_cents, summed.labelled_settled_cents)::DECIMAL(18, 2) AS settled_fraud_rate_by_value_bp, /* By value, of settled purchases: basis points of labelled_settled_volume; NULL where that is zero. One large fraud moves it: there is no interval */
-  COALESCE(summed.recent_labelled_count, 0)::BIGINT AS recent_labelled_count, /* With a label, of any kind, in the last twelve calendar months of all the data: that of its last transaction, finished or not, and the eleven before it */
-  COALESCE(summed.recent_fraud_count, 0)::BIGINT AS recent_fraud_count, /* Of these, labelled as fraud */
-  @basis_points(summed.recent_fraud_count, summed.recent_labelled_count)::DECIMAL(18, 2) AS recent_fraud_rate_bp, /* By count, of transactions of any kind of the last twelve months of the data; NULL where nothing is labelled */
-  @rate_low(summed.recent_fraud_count, summed.recent_labelled_count)::DECIMAL(18, 2) AS recent_fraud_rate_low_bp, /* Lower end of the 95 % interval (Wilson) of recent_fraud_rate_bp */
-  @rate_high(summed.recent_fraud_count, summed.recent_labelled_count)::DECIMAL(18, 2) AS recent_fraud_rate_high_bp, /* Upper end of the same interval */
-  @dollars_of(summed.recent_fraud_loss_cents)::DECIMAL(18, 2) AS recent_fraud_loss, /* US dollars of approved purchases labelled as fraud in these twelve months, gross */
+  COALESCE(recent.labelled_count, 0)::BIGINT AS recent_labelled_count, /* With a label, of any kind, in the last twelve calendar months of all the data: that of its last transaction, finished or not, and the eleven before it */
+  COALESCE(recent.fraud_count, 0)::BIGINT AS recent_fraud_count, /* Of these, labelled as fraud */
+  @basis_points(recent.fraud_count, recent.labelled_count)::DECIMAL(18, 2) AS recent_fraud_rate_bp, /* By count, of transactions of any kind of the last twelve months of the data; NULL where nothing is labelled */
+  @rate_low(recent.fraud_count, recent.labelled_count)::DECIMAL(18, 2) AS recent_fraud_rate_low_bp, /* Lower end of the 95 % interval (Wilson) of recent_fraud_rate_bp */
+  @rate_high(recent.fraud_count, recent.labelled_count)::DECIMAL(18, 2) AS recent_fraud_rate_high_bp, /* Upper end of the same interval */
+  @dollars_of(recent.fraud_loss_cents)::DECIMAL(18, 2) AS recent_fraud_loss, /* US dollars of approved purchases labelled as fraud in these twelve months, gross */
   summed.last_fraud_on::DATE /* Day of the last fraud; NULL where there was none */
 FROM summed
 CROSS JOIN overall
+LEFT JOIN recent
+  ON recent.merchant_id = summed.merchant_id
 LEFT JOIN dimensions.dim_merchants AS merchants
   ON merchants.merchant_id = summed.merchant_id
 LEFT JOIN dimensions.dim_mcc AS categories

@@ -272,6 +272,10 @@ DAMAGES: dict[str, tuple[str, str]] = {
         changed("facts.fct_merchant_months", "last_seen_on = last_seen_on + 1"),
         "facts.fct_merchant_months",
     ),
+    "merchant year": (
+        changed("facts.fct_merchant_years", "transaction_count = transaction_count + 1"),
+        "facts.fct_merchant_years",
+    ),
     # quarantine
     "quarantined reason": (
         changed("quality.quarantined_transactions", "reason = 'mcc is of no known category'"),
