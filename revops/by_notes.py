@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -194,8 +195,10 @@ class Notes:
         if span is None:
             parents.make_way(cursor, table, lambda: query)
         else:
-            where = sql.SQL("{} BETWEEN {} AND {}").format(
-                sql.Identifier(text.day_column or ""), sql.Literal(span.first), sql.Literal(span.last)
+            where = sql.SQL("{0} >= {1} AND {0} < {2}").format(  # of a day, or of the time of one
+                sql.Identifier(text.day_column or ""),
+                sql.Literal(span.first),
+                sql.Literal(span.last + timedelta(days=1)),
             )
         columns = sql.SQL(", ").join(map(sql.Identifier, catalog.columns(cursor, table)))
         cursor.execute(sql.SQL("DELETE FROM {} WHERE {}").format(table.identifier, where))
