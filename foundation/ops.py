@@ -123,7 +123,7 @@ CREATE TABLE IF NOT EXISTS ops.models (
     noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 ALTER TABLE ops.models ADD COLUMN IF NOT EXISTS rendered jsonb;
-COMMENT ON TABLE ops.models IS 'One row per model of prod: what it reads, its query on the views of prod, and how it is evaluated';
+COMMENT ON TABLE ops.models IS 'One row per model of prod: what it reads, its query on prod''s views, and how it is evaluated';
 
 CREATE TABLE IF NOT EXISTS ops.seals (
     relation text NOT NULL,

@@ -115,7 +115,8 @@ def plan(
         scopes: the days to compare of models of days; `FULL` for all, or of a large warehouse for a stretch of them.
         landed: what was read of raw.
         suspected: of a large warehouse, the days of each model that may not be as they were built.
-        in_turn: which of the large models that are made whole to compare, where they are not suspected.
+        in_turn: which models to compare, where they are not suspected, of those that are made whole of many rows, or whose rows
+            of a day are made of many others.
     """
     days = Scope(*one_row(cursor, "SELECT min(transacted_on), max(transacted_on) FROM facts.fct_transactions"))
     last_day = max((m.last_day for m in models.values() if m.last_day), default=date.today() - timedelta(days=1))
@@ -133,7 +134,9 @@ def plan(
         elif suspected is None:
             asked = [_scope(model, scope) for scope in scopes]
         else:
-            asked = [_scope(model, scope) for scope in (*scopes, *_scopes_of(suspicion)) if not scope.is_whole]
+            is_due = in_turn(model.name) or _rows_looked_back(model, days, landed.facts[0]) <= ROWS_LOOKED_BACK
+            wanted = [*(scopes if is_due else ()), *_scopes_of(suspicion)]
+            asked = [_scope(model, scope) for scope in wanted if not scope.is_whole]
             if suspicion.is_whole or FULL in scopes:
                 asked.append(FULL if suspicion.is_whole else _stretch(model, days, landed.facts[0], place))
         for scope in [FULL] if FULL in asked else dict.fromkeys(asked):
@@ -237,6 +240,13 @@ def _stretch(model: Model, days: Scope, rows: int, place: float) -> Scope:
         return Scope(first, first).in_whole(unit)
     found = Scope(first, first + timedelta(days=length - 1))
     return found if look_back else found.in_whole(unit)
+
+
+def _rows_looked_back(model: Model, days: Scope, rows: int) -> int:
+    """How many transactions are read beside those of a day, to compute its rows again."""
+    if days.first is None or days.last is None or model.definition is None:
+        return 0
+    return rows * model.definition.look_back // ((days.last - days.first).days + 1)
 
 
 def _scopes_of(suspected: Written) -> list[Scope]:

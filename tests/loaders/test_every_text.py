@@ -48,7 +48,8 @@ BY_DAY = ("facts.fct_transactions", "quality.quarantined_transactions")
 AFTER = (
     "dimensions.dim_dates", "facts.fct_reversals", "facts.fct_outcomes", "facts.fct_card_months",
     "facts.fct_card_place_months", "facts.fct_merchant_months", "facts.fct_merchant_years",
-    "dimensions.dim_merchants", "facts.fct_scorecards", "features.transaction_features", "features.rule_hits", "features.transaction_scores",
+    "dimensions.dim_merchants", "facts.fct_scorecards", "features.transaction_features", "features.rule_hits",
+    "features.transaction_scores",
     "serving.fraud_alerts", "serving.rule_performance", "serving.scorecards", "serving.scorecard_scores",
     "serving.daily_revenue", "serving.revenue_by_merchant_category", "serving.revenue_by_state",
     "serving.decline_analysis", "serving.client_activity", "serving.fraud_by_hour", "serving.fraud_by_geography",
