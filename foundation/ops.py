@@ -120,9 +120,11 @@ CREATE TABLE IF NOT EXISTS ops.models (
     node jsonb NOT NULL,
     definition jsonb,
     rendered jsonb,
+    asks_for_the_time boolean NOT NULL DEFAULT true,
     noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 ALTER TABLE ops.models ADD COLUMN IF NOT EXISTS rendered jsonb;
+ALTER TABLE ops.models ADD COLUMN IF NOT EXISTS asks_for_the_time boolean NOT NULL DEFAULT true;
 COMMENT ON TABLE ops.models IS 'One row per model of prod: what it reads, its query on prod''s views, and how it is evaluated';
 
 CREATE TABLE IF NOT EXISTS ops.seals (

@@ -1,7 +1,8 @@
 """Owns ops.planned: whether prod shows the project as its files are now, so that a build need not ask SQLMesh for seconds.
 
-What was planned is noted when a build ends, with the files' digest, SQLMesh's id of prod's plan and the day: a changed file, a
-plan by other means and a day that has ended each make SQLMesh look again. A build that fails leaves no note.
+What was planned is noted when a build ends, with the files' digest, SQLMesh's id of prod's plan and the day: a changed file and a
+plan by other means each make SQLMesh look again, and so does a day that has ended where a model asks for the time. A build that
+fails leaves no note. SQLMesh evaluates the days that have ended since its last plan at the next one, and finds them as they are.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ PARTS = ("config.yaml", "models", "macros", "audits", "seeds", "external_models"
 _IS_CURRENT = """
 SELECT EXISTS (
     SELECT FROM ops.planned JOIN sqlmesh._environments AS environment USING (plan_id)
-    WHERE environment.name = 'prod' AND project = %s AND planned_on = %s)
+    WHERE environment.name = 'prod' AND project = %s
+      AND (planned_on = %s OR NOT EXISTS (SELECT FROM ops.models WHERE asks_for_the_time)))
 """
 _RECORD = """
 INSERT INTO ops.planned (project, plan_id, planned_on)
@@ -47,8 +49,8 @@ def project_digest(root: Path) -> str:
 
 
 def is_current(cursor: Cursor, project: str, day: date) -> bool:
-    """Whether prod was planned from this project on this day, and has not been planned since."""
-    if not relations_exist(cursor, "ops.planned", "sqlmesh._environments"):
+    """Whether prod was planned from this project, on this day where that matters, and has not been planned since."""
+    if not relations_exist(cursor, "ops.planned", "ops.models", "sqlmesh._environments"):
         return False
     return bool(scalar(cursor, _IS_CURRENT, (project, day)))
 

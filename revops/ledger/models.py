@@ -35,23 +35,26 @@ def note(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation
     ops.create_for_builds(cursor)
     before = noted_nodes(cursor)
     nodes = {node.model: node for node in graph.nodes_of(snapshots, before)}
-    cursor.execute("SELECT model, definition, rendered FROM ops.models WHERE definition IS NOT NULL")
+    cursor.execute("SELECT model, definition, rendered, asks_for_the_time FROM ops.models WHERE definition IS NOT NULL")
     noted = {model: found for model, *found in cursor.fetchall()}
     rows = []
     for snapshot in snapshots:
         name = f"{snapshot.model.schema_name}.{snapshot.model.view_name}"
         if name in tables:
-            definition, text = noted.get(name, (None, None))
+            definition, text, asks = noted.get(name, (None, None, True))
             if definition is None or definition["version"] != definitions.version(snapshot):
-                definition, text = (
-                    found and asdict(found) for found in (definitions.of(snapshot), rendered.of(snapshot))
-                )
-            rows.append((name, *(each and json.dumps(each) for each in (asdict(nodes[name]), definition, text))))
+                of_model, how = definitions.of(snapshot), rendered.of(snapshot)
+                definition, text = of_model and asdict(of_model), how and asdict(how)
+                asks = rendered.asks_for_the_time(snapshot, how)
+            rows.append((name, *(each and json.dumps(each) for each in (asdict(nodes[name]), definition, text)), asks))
     if catalog.exists(cursor, Relation("ops", "changes")):  # else nothing has landed, and nothing can be out of date
         _record_kept_tables(cursor, before, nodes)
         _record_kept_readers(cursor, before, nodes)
     cursor.execute("DELETE FROM ops.models")
-    cursor.executemany("INSERT INTO ops.models (model, node, definition, rendered) VALUES (%s, %s, %s, %s)", rows)
+    cursor.executemany(
+        "INSERT INTO ops.models (model, node, definition, rendered, asks_for_the_time) VALUES (%s, %s, %s, %s, %s)",
+        rows,
+    )
 
 
 def are_noted(cursor: Cursor, snapshots: Sequence[Any]) -> bool:

@@ -23,6 +23,10 @@ _DECLARATIONS = {
 }  # fmt: skip
 _A_DAY = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b")
 _NO_DATE = "1970-01-01"
+_ASKS_FOR_THE_TIME = re.compile(
+    r"\b(current_(date|time|timestamp)|local(time|timestamp)|(now|(clock|statement|transaction)_timestamp) *\()",
+    re.IGNORECASE,
+)
 _FARTHEST = timedelta(days=400)
 
 
@@ -103,6 +107,17 @@ def of(snapshot: Any) -> Rendered | None:
         return None
     day_column = model.time_column.column.name if by_days else None
     return Rendered(query, known, day_column, unit)
+
+
+def asks_for_the_time(snapshot: Any, text: Rendered | None) -> bool:
+    """Whether rows of a model's table may be others tomorrow although nothing has landed, so that SQLMesh evaluates it each day.
+
+    What landed and is not over yet, the ledger knows. Where only SQLMesh knows how a model is evaluated, it may be.
+    """
+    kind = snapshot.model.kind
+    if kind.is_view or kind.is_seed or kind.is_symbolic:
+        return False  # computed when it is read, or never
+    return text is None or (text.day_column is None and _ASKS_FOR_THE_TIME.search(text.query) is not None)
 
 
 def for_days(text: str, unit: Unit, days: Span) -> str:

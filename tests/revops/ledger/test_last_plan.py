@@ -1,4 +1,4 @@
-"""Prod is taken as planned only while files, day and SQLMesh's own plan are those that were noted."""
+"""Prod is taken as planned only while files, SQLMesh's own plan and, where it matters, the day are those that were noted."""
 
 from __future__ import annotations
 
@@ -34,10 +34,13 @@ def test_nothing_is_known_where_nothing_was_noted(cursor: Cursor) -> None:
 
 def test_a_plan_is_current_until_files_day_or_plan_are_others(cursor: Cursor) -> None:
     ops.create_for_builds(cursor)
+    cursor.execute("INSERT INTO ops.models (model, node, asks_for_the_time) VALUES ('a.b', '{}', false)")
     last_plan.record(cursor, "before", DAY)
     last_plan.record(cursor, "files", DAY)
     assert last_plan.is_current(cursor, "files", DAY)
     assert not last_plan.is_current(cursor, "before", DAY)
+    assert last_plan.is_current(cursor, "files", NEXT), "no model asks for the time"
+    cursor.execute("INSERT INTO ops.models (model, node, asks_for_the_time) VALUES ('a.now', '{}', true)")
     assert not last_plan.is_current(cursor, "files", NEXT)
     cursor.execute("UPDATE sqlmesh._environments SET plan_id = 'other' WHERE name = 'dev'")
     assert last_plan.is_current(cursor, "files", DAY), "of another environment"

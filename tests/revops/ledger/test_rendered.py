@@ -22,9 +22,13 @@ BY_DAYS = "INCREMENTAL_BY_TIME_RANGE (time_column day)"
 QUERY = "SELECT id::INT AS id, day::DATE AS day FROM a.parent WHERE {where}"
 
 
-def noted(where: str = "TRUE", kind: str = BY_DAYS, audits: str = "", beside: str = "") -> Rendered | None:
+def snapshot(where: str = "TRUE", kind: str = BY_DAYS, audits: str = "", beside: str = "") -> SimpleNamespace:
     text = NAMED.format(kind=kind, audits=audits) + QUERY.format(where=where) + beside
-    return rendered.of(SimpleNamespace(model=load_sql_based_model(parse(text))))
+    return SimpleNamespace(model=load_sql_based_model(parse(text)))
+
+
+def noted(where: str = "TRUE", kind: str = BY_DAYS, audits: str = "", beside: str = "") -> Rendered | None:
+    return rendered.of(snapshot(where, kind, audits, beside))
 
 
 @pytest.mark.parametrize(
@@ -67,3 +71,19 @@ def test_a_model_made_whole_that_asks_for_the_time_is_left_to_sqlmesh() -> None:
 def test_a_model_with_a_statement_of_its_own_is_left_to_sqlmesh() -> None:
     assert noted(beside="; ANALYZE a.b") is None
     assert noted(kind="VIEW") is None
+
+
+@pytest.mark.parametrize(
+    ("where", "kind", "expected"),
+    [
+        ("day < CURRENT_DATE", "FULL", True),
+        ("day < NOW()", "FULL", True),
+        ("day < @execution_ds", "FULL", True),
+        ("day < '2015-01-01'", "FULL", False),
+        ("day BETWEEN @start_ds AND @end_ds AND day < @execution_ds", BY_DAYS, False),
+        ("day < CURRENT_DATE", "VIEW", False),
+    ],
+)
+def test_which_models_sqlmesh_evaluates_each_day(where: str, kind: str, expected: bool) -> None:
+    model = snapshot(where, kind)
+    assert rendered.asks_for_the_time(model, rendered.of(model)) == expected
