@@ -202,8 +202,9 @@ def _verify(dsn: str, since_last: bool) -> _Found:
         proven = rows.proven(cursor, noted, compared, seen) if scopes == [FULL] else set()
         # What was not looked at this time is searched in part too, and in full when its turn comes.
         unknown = {name: Written() for name in (*noted, *written.LANDED)} if is_large and since_last else {}
-        searched = written.intact(cursor, noted, {**unknown, **broken})
-        results.append(card_data.check(cursor, proven, searched))
+        in_part = written.intact(cursor, noted, {**unknown, **broken})
+        found = _side_by_side(connections, card_data.plan(cursor, proven, in_part, turn.number))
+        results.append(card_data.summed_up(cursor, found))
         results.append(_access(cursor))
         connection.rollback()
     return _Found(results, noted, broken)

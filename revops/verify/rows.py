@@ -159,8 +159,8 @@ def large_models(cursor: Cursor, models: Mapping[str, Model]) -> set[str]:
 
 def summed_up(models: Mapping[str, Model], compared: Sequence[Compared]) -> Result:
     """One line about all comparisons."""
-    depth = _depths(models)
     faulty = [each for each in compared if each.wrong]
+    depth = _depths(models) if faulty else {}
     faulty.sort(key=lambda each: (depth[each.model], each.model))  # the cause before its consequences
     wrong, names = [each.wrong for each in faulty if each.wrong], [each.model for each in faulty]
     unknown = [name for name, model in models.items() if model.definition is None]
