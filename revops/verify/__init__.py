@@ -8,7 +8,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -75,12 +75,14 @@ class _Turn:
         days: whose turn it is; None for all.
         touched: the relations that were evaluated as a whole since all was found right.
         is_known: whether a verification has ever found all right.
+        large: of a large warehouse, the models and landed relations of more rows than are computed at once.
     """
 
     number: int | None = None
     days: Sequence[written.Span] | None = None
     touched: frozenset[str] = frozenset()
     is_known: bool = False
+    large: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, cursor: Cursor) -> _Turn:
@@ -100,7 +102,17 @@ class _Turn:
         return (zlib.crc32(name.encode()) + self.number) % written.RUNS == 0
 
     def looks_at(self, name: str, physical: str) -> bool:
-        """Whether to look for what was written to a relation without days."""
+        """Whether to look for what was written to a relation without days: to a small one always, which is quickly done."""
+        return name not in self.large or self._is_due(name, physical)
+
+    def computes(self, model: models.Model) -> bool:
+        """Whether to compute a model without days again, to which nothing was written. Of a view nobody can know that."""
+        if model.name in self.large:
+            return self.has_come(model.name)
+        is_view = model.definition is not None and model.definition.is_view
+        return is_view or not self.is_known or self._is_due(model.name, str(model.physical))
+
+    def _is_due(self, name: str, physical: str) -> bool:
         return self.number is None or physical in self.touched or self.has_come(name)
 
 
@@ -191,13 +203,11 @@ def _verify(dsn: str, since_last: bool) -> _Found:
             days = None
             if turn.days is not None:
                 days = [*turn.days, *((scope.first, scope.last) for scope in scopes if scope.first and scope.last)]
-            broken = written.joined(
-                _side_by_side(
-                    connections, written.plan(cursor, noted, days, turn.looks_at, None if since_last else seen)
-                )
-            )
+            turn = replace(turn, large=frozenset(rows.large(cursor, noted)))
+            planned = written.plan(cursor, noted, days, turn.looks_at, None if since_last else seen)
+            broken = written.joined(_side_by_side(connections, planned))
         suspected = written.felt(cursor, noted, broken) if is_large else None
-        compared = _side_by_side(connections, rows.plan(cursor, noted, scopes, seen, suspected, turn.has_come))
+        compared = _side_by_side(connections, rows.plan(cursor, noted, scopes, seen, suspected, turn.computes))
         results.append(rows.summed_up(noted, compared))
         proven = rows.proven(cursor, noted, compared, seen) if scopes == [FULL] else set()
         # What was not looked at this time is searched in part too, and in full when its turn comes.

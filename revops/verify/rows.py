@@ -29,7 +29,7 @@ from revops.result import Result, listed
 from revops.verify import structure
 from revops.verify.landed import Landed
 from revops.verify.models import Model
-from revops.verify.written import Written
+from revops.verify.written import LANDED, Written
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -104,7 +104,7 @@ def plan(
     scopes: Sequence[Scope],
     landed: Landed,
     suspected: Mapping[str, Written] | None = None,
-    in_turn: Callable[[str], bool] = lambda name: True,
+    in_turn: Callable[[Model], bool] = lambda model: True,
 ) -> list[Callable[[Cursor], Compared]]:
     """What there is to compare, the longest first.
 
@@ -114,19 +114,18 @@ def plan(
         scopes: the days to compare of models of days; `FULL` for all, or of a large warehouse for a stretch of them.
         landed: what was read of raw.
         suspected: of a large warehouse, the days of each model that may not be as they were built.
-        in_turn: which of the large models that are made whole to compare, where they are not suspected.
+        in_turn: of a large warehouse, which of the models that are made whole to compare where they are not suspected.
     """
     days = Scope(*one_row(cursor, "SELECT min(transacted_on), max(transacted_on) FROM facts.fct_transactions"))
     last_day = max((m.last_day for m in models.values() if m.last_day), default=date.today() - timedelta(days=1))
     place = random.random()
-    large = large_models(cursor, models) if suspected is not None else set()
     tasks = []
     for model in models.values():
         if model.definition is None:
             continue
         suspicion = suspected.get(model.name, Written()) if suspected is not None else Written()
         if _day_of(model) is None:
-            asked = [FULL] if model.name not in large or suspicion or in_turn(model.name) else []
+            asked = [FULL] if suspected is None or suspicion or in_turn(model) else []
         elif model.definition.reads_all_that_landed:  # for some days, its query regards all later ones as not over
             asked = [FULL] if suspicion or (scopes and suspected is None) else []
         elif suspected is None:
@@ -141,13 +140,13 @@ def plan(
     return [task for *_, task in sorted(tasks, key=lambda each: each[:2], reverse=True)]
 
 
-def large_models(cursor: Cursor, models: Mapping[str, Model]) -> set[str]:
-    """The models made whole that are made, through views, of more rows than are computed at once."""
+def large(cursor: Cursor, models: Mapping[str, Model]) -> set[str]:
+    """Of models and landed relations, those made, through views, of more rows than are computed at once."""
     cursor.execute("SELECT relation, sum(row_count) FROM ops.seals GROUP BY relation")
     rows = {relation: int(count) for relation, count in cursor.fetchall()}
-    sources = {name: {name} for name in models}
+    sources = {name: {name} for name in (*models, *LANDED)}
     for node in noted_nodes(cursor):  # parents first
-        views = [parent for parent in node.parents if parent in sources and _is_view(models[parent])]
+        views = [parent for parent in node.parents if parent in models and _is_view(models[parent])]
         sources[node.model] = {node.model, *node.parents}.union(*(sources[view] for view in views))
     physical = {name: str(model.physical) for name, model in models.items()}
     return {
