@@ -177,7 +177,7 @@ def _verify(dsn: str, since_last: bool) -> _Found:
             return _Found([Result("built", False, "nothing is built yet, or by an earlier version: revops run")])
         connections = [connection, *_beside(cursor, dsn, opened)]
         noted = models.noted(cursor)
-        structural = list(structure.check(cursor, noted))
+        structural = _side_by_side(connections, structure.plan(noted))
         cursor.execute("SAVEPOINT reading")
         try:
             is_large = _is_large(cursor)

@@ -280,7 +280,7 @@ def _compared(cursor: Cursor, model: Model, scope: Scope, last_day: date) -> tup
     assert definition is not None
     is_plain_view = definition.is_view and model.declared.materialized_view is None
     query = sql.SQL("(" + definition.query + ") AS query")
-    if is_plain_view and structure.plan(cursor, model.view.identifier) == structure.plan(cursor, query):
+    if is_plain_view and structure.plan_of(cursor, model.view.identifier) == structure.plan_of(cursor, query):
         return 0, None  # one query, which is correct by definition
     expected, found = _sides(model, scope, last_day)
     if definition.apart is not None and scope.is_whole:
