@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -33,13 +33,13 @@ ORDER BY 1, 2
 """
 # Values that PostgreSQL noted as common and that hold no long run of digits, by their columns.
 _HARMLESS = """
-SELECT schemaname, tablename, attname,
+SELECT attname,
        ARRAY(SELECT value FROM unnest(most_common_vals::text::text[]) AS value
              WHERE octet_length(value) >= 13 AND value !~ '[0-9]([ -]?[0-9]){12}')
-FROM pg_stats JOIN unnest(%s::name[], %s::name[], %s::name[]) AS searched (schemaname, tablename, attname)
-  USING (schemaname, tablename, attname)
-WHERE most_common_vals IS NOT NULL
+FROM pg_stats WHERE schemaname = %s AND tablename = %s AND most_common_vals IS NOT NULL AND attname = ANY (%s)
 """
+# From so many blocks on, a search takes longer than to ask for harmless values.
+_MANY_BLOCKS = 50
 # What is passed over before the costly pattern: values that were looked at here because they are common, and dates, in which
 # no run of digits is long. A hash is no card.
 _LONG_DIGITS = (
@@ -96,11 +96,8 @@ def plan(
         if relation not in proven:
             part = _stretch(relation, blocks, turn) if relation in intact else _Part(relation, sql.SQL("TRUE"), blocks)
             alike.setdefault(tuple(columns), []).append(part)
-    harmless = _harmless(
-        cursor, [(part.relation, column) for columns in alike for part in alike[columns] for column in columns]
-    )
     largest_first = sorted(alike.items(), key=lambda shape: -sum(part.blocks for part in shape[1]))
-    return [partial(_search, parts, columns, harmless) for columns, parts in largest_first]
+    return [partial(_search, parts, columns) for columns, parts in largest_first]
 
 
 def summed_up(cursor: Cursor, found: Iterable[Hits]) -> Result:
@@ -128,19 +125,7 @@ def _stretch(relation: Relation, blocks: int, turn: int) -> _Part:
     return _Part(relation, within, count)
 
 
-def _harmless(cursor: Cursor, columns: Sequence[tuple[Relation, str]]) -> dict[tuple[Relation, str], list[str]]:
-    """Values that need not be searched, because they are common by PostgreSQL's statistics and are looked at once."""
-    names = [(relation.schema, relation.name, column) for relation, column in columns]
-    cursor.execute(_HARMLESS, [list(each) for each in zip(*names, strict=True)] or [[], [], []])
-    return {(Relation(schema, table), column): values for schema, table, column, values in cursor.fetchall()}
-
-
-def _search(
-    parts: Sequence[_Part],
-    columns: Sequence[str],
-    harmless: Mapping[tuple[Relation, str], Sequence[str]],
-    cursor: Cursor,
-) -> Hits:
+def _search(parts: Sequence[_Part], columns: Sequence[str], cursor: Cursor) -> Hits:
     """Searches relations that have the same columns with text."""
     names = [sql.Identifier(f"value_{place}") for place in range(len(columns))]
     shown = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in columns)
@@ -154,10 +139,11 @@ def _search(
         )
         for part in parts
     ]
-    tests = []
-    for name, column in zip(names, columns, strict=True):
-        known = {value for part in parts for value in harmless.get((part.relation, column), ())}
-        tests.append(sql.SQL(_LONG_DIGITS).format(name, sql.Literal(sorted(known))))
+    harmless = _harmless(cursor, parts, columns)
+    tests = [
+        sql.SQL(_LONG_DIGITS).format(name, sql.Literal(harmless.get(column, [])))
+        for name, column in zip(names, columns, strict=True)
+    ]
     cursor.execute(
         sql.SQL(_SUSPICIOUS).format(
             rows=sql.SQL(" UNION ALL ").join(rows),
@@ -171,6 +157,18 @@ def _search(
             if value and not _HASH.fullmatch(value) and shows_card_number(value, schema.startswith("sqlmesh")):
                 hits[schema, table, column] += 1
     return hits
+
+
+def _harmless(cursor: Cursor, parts: Sequence[_Part], columns: Sequence[str]) -> dict[str, list[str]]:
+    """Values that need not be searched, because they are common, by PostgreSQL's statistics, and were looked at once.
+
+    Only the largest relation is asked about: those with the same columns mostly are parts of one view.
+    """
+    if sum(part.blocks for part in parts) < _MANY_BLOCKS:
+        return {}
+    largest = max(parts, key=lambda part: part.blocks).relation
+    cursor.execute(_HARMLESS, (largest.schema, largest.name, list(columns)))
+    return dict(cursor.fetchall())
 
 
 def shows_card_number(text: str, is_sqlmeshs: bool) -> bool:

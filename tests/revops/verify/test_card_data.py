@@ -54,7 +54,11 @@ def test_times_identifiers_and_amounts_are_none(last: int, is_sqlmeshs: bool) ->
 
 
 @pytest.mark.parametrize(("common", "rare", "found"), [(0, 1, 1), (1, 0, 900), (1, 1, 901), (0, 0, 0)])
-def test_a_card_number_is_found_however_common_it_is(common: int, rare: int, found: int, database_url: str) -> None:
+@pytest.mark.parametrize("many", [0, 10**9])
+def test_a_card_number_is_found_however_common_it_is(
+    common: int, rare: int, found: int, many: int, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(card_data, "_MANY_BLOCKS", many)
     number = card_number(4, 16)
     ask(
         database_url,
