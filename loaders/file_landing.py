@@ -16,6 +16,7 @@ from psycopg2 import sql
 from foundation.errors import first_line
 from foundation.queries import scalar
 from loaders import identity, manifest, postgres, removal
+from loaders.checksums import Checksums
 from loaders.duplicates import KEYS
 from loaders.errors import InputRefused
 from loaders.formats import archives
@@ -70,6 +71,7 @@ class Job:
         stop: set when the landing is to stop.
         again: land the file although the same bytes have landed.
         replace: let it replace rows although it has no key in common with them.
+        checksums: what is known of the bytes of files.
     """
 
     file: InputFile
@@ -80,6 +82,7 @@ class Job:
     stop: threading.Event = field(default_factory=threading.Event)
     again: bool = False
     replace: bool = False
+    checksums: Checksums = field(default_factory=Checksums)
 
 
 def land_file(conn: connection, job: Job) -> FileOutcome:
@@ -111,19 +114,21 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
     started_at = scalar(cur, "SELECT now()")
     assert isinstance(started_at, datetime.datetime)
     earlier = manifest.landed_file(cur, source.relation, file.name)
-    same = None if job.again else identity.same_bytes(cur, file, source.relation, earlier)
+    same = None if job.again else identity.same_bytes(cur, file, source.relation, earlier, job.checksums)
     if same is not None:
-        return identity.take_as_known(cur, file, source, same, earlier)
+        return identity.take_as_known(cur, file, source, same, earlier, job.checksums)
     file_id = manifest.next_file_id(cur, _is_large(file))
     with _opened(file) as stream:
         tally, keys = _copy(cur, job, stream, file_id)
         stream.check_unchanged()
         sha256 = stream.sha256
+        if file.packing == "plain":
+            job.checksums.note(file.path, stream.seen, sha256)
     # Perhaps the same content, packed in another way or under another name.
     same = None if job.again else manifest.landed_bytes(cur, source.relation, sha256)
     if same is not None:
         cur.connection.rollback()
-        return identity.take_as_known(cur, file, source, same, earlier)
+        return identity.take_as_known(cur, file, source, same, earlier, job.checksums)
     left_to = None if earlier is None else manifest.take_name(cur, earlier.file_id, file.name)
     replaced = earlier if left_to is None else None
     note = "" if left_to is None else f"the rows that it brought before stay: {left_to} has them too"
@@ -139,7 +144,7 @@ def land_in_transaction(cur: cursor, job: Job) -> FileOutcome:
         postgres.remove_rows(cur, source, replaced.file_id)
         manifest.forget(cur, "replaced", replaced.file_id)
     landed = LandedFile(
-        file_id, source.relation, file.name, sha256, identity.packed_sha256(file), file.size,
+        file_id, source.relation, file.name, sha256, identity.packed_sha256(file, job.checksums), file.size,
         tally.rows_read, tally.rows_loaded, tally.rows_rejected,
     )  # fmt: skip
     if landed.is_large:

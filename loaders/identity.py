@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation.queries import scalar
 from loaders import manifest, removal
+from loaders.checksums import Checksums
 from loaders.errors import InputRefused
-from loaders.inputs import BLOCK, InputFile
+from loaders.inputs import InputFile
 from loaders.manifest import LandedFile
 from loaders.reporting import Action, FileOutcome
 from loaders.sources import Source
@@ -19,22 +17,29 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor
 
 
-def same_bytes(cur: cursor, file: InputFile, relation: str, earlier: LandedFile | None) -> LandedFile | None:
+def same_bytes(
+    cur: cursor, file: InputFile, relation: str, earlier: LandedFile | None, checksums: Checksums
+) -> LandedFile | None:
     """Return the landed file with the same bytes, None if there is none or only reading the file through can tell."""
     if earlier is not None:
         if file.packing != "plain":
-            return earlier if earlier.packed_sha256 == packed_sha256(file) else None
-        return earlier if earlier.bytes == file.size and earlier.sha256 == _sha256(file) else None
+            return earlier if earlier.packed_sha256 == packed_sha256(file, checksums) else None
+        return earlier if earlier.bytes == file.size and earlier.sha256 == _sha256(file, checksums) else None
     if file.packing != "plain":
         return None
     of_that_size = "SELECT EXISTS (SELECT FROM ops.load_files WHERE relation = %s AND bytes = %s)"
     if scalar(cur, of_that_size, (relation, file.size)):
-        return manifest.landed_bytes(cur, relation, _sha256(file))
+        return manifest.landed_bytes(cur, relation, _sha256(file, checksums))
     return None
 
 
 def take_as_known(
-    cur: cursor, file: InputFile, source: Source, same: LandedFile, earlier: LandedFile | None
+    cur: cursor,
+    file: InputFile,
+    source: Source,
+    same: LandedFile,
+    earlier: LandedFile | None,
+    checksums: Checksums,
 ) -> FileOutcome:
     """Note a file whose bytes have landed; the rows that its name had before go, unless another name has them too."""
     is_same = earlier is not None and earlier.file_id == same.file_id
@@ -43,7 +48,8 @@ def take_as_known(
         if earlier is not None and manifest.take_name(cur, earlier.file_id, file.name) is None:
             action = "replaced"
             removal.remove(cur, source, earlier.file_id, action)
-        manifest.add_name(cur, same.file_id, source.relation, file.name, packed_sha256(file), file.size)
+        packed = packed_sha256(file, checksums)
+        manifest.add_name(cur, same.file_id, source.relation, file.name, packed, file.size)
     return FileOutcome(
         name=file.name,
         relation=source.relation,
@@ -56,27 +62,16 @@ def take_as_known(
     )
 
 
-def packed_sha256(file: InputFile) -> str | None:
+def packed_sha256(file: InputFile, checksums: Checksums) -> str | None:
     """Return the SHA-256 of a packed file as it is on disk, None for a plain one."""
-    return None if file.packing == "plain" else _sha256(file)
+    return None if file.packing == "plain" else _sha256(file, checksums)
 
 
-def _sha256(file: InputFile) -> str:
+def _sha256(file: InputFile, checksums: Checksums) -> str:
     """Return the SHA-256 of the file as it is on disk, packed or not."""
     try:
-        status = file.path.stat()
-        return _sha256_of(file.path, status.st_size, status.st_mtime_ns)
+        return checksums.of(file.path)
     except OSError as error:
         raise InputRefused(
             file.name, f"it cannot be read ({error.strerror})", "Check that it is still there."
         ) from error
-
-
-@lru_cache(maxsize=64)  # the members of an archive share its bytes
-def _sha256_of(path: Path, size: int, changed_ns: int) -> str:
-    del size, changed_ns
-    digest = hashlib.sha256()
-    with open(path, "rb") as raw:
-        while block := raw.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from foundation.errors import UsageError, first_line
+from loaders.checksums import Seen, Status, look_at
 from loaders.errors import InputRefused
 from loaders.formats import archives
 from loaders.formats.archives import ARCHIVE_ERRORS, ENDINGS, Compression, Hostile, Kind, Packing, Readable
@@ -265,6 +266,7 @@ class ByteStream:
 
     Attributes:
         bytes_done: bytes of the file (packed where it is packed) read so far, for progress.
+        seen: what was seen of the file before it was read.
     """
 
     def __init__(
@@ -274,7 +276,7 @@ class ByteStream:
         self._raw = raw
         self._unpacked = unpacked
         self._packed_so_far = packed_so_far
-        self._before = os.fstat(raw.fileno())
+        self.seen = look_at(raw.fileno())
         self._digest = hashlib.sha256()
         self._out = 0
 
@@ -316,21 +318,17 @@ class ByteStream:
             InputRefused: it was.
         """
         try:
-            now = os.stat(self._file.path)
+            now = [look_at(self._file.path), look_at(self._raw.fileno())]
         except FileNotFoundError:
-            now = None
-        if (
-            now is None
-            or _version(now) != _version(self._before)
-            or _version(os.fstat(self._raw.fileno())) != _version(self._before)
-        ):
+            now = []
+        if not now or any(_version(each) != _version(self.seen) for each in now):
             raise InputRefused(
                 self._file.name, "it changed while it was being read", "Load it again when it is complete."
             )
 
 
-def _version(status: os.stat_result) -> tuple[int, int, int, int]:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+def _version(seen: Seen) -> Status:
+    return replace(seen.status, changed=0)  # another link to a file, or other permissions, are no other bytes
 
 
 @contextmanager

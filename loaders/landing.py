@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from foundation.errors import UsageError
 from loaders import duplicates, manifest, postgres
+from loaders.checksums import Checksums
 from loaders.errors import InputRefused
 from loaders.file_landing import Job, Stopped, land_file
 from loaders.inputs import Found, InputFile, look, printable_name
@@ -45,6 +46,7 @@ def land(
     report: Reporter | None = None,
     pan_key: KeyStore | None = None,
     found: Found | None = None,
+    checksums: Checksums | None = None,
 ) -> list[FileOutcome]:
     """Land files into the schema raw, each in one transaction with its manifest row.
 
@@ -62,6 +64,7 @@ def land(
         report: receives the progress; plain log lines by default.
         pan_key: where the key for card tokens is; the environment, then .warehouse/pan.key by default.
         found: what `inputs.look` found in `data`, where that has been done already.
+        checksums: what earlier landings knew of the bytes of files; by default all files are read.
 
     Returns:
         One outcome per file, in the order in which they were landed.
@@ -101,13 +104,20 @@ def land(
             _check_numbering(conn, files, chosen)
         tokenizer = _tokenizer(conn, pan_key or KeyStore(), files)
     landing = _Landing(dsn, report, refusals=refusals)
+    checksums = checksums or Checksums()
     batches = []
     for source, pairs in groupby(files, key=lambda pair: pair[1]):
         key = tokenizer if source.pan_column else None
         batches.append(
-            [Job(file, source, key, max_rejects, report, landing.stop, replace=replace) for file, _ in pairs]
+            [
+                Job(file, source, key, max_rejects, report, landing.stop, replace=replace, checksums=checksums)
+                for file, _ in pairs
+            ]
         )
-    landing.land_all(batches)
+    try:
+        landing.land_all(batches)
+    finally:
+        checksums.save()
     if prune and not landing.refusals:
         landing.retire({(source.relation, file.name) for file, source in files}, chosen, found.empty_folders)
     elif prune:

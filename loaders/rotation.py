@@ -7,6 +7,7 @@ from pathlib import Path
 
 from foundation.errors import UsageError
 from loaders import manifest, postgres
+from loaders.checksums import Checksums
 from loaders.file_landing import Job, land_in_transaction
 from loaders.inputs import discover
 from loaders.protect import KeyStore
@@ -67,8 +68,11 @@ def rotate_pan_key(
             if tokenizer.made(known):
                 raise UsageError("the key is still the same\n  Set REVOPS_PAN_KEY to the new one, or unset it.")
             manifest.forget_fingerprint(cur)
+            checksums = Checksums()
             outcomes = [
-                land_in_transaction(cur, Job(file, source, tokenizer, max_rejects, report, again=True))
+                land_in_transaction(
+                    cur, Job(file, source, tokenizer, max_rejects, report, again=True, checksums=checksums)
+                )
                 for file, source in (there[key] for key in sorted(landed))
             ]
     keys.adopt()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from typing import Protocol
 
 from loaders import card_forms, forms
@@ -36,7 +37,6 @@ _SCIENTIFIC = re.compile(r"\s*-?[0-9]+(?:[.,][0-9]*)?[eE]\+[0-9]+\s*")
 _MAYBE_CARD = re.compile(r"[0-9](?:[ \-\u00a0]?[0-9]){12}")
 # COPY in text format with a comma between fields: these characters must be escaped, an empty field is NULL.
 _MANY = 100_000
-_LOW_DIGITS = [b"%05d," % number for number in range(_MANY)]
 _MOST_VALUES_KNOWN = 20_000
 _LONGEST_VALUE_SHOWN = 40
 _DIGIT = re.compile("[0-9]")
@@ -300,12 +300,18 @@ def numbered(prefix: bytes, lines: bytes, numbers: range | list[int], flags: lis
             ),
         )
     elif isinstance(numbers, range) and low + len(numbers) <= _MANY:
-        start, values = b"%s%d%%b%s" % (prefix, high, same), tuple(_LOW_DIGITS[low : low + len(numbers)])
+        start, values = b"%s%d%%b%s" % (prefix, high, same), tuple(_low_digits()[low : low + len(numbers)])
     else:
         start, values = b"%s%%d,%s" % (prefix, same), tuple(numbers)
     if b"%" in lines:
         lines = lines.replace(b"%", b"%%")
     return (start + lines[:-1].replace(b"\n", b"\n" + start) + b"\n") % values
+
+
+@cache
+def _low_digits() -> list[bytes]:
+    """The last digits of each number, made once a process that lands rows."""
+    return [b"%05d," % number for number in range(_MANY)]
 
 
 class RowEncoder:

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-import sqlglot
 from psycopg2 import sql
-from sqlglot import exp
 
 from meshkeys.errors import DeclarationError
 from meshkeys.queries import first_row
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
+    from sqlglot import exp
 
     from meshkeys.declarations import MaterializedView
 
@@ -93,6 +92,9 @@ def bounded(query: str, column: str, period: Period) -> str:
     The rows are the same. PostgreSQL passes an equality on through the join but not a range: without this it would look up the
     table once per row, or read all of it.
     """
+    import sqlglot  # here, because it takes long to import and is needed for parts that are built
+    from sqlglot import exp
+
     tree = sqlglot.parse_one(query, read="postgres")
     shown = next((each.unalias() for each in tree.selects if each.alias_or_name == column), None)
     while isinstance(shown, exp.Cast):
@@ -117,6 +119,8 @@ def bounded(query: str, column: str, period: Period) -> str:
 
 def _conditions(on: exp.Expression | None) -> Iterator[exp.Expression]:
     """What must all hold for two rows to be joined."""
+    from sqlglot import exp
+
     if isinstance(on, exp.Paren):
         yield from _conditions(on.this)
     elif isinstance(on, exp.And):
@@ -128,6 +132,8 @@ def _conditions(on: exp.Expression | None) -> Iterator[exp.Expression]:
 
 def _equated(condition: exp.Expression) -> set[tuple[str, str]]:
     """The two columns, with their tables, that a condition says are equal; empty for any other condition."""
+    from sqlglot import exp
+
     sides = (condition.left, condition.right) if isinstance(condition, exp.EQ) else ()
     return {(side.table, side.name) for side in sides if isinstance(side, exp.Column)}
 

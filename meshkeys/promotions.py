@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2.errors
 from psycopg2 import sql
-from sqlglot import exp
 
 from meshkeys import catalog, dependents, locks, materialized_views, roles, sessions, sqlmesh_inside
 from meshkeys.catalog import Relation
@@ -117,12 +116,16 @@ def _create_view(
         promotion.target = target
         promotion.comments = {name: text for name, text in comments.items() if text}
     else:
+        from sqlglot import exp
+
         promotion.made = view.sibling(bounded_name("meshkeys_new", view.name))
         create(exp.table_(promotion.made.name, promotion.made.schema, quoted=True), query, *args, **options)
 
 
 def _bind(adapter: Any, view: Relation, query: Any, *args: Any, **options: Any) -> bool:
     """Binds a view to other tables, in short attempts, in a transaction; returns whether its columns allow it."""
+    from sqlglot import exp
+
     cursor = adapter.cursor
     cursor.execute(_ONE_AT_A_TIME)
     for table in query.find_all(exp.Table):

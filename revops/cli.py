@@ -33,6 +33,9 @@ partial_option = click.option("--partial", is_flag=True, help="Relations are mis
 replace_option = click.option(
     "--replace", is_flag=True, help="Let a file replace rows of its name with which it has no id in common."
 )
+rehash_option = click.option(
+    "--rehash", is_flag=True, help="Read every file, also those whose size and times have not changed."
+)
 wait_option = click.option(
     "--wait", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Wait while another run holds the lock."
 )
@@ -92,6 +95,7 @@ def cli(ctx: click.Context, debug: bool, quiet: bool, verbose: bool) -> None:
 @partial_option
 @replace_option
 @rejects_option
+@rehash_option
 @wait_option
 @click.pass_context
 def run(ctx: click.Context, /, wait: float, data: Path | None, **options: Any) -> None:
@@ -114,6 +118,7 @@ def run(ctx: click.Context, /, wait: float, data: Path | None, **options: Any) -
 @partial_option
 @replace_option
 @rejects_option
+@rehash_option
 @wait_option
 @click.pass_context
 def load(

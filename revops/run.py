@@ -34,6 +34,7 @@ class Wanted:
         partial: relations may be missing.
         replace: a changed file may replace rows with which it has no key in common.
         max_rejects: the share of a file's rows that may be rejected; None for the usual one.
+        rehash: read files that look unchanged as well.
     """
 
     data: Path | None = None
@@ -43,6 +44,7 @@ class Wanted:
     partial: bool = False
     replace: bool = False
     max_rejects: float | None = None
+    rehash: bool = False
 
 
 def run(settings: Settings, dsn: str, wanted: Wanted, quiet: bool = False) -> str:
@@ -119,12 +121,16 @@ def land_files(settings: Settings, dsn: str, wanted: Wanted, quiet: bool) -> Non
                 "The demo set takes the place of all files that have landed; the files themselves are not touched"
             )
         demo_set.mark(dsn, demo_set.size_of(demo) or size)
-        land(settings, dsn, demo, prune=landed, whole=True, replace=True, prefix=demo_set.FOLDER.name, quiet=quiet)
+        land(
+            settings, dsn, demo, prune=landed, whole=True, replace=True, prefix=demo_set.FOLDER.name,
+            rehash=wanted.rehash, quiet=quiet,
+        )  # fmt: skip
         return
     options: dict[str, Any] = {
         "whole": not wanted.partial,
         "partial": wanted.partial,
         "max_rejects": wanted.max_rejects,
+        "rehash": wanted.rehash,
         "quiet": quiet,
         "found": found if folder.is_dir() else None,
     }
@@ -174,19 +180,21 @@ def land(
     partial: bool = False,
     replace: bool = False,
     prefix: str = "",
+    rehash: bool = False,
     quiet: bool = False,
     found: inputs.Found | None = None,
 ) -> None:
-    """Lands files, with progress. The options are those of `loaders.landing.land`."""
-    from loaders import landing
+    """Lands files, with progress. The options are those of `loaders.landing.land`; `rehash` reads unchanged files as well."""
+    from loaders import checksums, landing
     from loaders.protect import KeyStore
 
+    known = checksums.Checksums(settings.home / checksums.FILE, is_trusted=not rehash)
     share = landing.MAX_REJECTS if max_rejects is None else max_rejects
     key = KeyStore(settings.home / "pan.key")
     with progress.reporting(quiet) as report:
         landing.land(
             dsn, data, only=only or None, prune=prune, whole=whole, partial=partial, replace=replace, prefix=prefix,
-            max_rejects=share, report=report, pan_key=key, found=found,
+            max_rejects=share, report=report, pan_key=key, found=found, checksums=known,
         )  # fmt: skip
 
 

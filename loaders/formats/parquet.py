@@ -47,6 +47,7 @@ class _ParquetStream(ByteStream):
     def __init__(self, file: InputFile, whole: ByteStream) -> None:
         self._file = file
         self._whole = whole
+        self.seen = whole.seen
         self._blocks = _csv_blocks(file)
         self._done = 0.0
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 from revops.ledger.days import Unit, unit_of
@@ -58,7 +59,7 @@ class Definition:
     day_column: str | None = None
     unit: Unit = "day"
 
-    @property
+    @cached_property
     def look_back(self) -> int:
         """How many days before the first one the query reads."""
         days = map(date.fromisoformat, _ANY_DAY.findall(self.query))

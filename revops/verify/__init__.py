@@ -8,7 +8,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -75,12 +75,14 @@ class _Turn:
         days: whose turn it is; None for all.
         touched: the relations that were evaluated as a whole since all was found right.
         is_known: whether a verification has ever found all right.
+        large: of a large warehouse, the models and landed relations of more rows than are computed at once.
     """
 
     number: int | None = None
     days: Sequence[written.Span] | None = None
     touched: frozenset[str] = frozenset()
     is_known: bool = False
+    large: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, cursor: Cursor) -> _Turn:
@@ -100,7 +102,17 @@ class _Turn:
         return (zlib.crc32(name.encode()) + self.number) % written.RUNS == 0
 
     def looks_at(self, name: str, physical: str) -> bool:
-        """Whether to look for what was written to a relation without days."""
+        """Whether to look for what was written to a relation without days: to a small one always, which is quickly done."""
+        return name not in self.large or self._is_due(name, physical)
+
+    def computes(self, model: models.Model) -> bool:
+        """Whether to compute a model without days again, to which nothing was written. Of a view nobody can know that."""
+        if model.name in self.large:
+            return self.has_come(model.name)
+        is_view = model.definition is not None and model.definition.is_view
+        return is_view or not self.is_known or self._is_due(model.name, str(model.physical))
+
+    def _is_due(self, name: str, physical: str) -> bool:
         return self.number is None or physical in self.touched or self.has_come(name)
 
 
@@ -165,7 +177,7 @@ def _verify(dsn: str, since_last: bool) -> _Found:
             return _Found([Result("built", False, "nothing is built yet, or by an earlier version: revops run")])
         connections = [connection, *_beside(cursor, dsn, opened)]
         noted = models.noted(cursor)
-        structural = list(structure.check(cursor, noted))
+        structural = _side_by_side(connections, structure.plan(noted))
         cursor.execute("SAVEPOINT reading")
         try:
             is_large = _is_large(cursor)
@@ -191,19 +203,18 @@ def _verify(dsn: str, since_last: bool) -> _Found:
             days = None
             if turn.days is not None:
                 days = [*turn.days, *((scope.first, scope.last) for scope in scopes if scope.first and scope.last)]
-            broken = written.joined(
-                _side_by_side(
-                    connections, written.plan(cursor, noted, days, turn.looks_at, None if since_last else seen)
-                )
-            )
+            turn = replace(turn, large=frozenset(rows.large(cursor, noted)))
+            planned = written.plan(cursor, noted, days, turn.looks_at, None if since_last else seen)
+            broken = written.joined(_side_by_side(connections, planned))
         suspected = written.felt(cursor, noted, broken) if is_large else None
-        compared = _side_by_side(connections, rows.plan(cursor, noted, scopes, seen, suspected, turn.has_come))
+        compared = _side_by_side(connections, rows.plan(cursor, noted, scopes, seen, suspected, turn.computes))
         results.append(rows.summed_up(noted, compared))
         proven = rows.proven(cursor, noted, compared, seen) if scopes == [FULL] else set()
         # What was not looked at this time is searched in part too, and in full when its turn comes.
         unknown = {name: Written() for name in (*noted, *written.LANDED)} if is_large and since_last else {}
-        searched = written.intact(cursor, noted, {**unknown, **broken})
-        results.append(card_data.check(cursor, proven, searched))
+        in_part = written.intact(cursor, noted, {**unknown, **broken})
+        found = _side_by_side(connections, card_data.plan(cursor, proven, in_part, turn.number))
+        results.append(card_data.summed_up(cursor, found))
         results.append(_access(cursor))
         connection.rollback()
     return _Found(results, noted, broken)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from foundation.queries import scalar
 from loaders import protect
-from meshkeys import catalog
 from meshkeys.catalog import Relation
 from revops.result import Result
 
@@ -20,26 +20,35 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
 _TEXT_COLUMNS = """
-SELECT n.nspname, c.relname, array_agg(a.attname::text ORDER BY a.attnum)
+SELECT n.nspname, c.relname, pg_relation_size(c.oid) / current_setting('block_size')::int,
+       array_agg(a.attname::text ORDER BY a.attnum)
 FROM pg_attribute AS a
 JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'm')
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE a.attnum > 0 AND NOT a.attisdropped AND n.nspname NOT IN ('pg_catalog', 'information_schema')
   AND n.nspname NOT LIKE 'pg_toast%' AND n.nspname NOT LIKE 'pg_temp%'
   AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'json'::regtype, 'jsonb'::regtype)
-GROUP BY 1, 2
+GROUP BY 1, 2, 3
 ORDER BY 1, 2
 """
+# Values that PostgreSQL noted as common and that hold no long run of digits, by their columns.
+_HARMLESS = """
+SELECT attname,
+       ARRAY(SELECT value FROM unnest(most_common_vals::text::text[]) AS value
+             WHERE octet_length(value) >= 13 AND value !~ '[0-9]([ -]?[0-9]){12}')
+FROM pg_stats WHERE schemaname = %s AND tablename = %s AND most_common_vals IS NOT NULL AND attname = ANY (%s)
+"""
+# From so many blocks on, a search takes longer than to ask for harmless values.
+_MANY_BLOCKS = 50
 # What is passed over before the costly pattern: values that were looked at here because they are common, and dates, in which
 # no run of digits is long. A hash is no card.
-_LONG_DIGITS = sql.SQL(
-    "octet_length({0}::text) >= 13 AND {0}::text <> ALL ({1}::text[]) AND {0}::text NOT LIKE '____-__-__ __:__:__'"
-    " AND {0}::text ~ '[0-9]([ -]?[0-9]){{12}}' AND {0}::text !~ '^[0-9a-f]{{32,64}}$'"
+_LONG_DIGITS = (
+    "octet_length({0}) >= 13 AND {0} <> ALL ({1}::text[]) AND {0} NOT LIKE '____-__-__ __:__:__'"
+    " AND {0} ~ '[0-9]([ -]?[0-9]){{12}}' AND {0} !~ '^[0-9a-f]{{32,64}}$'"
 )
-_COMMON = """
-SELECT attname, most_common_vals::text::text[] FROM pg_stats
-WHERE schemaname = %s AND tablename = %s AND most_common_vals IS NOT NULL AND attname = ANY (%s)
-"""
+_HASH = re.compile("[0-9a-f]{32,64}")
+# The CASE spares PostgreSQL the estimate of how many rows each pattern lets pass, which takes longer than the search.
+_SUSPICIOUS = "SELECT * FROM ({rows}) AS searched ({names}) WHERE CASE WHEN {is_suspicious} THEN 1 END = 1"
 # A relation whose builder searches for card numbers itself is searched by one of so many stretches of blocks at a time.
 STRETCHES = 50
 _TIMES_AND_IDENTIFIERS = re.compile(r"\b1[0-9]{12}\b|\b(?=[0-9-]*[a-f])[0-9a-f-]{32,36}\b")
@@ -51,79 +60,115 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attname ~* '(^|_)(cvv|cvc|card_n
 """
 
 
-def check(cursor: Cursor, proven: Set[Relation] = frozenset(), intact: Set[Relation] = frozenset()) -> Result:
-    """Searches every text column for what could be a card number.
+Hits = Counter[tuple[str, str, str]]
+Task = Callable[["Cursor"], Hits]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The rows of a relation that are searched."""
+
+    relation: Relation
+    within: sql.Composable
+    blocks: int
+
+
+def plan(
+    cursor: Cursor,
+    proven: Set[Relation] = frozenset(),
+    intact: Set[Relation] = frozenset(),
+    turn: int | None = None,
+) -> list[Task]:
+    """What there is to search for what could be a card number: every text column. The longest first.
 
     Args:
         cursor: a transaction.
         proven: relations whose rows were all found to be made of rows that are searched anyway: they are skipped.
-        intact: relations that were not written to since they were built by code that searches for card numbers: a changing
-            stretch of each is searched.
+        intact: relations that were not written to since they were built by code that searches for card numbers: one stretch
+            of each is searched.
+        turn: which stretch, so that each has its turn; a random one where None.
     """
-    place = random.random()
+    turn = random.randrange(STRETCHES) if turn is None else turn
     cursor.execute(_TEXT_COLUMNS)
-    relations = cursor.fetchall()
-    alike: dict[tuple[str, ...], list[sql.Composed]] = {}
-    for schema, table, columns in relations:
+    alike: dict[tuple[str, ...], list[_Part]] = {}
+    for schema, table, blocks, columns in cursor.fetchall():
         relation = Relation(schema, table)
         if relation not in proven:
-            within = _stretch(cursor, relation, place) if relation in intact else sql.SQL("TRUE")
-            alike.setdefault(tuple(columns), []).append(_suspicious(cursor, schema, table, columns, within))
-    hits: Counter[tuple[str, str, str]] = Counter()
-    for columns, queries in alike.items():  # relations of one shape in one query, which PostgreSQL runs in parallel
-        cursor.execute(sql.SQL(" UNION ALL ").join(queries))
-        for schema, table, *values in cursor:
-            for column, value in zip(columns, values, strict=True):
-                if value and shows_card_number(value, schema.startswith("sqlmesh")):
-                    hits[schema, table, column] += 1
-    found = [f"{'.'.join(place)} ({count} values)" for place, count in sorted(hits.items())]
+            part = _stretch(relation, blocks, turn) if relation in intact else _Part(relation, sql.SQL("TRUE"), blocks)
+            alike.setdefault(tuple(columns), []).append(part)
+    largest_first = sorted(alike.items(), key=lambda shape: -sum(part.blocks for part in shape[1]))
+    return [partial(_search, parts, columns) for columns, parts in largest_first]
+
+
+def summed_up(cursor: Cursor, found: Iterable[Hits]) -> Result:
+    """One line about what was searched, and about columns that would hold what may not be kept."""
+    hits: Hits = sum(found, Counter())
+    shown = [f"{'.'.join(place)} ({count} values)" for place, count in sorted(hits.items())]
     cursor.execute(_CARD_COLUMNS)
     named = [f"{schema}.{table}.{column}" for schema, table, column in cursor.fetchall()]
-    count = sum(len(columns) for _, _, columns in relations)
+    cursor.execute(_TEXT_COLUMNS)
+    count = sum(len(columns) for *_, columns in cursor.fetchall())
     return Result(
         "no card data",
-        not found and not named,
-        "; ".join([*found, *named][:3]) or f"{count} text columns searched for card numbers, no column for a CVV",
+        not shown and not named,
+        "; ".join([*shown, *named][:3]) or f"{count} text columns searched for card numbers, no column for a CVV",
     )
 
 
-def _stretch(cursor: Cursor, relation: Relation, place: float) -> sql.Composed:
-    """The rows of some of a relation's blocks."""
-    size = "SELECT pg_relation_size(to_regclass(%s)) / current_setting('block_size')::int"
-    blocks = scalar(cursor, size, (catalog.quoted(relation),))
+def _stretch(relation: Relation, blocks: int, turn: int) -> _Part:
+    """The rows of some of a relation's blocks: of all of them, once each stretch had its turn."""
     count = blocks // STRETCHES + 1
-    first = int(place * max(blocks - count + 1, 1))
-    return sql.SQL("ctid >= {}::tid AND ctid < {}::tid").format(
+    first = count * (turn % max(-(-blocks // count), 1))
+    within = sql.SQL("ctid >= {}::tid AND ctid < {}::tid").format(
         sql.Literal(f"({first},0)"), sql.Literal(f"({first + count},0)")
     )
+    return _Part(relation, within, count)
 
 
-def _suspicious(cursor: Cursor, schema: str, table: str, columns: list[str], within: sql.Composable) -> sql.Composed:
-    """A query for the rows of a relation with a long run of digits: where they are, and the values that have one."""
-    harmless = _harmless(cursor, schema, table, columns)
-    suspicious = {
-        column: _LONG_DIGITS.format(sql.Identifier(column), sql.Literal(harmless.get(column, []))) for column in columns
-    }
-    shown = [
-        sql.SQL("CASE WHEN {} THEN {}::text END").format(test, sql.Identifier(c)) for c, test in suspicious.items()
+def _search(parts: Sequence[_Part], columns: Sequence[str], cursor: Cursor) -> Hits:
+    """Searches relations that have the same columns with text."""
+    names = [sql.Identifier(f"value_{place}") for place in range(len(columns))]
+    shown = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in columns)
+    rows = [
+        sql.SQL("SELECT {}::text, {}::text, {} FROM {} WHERE {}").format(
+            sql.Literal(part.relation.schema),
+            sql.Literal(part.relation.name),
+            shown,
+            part.relation.identifier,
+            part.within,
+        )
+        for part in parts
     ]
-    return sql.SQL("SELECT {}::text, {}::text, {} FROM {} WHERE {} AND ({})").format(
-        sql.Literal(schema),
-        sql.Literal(table),
-        sql.SQL(", ").join(shown),
-        sql.Identifier(schema, table),
-        within,
-        sql.SQL(" OR ").join(suspicious.values()),
+    harmless = _harmless(cursor, parts, columns)
+    tests = [
+        sql.SQL(_LONG_DIGITS).format(name, sql.Literal(harmless.get(column, [])))
+        for name, column in zip(names, columns, strict=True)
+    ]
+    cursor.execute(
+        sql.SQL(_SUSPICIOUS).format(
+            rows=sql.SQL(" UNION ALL ").join(rows),
+            names=sql.SQL(", ").join([sql.Identifier("schema"), sql.Identifier("table"), *names]),
+            is_suspicious=sql.SQL(" OR ").join(tests),
+        )
     )
+    hits: Hits = Counter()
+    for schema, table, *values in cursor:
+        for column, value in zip(columns, values, strict=True):
+            if value and not _HASH.fullmatch(value) and shows_card_number(value, schema.startswith("sqlmesh")):
+                hits[schema, table, column] += 1
+    return hits
 
 
-def _harmless(cursor: Cursor, schema: str, table: str, columns: list[str]) -> dict[str, list[str]]:
-    """Values that are common by PostgreSQL's statistics and hold no long run of digits, so that equal values can be skipped."""
-    cursor.execute(_COMMON, (schema, table, columns))
-    return {
-        column: [text for text in values if len(text) >= 13 and not re.search("[0-9]([ -]?[0-9]){12}", text)]
-        for column, values in cursor.fetchall()
-    }
+def _harmless(cursor: Cursor, parts: Sequence[_Part], columns: Sequence[str]) -> dict[str, list[str]]:
+    """Values that need not be searched, because they are common, by PostgreSQL's statistics, and were looked at once.
+
+    Only the largest relation is asked about: those with the same columns mostly are parts of one view.
+    """
+    if sum(part.blocks for part in parts) < _MANY_BLOCKS:
+        return {}
+    largest = max(parts, key=lambda part: part.blocks).relation
+    cursor.execute(_HARMLESS, (largest.schema, largest.name, list(columns)))
+    return dict(cursor.fetchall())
 
 
 def shows_card_number(text: str, is_sqlmeshs: bool) -> bool:

@@ -31,7 +31,7 @@ from revops.result import Result, listed
 from revops.verify import structure
 from revops.verify.landed import Landed
 from revops.verify.models import Model
-from revops.verify.written import Written
+from revops.verify.written import LANDED, Written
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -105,7 +105,7 @@ def plan(
     scopes: Sequence[Scope],
     landed: Landed,
     suspected: Mapping[str, Written] | None = None,
-    in_turn: Callable[[str], bool] = lambda name: True,
+    in_turn: Callable[[Model], bool] = lambda model: True,
 ) -> list[Callable[[Cursor], Compared]]:
     """What there is to compare, the longest first.
 
@@ -115,26 +115,25 @@ def plan(
         scopes: the days to compare of models of days; `FULL` for all, or of a large warehouse for a stretch of them.
         landed: what was read of raw.
         suspected: of a large warehouse, the days of each model that may not be as they were built.
-        in_turn: which models to compare, where they are not suspected, of those that are made whole of many rows, or whose rows
-            of a day are made of many others.
+        in_turn: of a large warehouse, which models to compare where they are not suspected, of those that are made whole, or
+            whose rows of a day are made of many others.
     """
     days = Scope(*one_row(cursor, "SELECT min(transacted_on), max(transacted_on) FROM facts.fct_transactions"))
     last_day = max((m.last_day for m in models.values() if m.last_day), default=date.today() - timedelta(days=1))
     place = random.random()
-    large = large_models(cursor, models) if suspected is not None else set()
     tasks = []
     for model in models.values():
         if model.definition is None:
             continue
         suspicion = suspected.get(model.name, Written()) if suspected is not None else Written()
         if _day_of(model) is None:
-            asked = [FULL] if model.name not in large or suspicion or in_turn(model.name) else []
+            asked = [FULL] if suspected is None or suspicion or in_turn(model) else []
         elif model.definition.reads_all_that_landed:  # for some days, its query regards all later ones as not over
             asked = [FULL] if suspicion or (scopes and suspected is None) else []
         elif suspected is None:
             asked = [_scope(model, scope) for scope in scopes]
         else:
-            is_due = in_turn(model.name) or _rows_looked_back(model, days, landed.facts[0]) <= ROWS_LOOKED_BACK
+            is_due = in_turn(model) or _rows_looked_back(model, days, landed.facts[0]) <= ROWS_LOOKED_BACK
             wanted = [*(scopes if is_due else ()), *_scopes_of(suspicion)]
             asked = [_scope(model, scope) for scope in wanted if not scope.is_whole]
             if suspicion.is_whole or FULL in scopes:
@@ -145,13 +144,13 @@ def plan(
     return [task for *_, task in sorted(tasks, key=lambda each: each[:2], reverse=True)]
 
 
-def large_models(cursor: Cursor, models: Mapping[str, Model]) -> set[str]:
-    """The models made whole that are made, through views, of more rows than are computed at once."""
+def large(cursor: Cursor, models: Mapping[str, Model]) -> set[str]:
+    """Of models and landed relations, those made, through views, of more rows than are computed at once."""
     cursor.execute("SELECT relation, sum(row_count) FROM ops.seals GROUP BY relation")
     rows = {relation: int(count) for relation, count in cursor.fetchall()}
-    sources = {name: {name} for name in models}
+    sources = {name: {name} for name in (*models, *LANDED)}
     for node in noted_nodes(cursor):  # parents first
-        views = [parent for parent in node.parents if parent in sources and _is_view(models[parent])]
+        views = [parent for parent in node.parents if parent in models and _is_view(models[parent])]
         sources[node.model] = {node.model, *node.parents}.union(*(sources[view] for view in views))
     physical = {name: str(model.physical) for name, model in models.items()}
     return {
@@ -163,8 +162,8 @@ def large_models(cursor: Cursor, models: Mapping[str, Model]) -> set[str]:
 
 def summed_up(models: Mapping[str, Model], compared: Sequence[Compared]) -> Result:
     """One line about all comparisons."""
-    depth = _depths(models)
     faulty = [each for each in compared if each.wrong]
+    depth = _depths(models) if faulty else {}
     faulty.sort(key=lambda each: (depth[each.model], each.model))  # the cause before its consequences
     wrong, names = [each.wrong for each in faulty if each.wrong], [each.model for each in faulty]
     unknown = [name for name, model in models.items() if model.definition is None]
@@ -293,7 +292,7 @@ def _compared(cursor: Cursor, model: Model, scope: Scope, last_day: date) -> tup
     assert definition is not None
     is_plain_view = definition.is_view and model.declared.materialized_view is None
     query = sql.SQL("(" + definition.query + ") AS query")
-    if is_plain_view and structure.plan(cursor, model.view.identifier) == structure.plan(cursor, query):
+    if is_plain_view and structure.plan_of(cursor, model.view.identifier) == structure.plan_of(cursor, query):
         return 0, None  # one query, which is correct by definition
     expected, found = _sides(model, scope, last_day)
     if definition.apart is not None and scope.is_whole:

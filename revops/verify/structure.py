@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
@@ -20,14 +21,12 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
 
-def check(cursor: Cursor, models: Mapping[str, Model]) -> Iterator[Result]:
-    """Keys and indexes, parts of materialized views, and what the views of prod select."""
-    yield _keys(cursor, models)
-    yield _parts(cursor, models)
-    yield _views(cursor, models)
+def plan(models: Mapping[str, Model]) -> list[Callable[[Cursor], Result]]:
+    """What there is to look at: keys and indexes, parts of materialized views, and what the views of prod select."""
+    return [partial(_keys, models), partial(_parts, models), partial(_views, models)]
 
 
-def _keys(cursor: Cursor, models: Mapping[str, Model]) -> Result:
+def _keys(models: Mapping[str, Model], cursor: Cursor) -> Result:
     wrong: list[str] = []
     count = 0
     tables = {name: model.behind for name, model in models.items() if model.behind}
@@ -65,7 +64,7 @@ def _faults(
             yield f"does not enforce its {shown}: triggers are disabled (ALTER TABLE ... ENABLE TRIGGER ALL)"
 
 
-def _parts(cursor: Cursor, models: Mapping[str, Model]) -> Result:
+def _parts(models: Mapping[str, Model], cursor: Cursor) -> Result:
     wrong: list[str] = []
     parts_seen = 0
     for name, model in models.items():
@@ -88,7 +87,7 @@ def _parts(cursor: Cursor, models: Mapping[str, Model]) -> Result:
     )
 
 
-def _views(cursor: Cursor, models: Mapping[str, Model]) -> Result:
+def _views(models: Mapping[str, Model], cursor: Cursor) -> Result:
     wrong = [f"{name} {fault}" for name, model in models.items() for fault in _misdirected(cursor, model)]
     return Result(
         "views show what they should",
@@ -103,14 +102,14 @@ def _misdirected(cursor: Cursor, model: Model) -> Iterator[str]:
         return  # its rows are compared, and its parts are checked
     cursor.execute("SAVEPOINT planning")
     try:
-        if plan(cursor, model.view.identifier) != plan(cursor, model.physical.identifier):
+        if plan_of(cursor, model.view.identifier) != plan_of(cursor, model.physical.identifier):
             yield f"does not show {model.physical} as it is"
     except psycopg2.ProgrammingError as error:
         cursor.execute("ROLLBACK TO SAVEPOINT planning")
         yield f"cannot be read: {first_line(error)}"
 
 
-def plan(cursor: Cursor, source: sql.Composable) -> list[Any]:
+def plan_of(cursor: Cursor, source: sql.Composable) -> list[Any]:
     """How PostgreSQL would read all columns of a relation or query, in words."""
     query = sql.SQL("EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM (SELECT * FROM {}) AS contents")
     cursor.execute(query.format(source))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
+from typing import Any
 
 import psycopg2
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from revops.ledger.models import noted_nodes
 from revops.status import status
 from revops.verify import Result, rows, verify_and_note
+from revops.verify.models import Model
 from revops.verify.written import RUNS, share
 from tests.conftest import RunningServer
 from tests.end_to_end.conftest import NAME, recreate
@@ -646,6 +649,42 @@ def test_damage_to_a_touched_day_is_found_by_the_next_run(
     assert not found(damaged.verify(since_last=True))
     damaged.query(changed("facts.fct_outcomes", "is_foreign = NOT is_foreign", f"transacted_on = '{day}'"))
     assert "facts.fct_outcomes" in found(noted(damaged))
+
+
+SMALL = ("dimensions.dim_users", "dimensions.dim_cards", "dimensions.dim_mcc")
+
+
+@pytest.mark.parametrize(
+    ("damaging", "named"),
+    [
+        (one("raw.users", "credit_score = '300'", "credit_score <> '300'"), "dimensions.dim_users"),
+        (changed("dimensions.dim_cards", "credit_limit = credit_limit + 1"), "dimensions.dim_cards"),
+        (changed("dimensions.dim_mcc", "mcc_description = 'Nothing'"), "dimensions.dim_mcc"),
+    ],
+)
+def test_of_a_large_warehouse_small_tables_are_computed_again_only_if_they_were_written_to(
+    damaged: Warehouse, monkeypatch: pytest.MonkeyPatch, damaging: str, named: str
+) -> None:
+    transactions = damaged.query("SELECT count(*) FROM raw.transactions")[0][0]
+    monkeypatch.setattr(rows, "ROWS_AT_ONCE", transactions - 1)
+    computed: set[str] = set()
+
+    def compare(model: Model, *arguments: Any) -> rows.Compared:
+        computed.add(model.name)
+        return compared(model, *arguments)
+
+    compared = rows._compare
+    monkeypatch.setattr(rows, "_compare", compare)
+    assert not found(noted(damaged))
+    assert set(SMALL) <= computed, "nothing was known of them"
+    turns_of = {-zlib.crc32(name.encode()) % RUNS for name in SMALL}
+    turn = next(turn for turn in range(RUNS) if not {turn, turn + 1} & turns_of)
+    turn_to(damaged, turn)
+    computed.clear()
+    assert not found(noted(damaged))
+    assert not set(SMALL) & computed
+    damaged.query(damaging)
+    assert named in found(noted(damaged))
 
 
 def test_status_says_when_each_verification_was_last_done(damaged: Warehouse) -> None:

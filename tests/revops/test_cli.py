@@ -239,6 +239,16 @@ def test_load_starts_without_sqlmesh_and_pandas(project: Project, tmp_path: Path
 
 
 @pytest.mark.unit
+def test_what_a_run_with_nothing_new_needs_starts_without_frameworks() -> None:
+    program = (
+        "import sys, loaders.landing, revops.build, revops.cli, revops.run, revops.terminal.summary, revops.verify; "
+        "print(sorted({'sqlglot', 'sqlmesh', 'pandas', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.unit
 def test_generate_passes_on_what_it_was_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from contextlib import closing
+from typing import Any
 
 import psycopg2
 import pytest
+from psycopg2.extensions import cursor as Cursor
 
 from meshkeys.catalog import Relation
+from revops.result import Result
 from revops.verify import card_data
 from revops.verify.card_data import shows_card_number
 from tests.loaders.made import card_number
@@ -49,7 +54,11 @@ def test_times_identifiers_and_amounts_are_none(last: int, is_sqlmeshs: bool) ->
 
 
 @pytest.mark.parametrize(("common", "rare", "found"), [(0, 1, 1), (1, 0, 900), (1, 1, 901), (0, 0, 0)])
-def test_a_card_number_is_found_however_common_it_is(common: int, rare: int, found: int, database_url: str) -> None:
+@pytest.mark.parametrize("many", [0, 10**9])
+def test_a_card_number_is_found_however_common_it_is(
+    common: int, rare: int, found: int, many: int, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(card_data, "_MANY_BLOCKS", many)
     number = card_number(4, 16)
     ask(
         database_url,
@@ -62,7 +71,7 @@ def test_a_card_number_is_found_however_common_it_is(common: int, rare: int, fou
     assert "Call" in common_values
     assert "At" not in common_values
     with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
-        result = card_data.check(cursor)
+        result = _searched(cursor)
     assert result.passed is not bool(found)
     assert (f"public.places.place ({found} values)" in result.detail) is bool(found)
 
@@ -74,22 +83,64 @@ def test_a_relation_whose_rows_are_proven_is_not_searched_again(database_url: st
         "CREATE TABLE copied AS SELECT place FROM places",
     )
     with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
-        result = card_data.check(cursor, {Relation("public", "copied")})
+        result = _searched(cursor, {Relation("public", "copied")})
     assert "public.places.place (1 values)" in result.detail
     assert "copied" not in result.detail
 
 
 def test_of_an_untouched_relation_a_stretch_is_searched_for_card_numbers(database_url: str) -> None:
+    _make_places(database_url, 4000, "number > 0")
+    with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        assert _hits(_searched(cursor)) == 4000
+        hits = [_hits(_searched(cursor, intact={Relation("public", "places")}, turn=turn)) for turn in (0, 20, None)]
+    assert 0 < hits[0] == hits[1]
+    assert max(hits) < 2 * 4000 / card_data.STRETCHES
+
+
+@pytest.mark.parametrize("rows", [1, 100, 4000])
+@pytest.mark.parametrize("at", [0, 0.5, 1])
+def test_each_stretch_of_an_untouched_relation_has_its_turn(rows: int, at: float, database_url: str) -> None:
+    _make_places(database_url, rows, f"number = {max(int(rows * at), 1)}")
+    with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        turns = range(7, 7 + card_data.STRETCHES)
+        hits = [_hits(_searched(cursor, intact={Relation("public", "places")}, turn=turn)) for turn in turns]
+    assert any(hits)
+    assert all(hits) is (rows == 1)
+
+
+def test_relations_of_one_shape_are_told_apart(database_url: str) -> None:
+    """They are searched by one query."""
+    text = "'{}' AS first, '{}' AS second, 1 AS number"
     ask(
         database_url,
-        "CREATE TABLE places AS SELECT repeat('The United States ', 40) AS place FROM generate_series(1, 2000)",
-        f"UPDATE places SET place = '{card_number(4, 16)}'",
-        "VACUUM FULL places",
+        f"CREATE TABLE one AS SELECT {text.format('harmless', card_number(1))}",
+        f"CREATE TABLE other AS SELECT {text.format('a' * 40, '0123456789abcdef' * 2)}",
+        f"CREATE TABLE third AS SELECT {text.format(card_number(2), card_number(3))}",
+        "ALTER TABLE third ALTER first TYPE varchar(40)",
     )
     with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
-        counts = []
-        for intact in (set(), {Relation("public", "places")}):
-            detail = card_data.check(cursor, frozenset(), intact).detail
-            counts.append(int(detail.split("public.places.place (")[1].split(" ")[0]))
-    assert counts[0] == 2000
-    assert 0 < counts[1] < 2000
+        found = sum((task(cursor) for task in card_data.plan(cursor)), Counter())
+    assert {place: found[place] for place in found if place[0] == "public"} == {
+        ("public", "one", "second"): 1,
+        ("public", "third", "first"): 1,
+        ("public", "third", "second"): 1,
+    }
+
+
+def _make_places(database_url: str, rows: int, has_number: str) -> None:
+    """A table with about ten rows a block, some of them with a card number."""
+    number = f"CASE WHEN {has_number} THEN '{card_number(4, 16)}' ELSE '' END"
+    ask(
+        database_url,
+        f"CREATE TABLE places AS SELECT {number} || repeat(' United States', 50) AS place"
+        f" FROM generate_series(1, {rows}) AS number",
+    )
+
+
+def _searched(cursor: Cursor, *arguments: Any, **named: Any) -> Result:
+    return card_data.summed_up(cursor, [task(cursor) for task in card_data.plan(cursor, *arguments, **named)])
+
+
+def _hits(result: Result) -> int:
+    found = re.search(r"public\.places\.place \((\d+) values\)", result.detail)
+    return int(found[1]) if found else 0

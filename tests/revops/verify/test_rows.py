@@ -47,7 +47,7 @@ def test_days_of_a_long_look_back_window_are_compared_when_their_turn_comes(
     model.name = "features.windows"
     landed = MagicMock(facts=(rows, 0))
     day = Scope(date(2015, 3, 31), date(2015, 3, 31))
-    tasks = rows_module.plan(cursor, {model.name: model}, [day], landed, {}, lambda name: is_due)
+    tasks = rows_module.plan(cursor, {model.name: model}, [day], landed, {}, lambda model: is_due)
     assert bool(tasks) == (is_due or not is_much)
     written = {model.name: Written(frozenset([date(2015, 3, 31)]))}
-    assert rows_module.plan(cursor, {model.name: model}, [day], landed, written, lambda name: False)
+    assert rows_module.plan(cursor, {model.name: model}, [day], landed, written, lambda model: False)
