@@ -42,16 +42,8 @@ MODEL (
   allow_partials TRUE
 );
 
-WITH months AS (
-  SELECT
-    *,
-    DATE_TRUNC('YEAR', month_start)::DATE AS year_start
-  FROM facts.fct_merchant_months
-  WHERE
-    @in_years_of_range(month_start)
-)
 SELECT
-  year_start::DATE, /* First day of the year */
+  DATE_TRUNC('YEAR', month_start)::DATE AS year_start, /* First day of the year */
   merchant_id::INT, /* The merchant */
   MIN(month_start)::DATE AS first_month_date, /* First day of its first month of the year with a transaction */
   MAX(month_start)::DATE AS last_month_date, /* First day of its last month of the year with a transaction */
@@ -81,9 +73,11 @@ SELECT
   SUM(estimated_interchange)::DECIMAL(24, 8) AS estimated_interchange, /* An estimate in US dollars, on settled purchases, refunds not deducted; not rounded */
   SUM(estimated_labelled_interchange)::DECIMAL(24, 8) AS estimated_labelled_interchange, /* The same of settled purchases with a label alone */
   SUM(unpriced_count)::BIGINT AS unpriced_count /* Settled purchases for which the seed has no rate: not in the estimate */
-FROM months
+FROM facts.fct_merchant_months
+WHERE
+  @in_years_of_range(month_start)
 GROUP BY
-  year_start,
+  DATE_TRUNC('YEAR', month_start),
   merchant_id;
 
 @primary_key(year_start, merchant_id)
