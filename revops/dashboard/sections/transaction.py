@@ -31,7 +31,7 @@ WHERE transaction_id = %(id)s
 """
 
 # Empty until a scorecard is trained: tests/revops/scoring/test_scores.py shows it.
-_SCORECARD = """
+SCORECARD = """
 SELECT scores.scorecard_score, scores.scorecard_reasons, scores.scorecard_version, trained.training_from_date,
        trained.training_until_date, trained.training_fraud_count
 FROM serving.scorecard_scores AS scores
@@ -129,7 +129,7 @@ def _alert(reader: Reader, number: int | None) -> bool:
 
 def _scorecard(reader: Reader, number: int | None) -> None:
     """The learned score, where the month has a scorecard: what raised it, strongest first, and what it was trained on."""
-    found = reader.rows(_SCORECARD, {"id": number})
+    found = reader.rows(SCORECARD, {"id": number})
     if found.empty:
         return
     scored = found.iloc[0]
