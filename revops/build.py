@@ -146,6 +146,7 @@ def _build_by_notes(dsn: str, connection: Connection, builds: Builds, last: Mapp
         connection.commit()
         if not suffice:
             return False
+        _tell(out_of_date, ranges)
         ended = []
         try:
             for each in notes.evaluate(dsn, builds, ranges, out_of_date.whole):
@@ -173,6 +174,7 @@ def _build_by_sqlmesh(
             settling.result()
 
             def evaluate(out_of_date: OutOfDate, ranges: Mapping[str, Sequence[Days]]) -> bool:
+                _tell(out_of_date, ranges)
                 with materialized_views.deferred():  # all is shown at once, at the end
                     spans = {model: [(span.first, span.last) for span in found] for model, found in ranges.items()}
                     sqlmesh_project.evaluate(context, environment, versions, spans, out_of_date.whole)
@@ -248,7 +250,6 @@ def _bring_up_to_date(
         ranges = {model: join(days) for model, days in out_of_date.days.items()}
         if environment == PROD and len(ranges.get(dimensions_and_labels.FACTS, ())) > 1:
             _clear_the_way(connection, nodes, days_in(ranges[dimensions_and_labels.FACTS]))
-        _log.info("evaluating %s", _told(out_of_date, ranges))
         if not evaluate(out_of_date, ranges):
             return False
     left = sorted([*out_of_date.whole, *out_of_date.days])
@@ -258,11 +259,11 @@ def _bring_up_to_date(
     )
 
 
-def _told(out_of_date: OutOfDate, ranges: Mapping[str, list[Days]]) -> str:
+def _tell(out_of_date: OutOfDate, ranges: Mapping[str, Sequence[Days]]) -> None:
     spans = sorted({span for found in ranges.values() for span in found})
     days = f"{len(ranges)} tables of days, {spans[0].first} to {max(span.last for span in spans)}" if spans else ""
     whole = f"{len(out_of_date.whole)} whole tables" if out_of_date.whole else ""
-    return " and ".join(filter(None, (days, whole)))
+    _log.info("evaluating %s", " and ".join(filter(None, (days, whole))))
 
 
 def _look(

@@ -1,0 +1,109 @@
+"""Tables evaluated by what the last plan noted of them: in which order, of which days, and when that is not enough."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+
+from foundation.errors import CheckFailed
+from revops import by_notes
+from revops.by_notes import Evaluation, Notes
+from revops.ledger.days import Days, Unit
+from revops.ledger.graph import Node
+from revops.ledger.ledger import FIRST_DAY, OutOfDate
+from revops.ledger.rendered import Rendered
+
+ABOVE: dict[str, set[str]] = {"fact": set(), "long": {"fact"}, "short": {"fact"}, "last": {"long", "short"}}
+
+
+def notes(**units: Unit | None) -> Notes:
+    texts = {name: Rendered("SELECT 1", (), "day" if unit else None, unit or "day") for name, unit in units.items()}
+    return Notes([Node(name, name, True) for name in units], texts, {})
+
+
+def in_order(tasks: dict[str, Callable[[Any], Evaluation]], count: int = 2) -> list[str]:
+    last = {"long": 9.0, "short": 1.0}
+    connections = [MagicMock(closed=0) for _ in range(count)]
+    return [each.model for each in by_notes._in_order(connections, tasks, ABOVE, last)]
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("count", [1, 2])
+def test_parents_come_first_and_what_takes_longest_before_the_rest(count: int) -> None:
+    begun: list[str] = []
+
+    def task(name: str) -> Callable[[Any], Evaluation]:
+        def do(_: Any) -> Evaluation:
+            begun.append(name)
+            return Evaluation(name, 0, 0, 0)
+
+        return do
+
+    found = in_order({name: task(name) for name in reversed(ABOVE)}, count)
+    assert begun[0] == found[0] == "fact"
+    assert begun[1] == "long"
+    assert begun[-1] == found[-1] == "last"
+    assert sorted(found) == sorted(ABOVE)
+
+
+@pytest.mark.unit
+def test_after_a_fault_none_is_begun_and_what_runs_is_ended() -> None:
+    failed = threading.Event()
+
+    def short(_: Any) -> Evaluation:
+        failed.set()
+        return Evaluation("short", 0, 0, 1, ("an audit",))
+
+    def long(_: Any) -> Evaluation:
+        assert failed.wait(10)
+        return Evaluation("long", 0, 1, 0)
+
+    def last(_: Any) -> Evaluation:
+        raise AssertionError("it was begun")
+
+    fact = Evaluation("fact", 0, 0, 0)
+    assert sorted(in_order({"fact": lambda _: fact, "long": long, "short": short, "last": last})) == [
+        "fact", "long", "short",
+    ]  # fmt: skip
+
+
+@pytest.mark.unit
+def test_the_model_of_a_failed_statement_is_named() -> None:
+    def fails(_: Any) -> Evaluation:
+        raise by_notes.psycopg2.DataError("value out of range")
+
+    with pytest.raises(CheckFailed, match=r"Building prod failed: fact: value out of range"):
+        in_order({"fact": fails, "long": fails, "short": fails, "last": fails})
+
+
+@pytest.mark.unit
+def test_months_and_years_are_evaluated_from_their_first_day_and_each_once() -> None:
+    of = notes(days="day", months="month", years="year", whole=None)
+    days = [Days(date(2015, 3, 9), date(2015, 3, 9)), Days(date(2015, 3, 20), date(2015, 4, 2))]
+    assert of._spans("days", days) == days
+    assert of._spans("months", days) == [Days(date(2015, 3, 1), date(2015, 4, 2))]
+    assert of._spans("years", days) == [Days(date(2015, 1, 1), date(2015, 4, 2))]
+    assert of._spans("whole", ()) == [None]
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("days", "whole", "has_facts", "expected"),
+    [
+        ({"days": [date(2015, 3, 9)]}, {"whole"}, True, True),
+        ({"days": [date(2015, 3, 9)]}, {"of_python"}, True, False),
+        ({"days": [FIRST_DAY, date(2015, 3, 9)]}, set(), True, False),
+        ({"days": [date(2015, 3, 9)]}, set(), False, False),
+    ],
+)
+def test_when_what_is_noted_is_enough(
+    days: dict[str, list[date]], whole: set[str], has_facts: bool, expected: bool
+) -> None:
+    cursor = MagicMock()
+    cursor.fetchone.return_value = (has_facts,)
+    assert notes(days="day", whole=None).suffice(cursor, OutOfDate(days, frozenset(whole))) == expected
