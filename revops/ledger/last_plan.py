@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 _HOOKS = (Path(meshkeys.__file__).parent, Path(__file__).parent)
 PARTS = ("config.yaml", "models", "macros", "audits", "seeds", "external_models", "linter")
 
+# By way of JSON: an earlier version of this table has no such column.
 _IS_CURRENT = """
 SELECT EXISTS (
     SELECT FROM ops.planned JOIN sqlmesh._environments AS environment USING (plan_id)
     WHERE environment.name = 'prod' AND project = %s
-      AND (planned_on = %s OR NOT EXISTS (SELECT FROM ops.models WHERE asks_for_the_time)))
+      AND (planned_on = %s OR NOT EXISTS (SELECT FROM ops.models AS m
+                                          WHERE coalesce((to_jsonb(m) ->> 'asks_for_the_time')::boolean, true))))
 """
 _RECORD = """
 INSERT INTO ops.planned (project, plan_id, planned_on)

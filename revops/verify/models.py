@@ -49,7 +49,7 @@ def noted(cursor: Cursor) -> dict[str, Model]:
     """Every model of prod by its name."""
     cursor.execute(
         """
-        SELECT d.model, d.relation, d.declared, m.definition, m.rendered,
+        SELECT d.model, d.relation, d.declared, m.definition, to_jsonb(m) -> 'rendered',
                (SELECT max(e.ends_on) FROM ops.evaluations AS e WHERE e.relation = d.relation)
         FROM ops.declarations AS d LEFT JOIN ops.models AS m USING (model) ORDER BY d.model
         """

@@ -48,6 +48,15 @@ def test_a_plan_is_current_until_files_day_or_plan_are_others(cursor: Cursor) ->
     assert not last_plan.is_current(cursor, "files", DAY)
 
 
+def test_what_an_earlier_version_noted_holds_for_its_day(cursor: Cursor) -> None:
+    ops.create_for_builds(cursor)
+    cursor.execute("INSERT INTO ops.models (model, node) VALUES ('a.b', '{}')")
+    cursor.execute("ALTER TABLE ops.models DROP COLUMN asks_for_the_time, DROP COLUMN rendered")
+    last_plan.record(cursor, "files", DAY)
+    assert last_plan.is_current(cursor, "files", DAY)
+    assert not last_plan.is_current(cursor, "files", NEXT)
+
+
 def test_a_plan_that_began_is_not_current(cursor: Cursor) -> None:
     ops.create_for_builds(cursor)
     last_plan.record(cursor, "files", DAY)
