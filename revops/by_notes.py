@@ -83,7 +83,8 @@ class Notes:
             last: how many seconds each model took the last time.
         """
         cursor.execute("SELECT model, rendered FROM ops.models WHERE rendered IS NOT NULL")
-        return cls(nodes, {model: rendered.from_json(found) for model, found in cursor.fetchall()}, last)
+        found = {model: rendered.from_json(text) for model, text in cursor.fetchall()}
+        return cls(nodes, {model: text for model, text in found.items() if text}, last)
 
     def suffice(self, cursor: Cursor, out_of_date: OutOfDate) -> bool:
         """Whether all of this can be evaluated by what is noted.

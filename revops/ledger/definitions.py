@@ -108,7 +108,7 @@ def of(snapshot: Any) -> Definition | None:
 
 def version(snapshot: Any) -> str:
     """What changes whenever a definition, or how its model is evaluated (rendered.py), may."""
-    return f"2_{snapshot.fingerprint.data_hash}_{snapshot.fingerprint.metadata_hash}"
+    return f"3_{snapshot.fingerprint.data_hash}_{snapshot.fingerprint.metadata_hash}"
 
 
 def of_days(query: str, first: date, last: date) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -146,8 +146,10 @@ def for_days(text: str, unit: Unit, days: Span) -> str:
     return _A_DAY.sub(replaced, text)
 
 
-def from_json(noted: dict[str, Any]) -> Rendered:
-    """What `dataclasses.asdict` and JSON made of it."""
+def from_json(noted: dict[str, Any]) -> Rendered | None:
+    """What `dataclasses.asdict` and JSON made of it; None of what another version of revops noted in another form."""
+    if noted.keys() != {field.name for field in fields(Rendered)}:
+        return None
     return Rendered(**{**noted, "audits": tuple(Audit(**audit) for audit in noted["audits"])})
 
 

@@ -57,6 +57,7 @@ def test_a_model_of_days_is_noted_with_its_audits() -> None:
     assert not audit.is_blocking
     assert "BETWEEN CAST('2015-03-10' AS DATE) AND CAST('2015-04-02' AS DATE)" in found.audit_for(audit, DAYS)
     assert rendered.from_json(asdict(found)) == found
+    assert rendered.from_json({**asdict(found), "is_monthly": False}) is None, "as another version noted it"
 
 
 def test_a_model_whose_text_depends_on_its_days_in_another_way_is_left_to_sqlmesh() -> None:
