@@ -8,7 +8,7 @@ read with what users read. Queries of days are noted for the days from `FIRST` t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
@@ -125,8 +125,10 @@ def of_days(query: str, first: date, last: date) -> str:
     return _ANY_DAY.sub(replaced, query)
 
 
-def from_json(noted: dict[str, Any]) -> Definition:
-    """What `dataclasses.asdict` and JSON made of a definition."""
+def from_json(noted: dict[str, Any]) -> Definition | None:
+    """What `dataclasses.asdict` and JSON made of a definition; None of what another version noted in another form."""
+    if not noted.keys() <= {field.name for field in fields(Definition)}:
+        return None
     return Definition(**{**noted, "lookups": tuple(Lookup(**each) for each in noted["lookups"])})
 
 

@@ -50,8 +50,10 @@ MOST_DAYS = 400
 LATEST_DAYS = 31
 
 _TOUCHED = """
-SELECT starts_on, ends_on FROM ops.evaluations
-WHERE starts_on IS NOT NULL AND evaluation_id > (SELECT change_id FROM ops.compared WHERE relation = 'verified')
+SELECT e.starts_on, e.ends_on, coalesce(m.definition ->> 'unit', 'day') = 'day'
+FROM ops.evaluations AS e
+LEFT JOIN ops.declarations AS d ON d.relation = e.relation LEFT JOIN ops.models AS m ON m.model = d.model
+WHERE e.starts_on IS NOT NULL AND e.evaluation_id > (SELECT change_id FROM ops.compared WHERE relation = 'verified')
 """
 _SHARE_WORKERS = """
 SELECT set_config(name, greatest(reset_val::int / %s - 1, 0)::text, true) FROM pg_settings
@@ -227,7 +229,11 @@ def _touched(cursor: Cursor) -> list[Scope]:
     """
     if scalar(cursor, "SELECT EXISTS (SELECT FROM ops.compared WHERE relation = 'verified')"):
         cursor.execute(_TOUCHED)
-        ranges = ranges_of(day for first, last in cursor.fetchall() for day in days_in([Days(first, last)]))
+        found = [(Days(first, last), by_day) for first, last, by_day in cursor.fetchall()]
+        days = {span for span, by_day in found if by_day}
+        # Months and years are evaluated whole for some of their days: those are told by the tables of days.
+        days |= {span for span, _ in found if not any(span.first <= day.last and day.first <= span.last for day in days)}
+        ranges = ranges_of(days_in(days))
         if len(ranges) <= MOST_SCOPES and sum((span.last - span.first).days for span in ranges) <= MOST_DAYS:
             return [Scope(span.first, span.last) for span in ranges]
     query = "SELECT sum(rows_loaded), max(max_date) FROM ops.load_files WHERE relation = 'transactions'"

@@ -38,4 +38,17 @@ def test_a_run_compares_the_days_evaluated_since_it_found_all_right(
         assert verification._touched(cursor) == [
             Scope(date(2012, 5, 3), date(2012, 5, 3)), Scope(date(2014, 1, 1), date(2014, 1, 2)),
         ]  # fmt: skip
+        cursor.execute("INSERT INTO ops.declarations (model, relation, declared) VALUES ('a.years', 'years', '{}')")
+        cursor.execute(
+            "INSERT INTO ops.models (model, node, definition) VALUES ('a.years', '{}', '{\"unit\": \"year\"}')"
+        )
+        for year in (2014, 2016):
+            cursor.execute(
+                "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES ('years', %s, %s)",
+                (date(year, 1, 1), date(year, 2, 20)),
+            )
+        assert verification._touched(cursor) == [
+            Scope(date(2012, 5, 3), date(2012, 5, 3)), Scope(date(2014, 1, 1), date(2014, 1, 2)),
+            Scope(date(2016, 1, 1), date(2016, 2, 20)),
+        ], "a year is evaluated for some of its days, where these are known"  # fmt: skip
         connection.rollback()
