@@ -311,11 +311,13 @@ def _sides(model: Model, scope: Scope, last_day: date, query: str | None = None)
         within = sql.SQL("{0} >= {1} AND {0} < {2}").format(
             sql.Identifier(_day_of(model) or ""), sql.Literal(first), sql.Literal(last + timedelta(days=1))
         )
+    found = _Side(model.view.identifier, within)
     if scope.is_whole or model.rendered is None:
         text = definitions.of_days(query or model.definition.query, first, last)
-    else:  # also right where the query asks for the months of its days
-        text = model.rendered.query_for(Span(first, last, last + timedelta(days=1)))
-    return _Side(sql.SQL("(" + text + ")"), within), _Side(model.view.identifier, within)
+        return _Side(sql.SQL("(" + text + ")"), within), found
+    # Of its days alone, as each model of days selects them: to say so once more would have PostgreSQL expect a row or two.
+    text = model.rendered.query_for(Span(first, last, last + timedelta(days=1)))
+    return _Side(sql.SQL("(" + text + ")"), _ALL), found
 
 
 def _totals(cursor: Cursor, expected: _Side, found: _Side, columns: Sequence[str]) -> tuple[int, bool]:
