@@ -170,12 +170,15 @@ class Notes:
             builds.start(model)
             before = time.monotonic()
             try:
-                with connection, connection.cursor() as cursor:
+                with connection.cursor() as cursor:
                     self._rewrite(cursor, model, span)
-                with connection, connection.cursor() as cursor:
+                    connection.commit()
                     found = list(self._audit(cursor, model, span))
+                    connection.commit()
             except BaseException:
                 builds.end(model, None, 0, 0)
+                if not connection.closed:
+                    connection.rollback()
                 raise
             violated = [(text, is_blocking) for text, is_blocking in found if text]
             faults += [f"{model}: {text}" for text, is_blocking in violated if is_blocking]

@@ -43,7 +43,8 @@ def note(cursor: Cursor, snapshots: Sequence[Any], tables: Mapping[str, Relation
         if name in tables:
             definition, text, asks = noted.get(name, (None, None, True))
             if definition is None or definition["version"] != definitions.version(snapshot):
-                of_model, how = definitions.of(snapshot), rendered.of(snapshot)
+                of_model = definitions.of(snapshot)
+                how = rendered.of(snapshot, of_model)
                 definition, text = of_model and asdict(of_model), how and asdict(how)
                 asks = rendered.asks_for_the_time(snapshot, how)
             rows.append((name, *(each and json.dumps(each) for each in (asdict(nodes[name]), definition, text)), asks))

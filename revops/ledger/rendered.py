@@ -14,7 +14,9 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
+from revops.ledger import definitions
 from revops.ledger.days import Unit, end_of, start_of, unit_of
+from revops.ledger.definitions import Definition
 
 # What models declare beside their queries: all that is done about it is done without SQLMesh too, when the tables are there.
 _DECLARATIONS = {
@@ -41,6 +43,7 @@ class Span:
 
 # Neither is the first or last of its month, so that these are told from it; nor so many days from them as any window is long.
 _NOTED = Span(date(2901, 12, 30), date(2950, 2, 11), date(2990, 7, 19))
+_OF_DEFINITIONS = Span(definitions.FIRST, definitions.LAST, definitions.LAST + timedelta(days=1))
 _OTHER = Span(date(2920, 5, 14), date(2931, 11, 6), date(2981, 1, 3))
 
 
@@ -78,8 +81,13 @@ class Rendered:
         return for_days(audit.query, self.unit, days)
 
 
-def of(snapshot: Any) -> Rendered | None:
-    """How a model's table is evaluated; None where only SQLMesh knows, or there is no table."""
+def of(snapshot: Any, definition: Definition | None = None) -> Rendered | None:
+    """How a model's table is evaluated; None where only SQLMesh knows, or there is no table.
+
+    Args:
+        snapshot: the version of the model.
+        definition: its query, rendered for other days already.
+    """
     from sqlmesh.core.audit.builtin import BUILT_IN_AUDITS
 
     model = snapshot.model
@@ -89,11 +97,12 @@ def of(snapshot: Any) -> Rendered | None:
     unit = unit_of(model) if by_days else "day"
     span, other = _of(unit, _NOTED), _of(unit, _OTHER)
 
-    def proven(render: Callable[[Span], str]) -> str | None:
+    def proven(render: Callable[[Span], str], known: str | None = None) -> str | None:
         text = render(span)
-        return text if for_days(text, unit, other) == render(other) else None
+        is_alike = known is not None and for_days(text, unit, _OF_DEFINITIONS) == known
+        return text if is_alike or for_days(text, unit, other) == render(other) else None
 
-    query = proven(partial(_query, model)) if by_days else _whole(model)
+    query = proven(partial(_query, model), definition.query if definition else None) if by_days else _whole(model)
     audits: list[tuple[str, str | None, bool]] = []
     for audit, arguments in model.audits_with_args:
         if not audit.skip:

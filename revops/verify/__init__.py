@@ -232,7 +232,9 @@ def _touched(cursor: Cursor) -> list[Scope]:
         found = [(Days(first, last), by_day) for first, last, by_day in cursor.fetchall()]
         days = {span for span, by_day in found if by_day}
         # Months and years are evaluated whole for some of their days: those are told by the tables of days.
-        days |= {span for span, _ in found if not any(span.first <= day.last and day.first <= span.last for day in days)}
+        days |= {
+            span for span, _ in found if not any(span.first <= day.last and day.first <= span.last for day in days)
+        }
         ranges = ranges_of(days_in(days))
         if len(ranges) <= MOST_SCOPES and sum((span.last - span.first).days for span in ranges) <= MOST_DAYS:
             return [Scope(span.first, span.last) for span in ranges]
