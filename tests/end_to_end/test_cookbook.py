@@ -26,7 +26,8 @@ def test_the_cookbook_has_queries() -> None:
 
 @pytest.mark.parametrize("query", QUERIES, ids=_title)
 def test_query_finds_something(query: str, server: RunningServer) -> None:
-    assert built.generated(server).rows(query)
+    is_of_scorecards = "scorecard" in query  # none is trained there: tests/revops/scoring/test_scores.py has some
+    assert bool(built.generated(server).rows(query)) != is_of_scorecards
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=_title)

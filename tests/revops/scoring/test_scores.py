@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from revops.build import build
 from revops.dashboard import serve
 from revops.dashboard.sections import rules, transaction
 from revops.verify import verify
-from tests.conftest import RunningServer
+from tests.conftest import ROOT, RunningServer
 from tests.oracle import built
 from tests.oracle.built import Built
 from tests.revops.scoring import made
@@ -66,6 +67,12 @@ def _found(warehouse: Built) -> dict[int, tuple[object, ...]]:
         row["transaction_id"]: (row["scorecard_version"], row["scorecard_score"], row["scorecard_reasons"])
         for row in rows
     }
+
+
+def test_the_query_of_the_cookbook_finds_something(scored: Built) -> None:
+    cookbook = (ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8")
+    (query,) = [text for text in re.findall(r"```sql\n(.*?)```", cookbook, re.DOTALL) if "scorecard" in text]
+    assert sum(row["months"] for row in scored.rows(query)) == 2
 
 
 def test_every_score_is_what_plain_python_adds_up(scored: Built) -> None:
