@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
-from revops.ledger.days import Unit, unit_of
+from revops.ledger.days import Unit, start_of, unit_of
 
 FIRST = date(1900, 12, 1)
 LAST = date(2998, 2, 20)
@@ -62,8 +62,9 @@ class Definition:
     @cached_property
     def look_back(self) -> int:
         """How many days before the first one the query reads."""
+        first = start_of(self.unit, FIRST)
         days = map(date.fromisoformat, _ANY_DAY.findall(self.query))
-        return max([(FIRST - day).days for day in days if day <= FIRST], default=0)
+        return max([(first - day).days for day in days if day <= first], default=0)
 
     @property
     def reads_all_that_landed(self) -> bool:

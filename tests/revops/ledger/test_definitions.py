@@ -30,6 +30,7 @@ def test_a_query_is_of_the_days_it_is_asked_for() -> None:
 def test_how_far_a_query_looks_back() -> None:
     assert Definition("1", False, QUERY).look_back == 90
     assert Definition("1", False, "SELECT '2000-01-01'").look_back == 0
+    assert Definition("1", False, "SELECT '1900-01-01'", unit="year").look_back == 0, "its own year"
 
 
 @pytest.mark.parametrize(
