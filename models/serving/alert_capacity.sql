@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column month_start
   ),
-  description 'One row per month with alerts and number of cards that can be looked at a day. Of each day, the cards with the highest score of an alert are looked at, ties by number, as in serving.rule_performance for 100 cards a day; the others are missed. Labels are those of now; a card of a day is labelled when any of its alerts of that day is, and defrauded when any of these is fraud.',
+  description 'One row per month with alerts and number of cards that can be looked at a day. Of each day, the cards with the highest score of an alert are looked at, ties by number, as in serving.rule_performance for 100 cards a day, whose dollars are of all purchases of these cards, here of those with an alert; the others are missed. Labels are those of now; a card of a day is labelled when any of its alerts of that day is, and defrauded when any of these is fraud.',
   grain (month_start, cards_a_day),
   tags (serving, fraud, labelled),
   audits (
@@ -115,7 +115,7 @@ SELECT
   SUM(defrauded_reviewed_cards)::BIGINT AS defrauded_reviewed_cards, /* Of these, defrauded */
   SUM(defrauded_cards - defrauded_reviewed_cards)::BIGINT AS defrauded_missed_cards, /* Defrauded cards of a day that were beyond the capacity of that day */
   @basis_points(SUM(defrauded_reviewed_cards), SUM(labelled_reviewed_cards))::DECIMAL(18, 2) AS precision_bp, /* Defrauded by labelled ones that were looked at, basis points; NULL where none is labelled */
-  @dollars_of(SUM(caught_cents))::DECIMAL(18, 2) AS value_caught, /* US dollars of approved purchases labelled as fraud, gross, with an alert, of the cards that were looked at on their day */
+  @dollars_of(SUM(caught_cents))::DECIMAL(18, 2) AS value_caught, /* US dollars of approved purchases labelled as fraud, gross, with an alert, of the cards that were looked at on their day; not to be added over cards_a_day */
   @dollars_of(SUM(fraud_cents) - COALESCE(SUM(caught_cents), 0))::DECIMAL(18, 2) AS value_missed /* Likewise, of the cards that were not */
 FROM by_day
 GROUP BY

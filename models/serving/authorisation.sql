@@ -118,7 +118,7 @@ SELECT
   @basis_points(approved_count, approved_count + lost_count - technical_lost_count)::DECIMAL(18, 2) AS issuer_approval_rate_bp, /* By count: basis points of attempts without those lost to Technical Glitch alone; NULL where there are none */
   @dollars_of(approved_cents + lost_cents)::DECIMAL(18, 2) AS attempted_volume, /* US dollars of attempts, each once: what approval_rate_by_value_bp divides by */
   @dollars_of(approved_cents)::DECIMAL(18, 2) AS approved_volume, /* US dollars of approved purchases, gross */
-  @dollars_of(lost_cents)::DECIMAL(18, 2) AS lost_volume, /* US dollars of attempts that ended in a decline: what no retry saved */
+  @dollars_of(lost_cents)::DECIMAL(18, 2) AS lost_volume, /* US dollars of attempts that ended in a decline, those of fraud too: what no retry of the same amount saved */
   @dollars_of(lost_cents - technical_lost_cents)::DECIMAL(18, 2) AS issuer_lost_volume, /* Of these, by a decision of the issuer */
   @dollars_of(technical_lost_cents)::DECIMAL(18, 2) AS technical_lost_volume, /* Of these, for Technical Glitch alone */
   @basis_points(approved_cents, approved_cents + lost_cents)::DECIMAL(18, 2) AS approval_rate_by_value_bp, /* By value: basis points of the attempted volume */

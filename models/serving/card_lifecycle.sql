@@ -120,7 +120,7 @@ SELECT
   card_opened_on::DATE, /* First day of the month in which the account was opened */
   card_expires_on::DATE, /* Last day of the month in which the card expires */
   credit_limit::DECIMAL(12, 2), /* US dollars, as published now, debit and prepaid cards too */
-  is_used::BOOLEAN, /* Whether there is any transaction of the card, declined ones too */
+  is_used::BOOLEAN, /* Whether there is any transaction of the card, declined ones too; a card opened after the last day of the data, or expired before the first, cannot have one */
   first_month::DATE AS first_month_date, /* First day of the month of its first transaction; NULL where there was none */
   last_transaction_on::DATE, /* Day of its last transaction; NULL where there was none */
   last_purchase_on::DATE, /* Day of its last settled purchase; NULL where there was none */
@@ -150,8 +150,8 @@ SELECT
   labelled_interchange::DECIMAL(24, 8) AS estimated_labelled_interchange, /* The estimated interchange of settled purchases with a label alone */
   (
     labelled_interchange - @dollars_of(settled_fraud_cents)
-  )::DECIMAL(24, 8) AS estimated_lifetime_value, /* Of settled purchases with a label, about two in three, over all of the data: estimated interchange less net fraud loss */
-  @average_of(labelled_interchange - @dollars_of(settled_fraud_cents), months_since_first_use)::DECIMAL(18, 2) AS estimated_value_per_month /* That by months_since_first_use, so that cards of different age compare; NULL where there was no transaction */
+  )::DECIMAL(24, 8) AS estimated_lifetime_value, /* Of settled purchases with a label, about two in three, over all of the data: estimated interchange, refunds not deducted, less net fraud loss */
+  @average_of(labelled_interchange - @dollars_of(settled_fraud_cents), months_since_first_use)::DECIMAL(18, 2) AS estimated_value_per_month /* That by months_since_first_use, months without labels counted too, so that cards of different age compare; NULL where there was no transaction */
 FROM issued;
 
 @primary_key(card_id);

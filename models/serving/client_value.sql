@@ -142,8 +142,8 @@ SELECT
   estimated_labelled_interchange::DECIMAL(24, 8), /* The estimated interchange of settled purchases with a label alone */
   (
     estimated_labelled_interchange - net_fraud_loss
-  )::DECIMAL(24, 8) AS estimated_lifetime_value, /* Of settled purchases with a label, about two in three, over all of the data: estimated interchange less net fraud loss */
-  @average_of(estimated_labelled_interchange - net_fraud_loss, months_since_first_use)::DECIMAL(18, 2) AS estimated_value_per_month /* That by months_since_first_use, so that clients of different age compare; NULL where there was no transaction */
+  )::DECIMAL(24, 8) AS estimated_lifetime_value, /* Of settled purchases with a label, about two in three, over all of the data: estimated interchange, refunds not deducted, less net fraud loss */
+  @average_of(estimated_labelled_interchange - net_fraud_loss, months_since_first_use)::DECIMAL(18, 2) AS estimated_value_per_month /* That by months_since_first_use, months without labels counted too, so that clients of different age compare; NULL where there was no transaction */
 FROM valued;
 
 @primary_key(client_id)

@@ -3,7 +3,7 @@ MODEL (
   kind INCREMENTAL_BY_TIME_RANGE (
     time_column month_start
   ),
-  description 'One row per month and merchant that a case of the month used: where defrauded cards have a point of compromise in common. A case is a card with a run of frauds (see serving.fraud_runs) that began in the month, and with a transaction in the 60 days before that day; a merchant is used by a case when it has a transaction of the card in these 60 days, of whatever kind, approved or not. What chance gives is taken from all cards in the two calendar months before the month. Rank by evidence. Months in which no case used a merchant have no row: sums over months leave out what chance would have given then.',
+  description 'One row per month and merchant that a case of the month used: where defrauded cards have a point of compromise in common. A case is a card with a run of frauds (see serving.fraud_runs) that began in the month, and with a transaction in the 60 days before that day; a merchant is used by a case when it has a transaction of the card in these 60 days, of whatever kind, approved or not. What chance gives is taken from all cards in the two calendar months before the month. Rank by evidence; the first two months of the data have less before them to compare with. Months in which no case used a merchant have no row: sums over months leave out what chance would have given then.',
   grain (month_start, merchant_id),
   references merchant_id,
   tags (serving, fraud, labelled),

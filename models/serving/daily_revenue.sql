@@ -95,7 +95,7 @@ SELECT
   SUM(refund_count)::BIGINT AS refund_count, /* Approved, of less than zero dollars: gross, those of reversed purchases included */
   @dollars_of(SUM(purchase_cents))::DECIMAL(18, 2) AS purchase_volume, /* US dollars of approved purchases: gross, reversed ones included */
   @dollars_of(SUM(refund_cents))::DECIMAL(18, 2) AS refunds, /* US dollars that went back, positive: gross, those of reversed purchases included */
-  @dollars_of(SUM(purchase_cents - refund_cents))::DECIMAL(18, 2) AS net_volume, /* Purchase volume less refunds; settled volume less settled refunds is the same, unless the halves of a reversed pair are of two rows here */
+  @dollars_of(SUM(purchase_cents - refund_cents))::DECIMAL(18, 2) AS net_volume, /* Purchase volume less refunds; settled volume less settled refunds is the same, but where the halves of a reversed pair are of two rows here */
   (
     SUM(purchase_count) - SUM(settled_count)
   )::BIGINT AS reversed_count, /* Purchases with an exactly opposite refund of the card at the merchant within 24 hours: holds that were released, and never purchases */

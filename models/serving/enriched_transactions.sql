@@ -41,7 +41,7 @@ SELECT
   facts.has_technical_glitch::BOOLEAN, /* Declined: a system failed */
   facts.is_approved::BOOLEAN, /* Whether it went through: no error at all */
   facts.is_refund::BOOLEAN, /* Whether the amount is below zero, also where the refund was declined and no money went back */
-  outcomes.is_reversed::BOOLEAN, /* Whether it is half of a purchase and an exactly opposite refund of the card at the merchant within 24 hours: a hold that was released, not settled */
+  outcomes.is_reversed::BOOLEAN, /* Whether it is half of a purchase and an exactly opposite refund of the card at the merchant within 24 hours, whichever came first: a hold that was released, not settled */
   outcomes.is_fraud::BOOLEAN, /* Whether it was fraud; NULL where there is no label */
   categories.mcc_description::TEXT, /* What the category stands for */
   cards.card_brand::TEXT, /* Visa, Mastercard, Amex or Discover */

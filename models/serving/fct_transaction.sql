@@ -27,7 +27,7 @@ SELECT
   channel::TEXT, /* swipe, chip or online */
   is_approved::BOOLEAN, /* Whether it went through: no error at all */
   @is_settled()::BOOLEAN AS is_settled, /* Whether it is a settled purchase: approved, of more than zero dollars, not reversed */
-  is_reversed::BOOLEAN, /* Whether it is half of a purchase and an exactly opposite refund of the card at the merchant within 24 hours: a hold that was released, not settled */
+  is_reversed::BOOLEAN, /* Whether it is half of a purchase and an exactly opposite refund of the card at the merchant within 24 hours, whichever came first: a hold that was released, not settled */
   is_fraud::BOOLEAN, /* Whether it was fraud; NULL where there is no label: a fraud rate divides by the labelled */
   (
     amount_cents * 0.01

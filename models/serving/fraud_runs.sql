@@ -100,7 +100,7 @@ SELECT
   @dollars_of(SUM(lost_cents))::DECIMAL(18, 2) AS net_fraud_loss, /* US dollars of settled purchases labelled as fraud: net of what was reversed */
   COUNT(alerted_minute)::BIGINT AS alerted_fraud_count, /* Frauds of the run that have an alert in serving.fraud_alerts */
   MIN(transacted_at) FILTER(WHERE
-    minute_number = alert_minute)::TIMESTAMP AS first_alert_at, /* Minute of the first of these; NULL where none has an alert */
+    minute_number = alert_minute)::TIMESTAMP AS first_alert_at, /* Minute of the first of these; alerts on other transactions of the card do not count; NULL where no fraud of the run has one */
   (
     MIN(alert_minute) - MIN(minute_number)
   )::INT AS minutes_to_alert, /* Minutes from the first fraud to that: 0 where the first fraud itself has an alert; NULL where none has one */
@@ -109,7 +109,7 @@ SELECT
   COUNT(*) FILTER(WHERE
     minute_number > alert_minute)::BIGINT AS frauds_after_alert, /* Frauds of the run in a later minute; 0 where none has an alert */
   @dollars_of(SUM(lost_cents) FILTER(WHERE
-    minute_number > alert_minute))::DECIMAL(18, 2) AS loss_after_alert, /* US dollars of net fraud loss in a later minute: what a block of the card at the first alert would have saved */
+    minute_number > alert_minute))::DECIMAL(18, 2) AS loss_after_alert, /* US dollars of net fraud loss in a later minute than first_alert_at: what a block of the card then would have saved; the purchases that blocks refuse wrongly are not set against it */
   MIN(transacted_at) FILTER(WHERE
     minute_number = block_minute)::TIMESTAMP AS first_block_at, /* As first_alert_at, of alerts whose action is block; NULL where there is none */
   COUNT(*) FILTER(WHERE

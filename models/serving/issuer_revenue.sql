@@ -140,7 +140,7 @@ SELECT
   labelled_interchange::DECIMAL(24, 8) AS estimated_labelled_interchange, /* The estimated interchange of settled purchases with a label alone */
   (
     labelled_interchange - @dollars_of(net_fraud_loss_cents)
-  )::DECIMAL(24, 8) AS estimated_labelled_margin, /* Of settled purchases with a label: estimated interchange less net fraud loss; who bears the loss is not in the data */
+  )::DECIMAL(24, 8) AS estimated_labelled_margin, /* Of settled purchases with a label: estimated interchange, refunds not deducted, less net fraud loss; who bears the loss is not in the data */
   @basis_points(
     labelled_interchange - @dollars_of(net_fraud_loss_cents),
     @dollars_of(labelled_settled_cents)

@@ -109,7 +109,7 @@ SELECT
   @basis_points(
     summed.fraud_count * overall.labelled_count + 100 * overall.fraud_count,
     summed.labelled_count * overall.labelled_count + 100 * overall.labelled_count
-  )::DECIMAL(18, 2) AS estimated_fraud_rate_bp, /* An estimate to rank by: as if 100 more labelled at the rate of all had been seen, so that one fraud of one is not 100 % */
+  )::DECIMAL(18, 2) AS estimated_fraud_rate_bp, /* An estimate: as if 100 more labelled at the rate of all had been seen, so that one fraud of one is not 100 % */
   @dollars_of(summed.labelled_purchase_cents)::DECIMAL(18, 2) AS labelled_purchase_volume, /* US dollars of approved purchases with a label, gross, reversed ones included: what fraud_rate_by_value_bp divides by */
   @dollars_of(summed.fraud_loss_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of approved purchases labelled as fraud: gross, reversed ones included; net_fraud_loss is what did not come back */
   @basis_points(summed.fraud_loss_cents, summed.labelled_purchase_cents)::DECIMAL(18, 2) AS fraud_rate_by_value_bp, /* By value, gross: basis points of the labelled purchase volume; NULL where that is zero */
@@ -126,7 +126,7 @@ SELECT
   @dollars_of(summed.net_fraud_loss_cents)::DECIMAL(18, 2) AS net_fraud_loss, /* US dollars of settled purchases labelled as fraud: net of what was reversed */
   (
     summed.labelled_interchange - @dollars_of(summed.net_fraud_loss_cents)
-  )::DECIMAL(24, 8) AS estimated_labelled_margin, /* Of settled purchases with a label: estimated interchange less net fraud loss; who bears the loss is not in the data */
+  )::DECIMAL(24, 8) AS estimated_labelled_margin, /* Of settled purchases with a label: estimated interchange, refunds not deducted, less net fraud loss; who bears the loss is not in the data */
   @basis_points(summed.net_fraud_loss_cents, summed.labelled_settled_cents)::DECIMAL(18, 2) AS settled_fraud_rate_by_value_bp, /* By value, of settled purchases: basis points of labelled_settled_volume; NULL where that is zero. One large fraud moves it: there is no interval */
   COALESCE(recent.labelled_count, 0)::BIGINT AS recent_labelled_count, /* With a label, of any kind, in the last twelve calendar months of all the data: that of its last transaction, finished or not, and the eleven before it */
   COALESCE(recent.fraud_count, 0)::BIGINT AS recent_fraud_count, /* Of these, labelled as fraud */

@@ -160,7 +160,7 @@ SELECT
   compared.refunds::DECIMAL(18, 2), /* US dollars that went back, positive: gross, those of reversed purchases included */
   (
     compared.purchase_volume - compared.refunds
-  )::DECIMAL(18, 2) AS net_volume, /* Purchase volume less refunds; settled volume less settled refunds is the same, unless the halves of a reversed pair are of two rows here */
+  )::DECIMAL(18, 2) AS net_volume, /* Purchase volume less refunds; settled volume less settled refunds is the same, but where the halves of a reversed pair are of two rows here */
   (
     compared.purchase_count - compared.settled_count
   )::BIGINT AS reversed_count, /* Purchases with an exactly opposite refund of the card at the merchant within 24 hours: holds that were released, and never purchases */

@@ -126,7 +126,7 @@ SELECT
   strictest.month_start::DATE, /* First day of the month */
   strictest.merchant_id::INT, /* The merchant */
   strictest.monitor::TEXT, /* VAMP-like, ECM-like or EFM-like */
-  strictest.event_count::BIGINT, /* Settled purchases labelled as fraud; for VAMP-like and EFM-like card not present only */
+  strictest.event_count::BIGINT, /* Settled purchases labelled as fraud; for VAMP-like and EFM-like card not present only; not to be added over monitors */
   strictest.transaction_count::BIGINT, /* What ratio_bp divides by: settled purchases, labelled or not, of the month before for ECM-like, card not present for the others; with nothing to divide by, nothing is reached */
   strictest.labelled_count::BIGINT AS labelled_transaction_count, /* Of these with a label: what labelled_ratio_bp divides by */
   @basis_points(strictest.event_count, strictest.transaction_count)::DECIMAL(18, 2) AS ratio_bp, /* Events by all transactions, as networks count: what the thresholds are compared with; unlabelled ones count as good, so it is too low by as many frauds as have no label; NULL where there is nothing to divide by */

@@ -90,7 +90,7 @@ SELECT
     THEN COALESCE(states.state_name, by_place.place)
     ELSE INITCAP(by_place.place)
   END::TEXT AS place_name, /* Name of the state or country */
-  by_place.active_clients::BIGINT, /* Cardholders with at least one settled purchase there in the month */
+  by_place.active_clients::BIGINT, /* Cardholders with at least one settled purchase there in the month; not to be added over places or months */
   @days_in_month(by_place.month_start)::INT AS days_in_month, /* Calendar days of the month: months are of 28 to 31 days */
   by_place.transaction_count::BIGINT, /* All transactions, declined ones too */
   by_place.approved_count::BIGINT, /* Without any error */
@@ -101,7 +101,7 @@ SELECT
   by_place.refund_count::BIGINT, /* Approved, of less than zero dollars: gross, those of reversed purchases included */
   @dollars_of(by_place.purchase_cents)::DECIMAL(18, 2) AS purchase_volume, /* US dollars of approved purchases: gross, reversed ones included */
   @dollars_of(by_place.refund_cents)::DECIMAL(18, 2) AS refunds, /* US dollars that went back, positive: gross, those of reversed purchases included */
-  @dollars_of(by_place.purchase_cents - by_place.refund_cents)::DECIMAL(18, 2) AS net_volume, /* Purchase volume less refunds; settled volume less settled refunds is the same, unless the halves of a reversed pair are of two rows here */
+  @dollars_of(by_place.purchase_cents - by_place.refund_cents)::DECIMAL(18, 2) AS net_volume, /* Purchase volume less refunds; settled volume less settled refunds is the same, but where the halves of a reversed pair are of two rows here */
   (
     by_place.purchase_count - by_place.settled_count
   )::BIGINT AS reversed_count, /* Purchases with an exactly opposite refund of the card at the merchant within 24 hours: holds that were released, and never purchases */

@@ -341,8 +341,8 @@ SELECT
     measured.labelled_count - measured.fraud_count
   )::DECIMAL(18, 2) AS false_positive_rate_bp, /* Labelled not fraud, but hit, by all that is labelled not fraud, basis points */
   @dollars_of(measured.fraud_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of all approved fraud of the month, gross; for a rule of the kinds that it looks at */
-  @dollars_of(measured.caught_cents)::DECIMAL(18, 2) AS value_caught, /* Of these, dollars that were hit */
-  @dollars_of(measured.disturbed_cents)::DECIMAL(18, 2) AS value_of_false_positives /* US dollars of approved purchases that were hit, but are labelled not fraud */
+  @dollars_of(measured.caught_cents)::DECIMAL(18, 2) AS value_caught, /* Of these, dollars that were hit; for cards, of all purchases of the card that day, with an alert or not: serving.alert_capacity has those with one */
+  @dollars_of(measured.disturbed_cents)::DECIMAL(18, 2) AS value_of_false_positives /* US dollars of approved purchases that were hit, but are labelled not fraud; for cards, of the days of a card without a fraud */
 FROM measured
 LEFT JOIN seeds.fraud_eras AS eras
   ON @is_in_force(eras, measured.month_start);
