@@ -92,7 +92,7 @@ SELECT
   @basis_points(
     summed.fraud_count * overall.labelled_count + 100 * overall.fraud_count,
     summed.labelled_count * overall.labelled_count + 100 * overall.labelled_count
-  )::DECIMAL(18, 2) AS estimated_fraud_rate_bp, /* An estimate to rank by: as if 100 more labelled at the rate of all had been seen, so that one fraud of one is not 100 % */
+  )::DECIMAL(18, 2) AS estimated_fraud_rate_bp, /* An estimate: as if 100 more labelled at the rate of all had been seen, so that one fraud of one is not 100 % */
   @dollars_of(summed.labelled_purchase_cents)::DECIMAL(18, 2) AS labelled_purchase_volume, /* US dollars of approved purchases with a label, gross, reversed ones included: what fraud_rate_by_value_bp divides by */
   @dollars_of(summed.fraud_loss_cents)::DECIMAL(18, 2) AS fraud_loss, /* US dollars of approved purchases labelled as fraud: gross, reversed ones included; net_fraud_loss is what did not come back */
   @basis_points(summed.fraud_loss_cents, summed.labelled_purchase_cents)::DECIMAL(18, 2) AS fraud_rate_by_value_bp, /* By value, gross: basis points of the labelled purchase volume; NULL where that is zero */

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.conftest import RunningServer, fresh_database
 from tests.end_to_end.warehouse import Warehouse, copy_of_project
 from tests.engines import awkward, comparison
 from tests.engines.conftest import Engine
+from tests.revops.scoring import made
 
 # Of these a generated set with awkward rows has none, so that nothing is proven of them.
 MAY_BE_EMPTY: set[str] = set()
@@ -63,6 +65,8 @@ def built(server: RunningServer, engine: Engine, tmp_path_factory: pytest.TempPa
     with fresh_database(server) as url:
         both = OnBoth(Warehouse(project, url, data), engine)
         both.land()
+        both.warehouse.build()
+        made.add(both.warehouse.url, date(2015, 3, 1), 1)
         both.warehouse.build()
         for decision in ("undecided", "fraud"):  # of one alert, so that the first is superseded
             both.warehouse.query(
