@@ -25,6 +25,8 @@ COUNTED = {
     "serving.rule_overlap": "other_rule_name = 'all'",
     "serving.seasonality": "settled_count > 0",
 }
+# No scorecard is trained there: its rows are compared in tests/revops/scoring.
+EMPTY = {"serving.scorecards"}
 Audits = dict[str, tuple[str, str]]
 
 
