@@ -10,12 +10,12 @@ import json
 import logging
 import os
 import re
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
+from foundation import private_files
 from loaders.protect import mask_card_numbers
 
 FILE = "checksums.json"
@@ -116,9 +116,10 @@ class Checksums:
         if self.path is None or not self._is_new:
             return
         kept = list(self._kept.items())[-MOST_FILES:]
-        files = {name: [*astuple(status), sha256] for name, (status, sha256) in kept}
+        entries = {name: [*astuple(status), sha256] for name, (status, sha256) in kept}
         try:
-            _write(self.path, json.dumps(files))
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_files.write_private(self.path, json.dumps(entries))
         except OSError as error:
             _log.debug("%s cannot be written (%s): files will be read again", self.path, error.strerror)
         self._is_new = False
@@ -155,16 +156,3 @@ def _entry(
     if len(numbers) != 5 or not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
         raise ValueError
     return Status(*numbers), sha256
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file, of mode 600, in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as out:
-            out.write(text)
-        os.replace(draft, path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise

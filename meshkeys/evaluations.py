@@ -46,11 +46,15 @@ def record(cursor: Cursor, table: Relation, model: Any, days: tuple[str, str]) -
     SQLMesh also runs a model's statements where it only creates the table, empty: with no range, which renders as 1970.
     """
     if days[0] > _NO_RANGE and catalog.is_table(cursor, table):
-        starts_on, ends_on = days if model.kind.is_incremental_by_time_range else (None, None)
-        cursor.execute(
-            in_notes("INSERT INTO {notes}.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)"),
-            (str(table), starts_on, ends_on),
-        )
+        note(cursor, table, days if model.kind.is_incremental_by_time_range else None)
+
+
+def note(cursor: Cursor, table: Relation, days: tuple[object, object] | None = None) -> None:
+    """Notes that a table was evaluated, in the transaction in which it was: from the first to the last day, or whole."""
+    cursor.execute(
+        in_notes("INSERT INTO {notes}.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)"),
+        (str(table), *(days or (None, None))),
+    )
 
 
 def prune(cursor: Cursor) -> None:

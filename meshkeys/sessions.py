@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg2
 from psycopg2.extensions import make_dsn
@@ -109,14 +109,19 @@ def share_out(sessions: Sequence[Connection], tasks: Sequence[Callable[[Cursor],
             errors.append(interrupt)
             raise
         finally:
-            while wait(running, timeout=0.1).not_done:
-                for session in sessions:
-                    if not session.closed:
-                        with suppress(psycopg2.Error):  # lost meanwhile: the first error says more
-                            session.cancel()  # the statement that runs; none where it is between two
+            cancel(sessions, running)
     if errors:
         raise errors[0]
     return [each.result() for each in running]  # type: ignore[misc]  # None only beside an error
+
+
+def cancel(sessions: Iterable[Connection], running: Collection[Future[Any]]) -> None:
+    """Cancels statements on these connections until none of these tasks runs any more."""
+    while wait(running, timeout=0.1).not_done:
+        for session in sessions:
+            if not session.closed:
+                with suppress(psycopg2.Error):  # lost meanwhile: the first error says more
+                    session.cancel()  # the statement that runs; none where it is between two
 
 
 def workers_of(cursor: Cursor) -> int:

@@ -18,15 +18,14 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-import meshkeys.evaluations
 from foundation import database
 from foundation.errors import CheckFailed
 from foundation.queries import scalar
-from meshkeys import change
+from meshkeys import change, evaluations
 from meshkeys.catalog import Relation
 from revops import bootstrap, by_notes, refresh
 from revops.embedded import server
-from revops.ledger import dimensions_and_labels, evaluations, graph, landings, last_plan, ledger, models
+from revops.ledger import build_history, dimensions_and_labels, graph, landings, last_plan, ledger, models
 from revops.ledger.days import JOINED_DAYS, Days, days_in, ranges_of
 from revops.ledger.graph import Node
 from revops.ledger.ledger import OutOfDate
@@ -119,14 +118,14 @@ def _build(settings: Settings, dsn: str, connection: Connection, environment: st
         is_planned = environment == PROD and last_plan.is_current(cursor, project, landings.today())
         if environment == PROD:
             last_plan.forget(cursor)
-        last = evaluations.durations(cursor, environment)
+        last = build_history.durations(cursor, environment)
     connection.commit()
     builds.expect(last)
     if not (is_planned and _build_by_notes(dsn, connection, builds, last)):
         _build_by_sqlmesh(settings, connection, environment, is_planned, builds)
     if environment == PROD:
         with connection.cursor() as cursor:
-            meshkeys.evaluations.prune(cursor)
+            evaluations.prune(cursor)
             last_plan.record(cursor, project, landings.today())
         connection.commit()
 
@@ -154,7 +153,7 @@ def _build_by_notes(dsn: str, connection: Connection, builds: Builds, last: Mapp
         finally:
             with connection.cursor() as cursor:
                 audited = [(each.model, each.passed, each.failed) for each in ended]
-                evaluations.note(cursor, PROD, audited, {each.model: each.seconds for each in ended})
+                build_history.note(cursor, PROD, audited, {each.model: each.seconds for each in ended})
             connection.commit()
         return True
 

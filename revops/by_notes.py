@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -22,7 +22,7 @@ from psycopg2 import sql
 
 from foundation import database
 from foundation.queries import scalar
-from meshkeys import catalog, change, execution, parents
+from meshkeys import catalog, change, evaluations, execution, parents, sessions
 from meshkeys.catalog import Relation
 from meshkeys.operations import AddForeignKey, ValidateConstraint
 from revops.ledger import landings, rendered
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 SESSIONS = 2
 """How many models are evaluated at once, as `concurrent_tasks` in config.yaml says it for SQLMesh."""
 _LATER = (AddForeignKey, ValidateConstraint)  # `change.put_back`, before anything is refreshed
-_EVALUATED = "INSERT INTO ops.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)"
 
 _log = logging.getLogger(__name__)
 
@@ -211,7 +210,7 @@ class Notes:
                 table.identifier, columns, columns, sql.SQL(query)
             )
         )
-        cursor.execute(_EVALUATED, (str(table), *((span.first, span.last) if span else (None, None))))
+        evaluations.note(cursor, table, (span.first, span.last) if span else None)
 
     def _audit(self, cursor: Cursor, model: str, span: Days | None) -> Iterator[tuple[str, bool]]:
         """For each audit what it found, nothing where it passed, and whether that stops a build."""
@@ -261,11 +260,7 @@ def _in_order(
                         waiting.clear()
                     yield evaluation
         except BaseException:
-            while wait(running, timeout=0.1).not_done:
-                for connection in connections:
-                    if not connection.closed:
-                        with suppress(psycopg2.Error):  # lost meanwhile: the first error says more
-                            connection.cancel()
+            sessions.cancel(connections, running)
             raise
 
 

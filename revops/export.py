@@ -14,12 +14,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
-from foundation import database
+from foundation import database, private_files
 from foundation.errors import UsageError
 from foundation.queries import first_row, scalar
 from meshkeys import declarations
 from meshkeys.catalog import Relation
-from revops import envfile
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -231,7 +230,7 @@ def _opened(out: str) -> Iterator[IO[bytes]]:
         sys.stdout.buffer.flush()
         return
     try:
-        with envfile.replacing(Path(out)) as stream:
+        with private_files.replacing(Path(out)) as stream:
             yield stream
     except OSError as error:
         raise UsageError(

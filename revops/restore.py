@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from foundation import database
+from foundation import database, private_files
 from foundation.errors import CheckFailed, RevopsError, UsageError
 from foundation.queries import one_row, relations_exist, scalar
 from loaders.protect import KEY_VARIABLE, KeyStore, Tokenizer
 from meshkeys import change
-from revops import backup, envfile
+from revops import backup
 from revops.backup import Manifest
 from revops.desk import decisions
 from revops.embedded.cluster import last_line
@@ -66,7 +66,7 @@ def restore(settings: Settings, dsn: str, folder: Path, found: Manifest, replace
         key = _key(settings, folder, found)
         _make_roles(cursor, found)
         if key is not None:
-            envfile.write_private(settings.home / backup.KEY, key)
+            private_files.write_private(settings.home / backup.KEY, key)
         began = time.monotonic()
         _log.info("restoring %s, of %s", found.database, found.made_at)
         cursor.execute(_TO_DROP, (list(found.schemas),))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from foundation import connection
+from foundation import connection, private_files
 from foundation.errors import UsageError
 from revops import envfile
 
@@ -74,7 +74,7 @@ class Settings:
         if not path.exists():
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
-            envfile.hand_over(path, self.home)
+            private_files.hand_over(path, self.home)
         return path
 
 

@@ -16,7 +16,7 @@ from foundation.errors import CheckFailed, DatabaseUnavailable
 from meshkeys import sqlmesh_inside
 from meshkeys.catalog import Relation
 from revops.declared import SETTINGS
-from revops.ledger import evaluations
+from revops.ledger import build_history
 from revops.settings import NO_WORKERS
 from revops.terminal import failures
 
@@ -206,10 +206,10 @@ def evaluate(
 
 
 def note_evaluations(connection: Connection, environment: str) -> None:
-    """Keeps how the audits of a build by SQLMesh went, and how long its models took: see `evaluations.note`. Commits."""
+    """Keeps how the audits of a build by SQLMesh went, and how long its models took: see `build_history.note`. Commits."""
     from sqlmesh.core.console import get_console
 
     console: Any = get_console()
     with connection.cursor() as cursor:
-        evaluations.note(cursor, environment, console.take_audited(), console.take_durations())
+        build_history.note(cursor, environment, console.take_audited(), console.take_durations())
     connection.commit()

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation import connection
+from foundation import connection, private_files
 from foundation.errors import UsageError
-from revops import envfile
 from revops.bi import cube, powerbi, star, superset
 from revops.bi.star import Star, Where
 from revops.embedded import server
@@ -42,7 +41,7 @@ def write(settings: Settings, out: Path, where: Where) -> list[Path]:
         path = out / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with envfile.replacing(path) as stream:
+            with private_files.replacing(path) as stream:
                 stream.write(content)
             path.chmod(0o644)  # it holds neither rows nor a password
         except OSError as error:

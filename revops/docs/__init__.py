@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation import private_files
 from foundation.errors import DatabaseUnavailable, UsageError
-from revops import envfile, status
+from revops import status
 from revops.docs import page, project
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def write(settings: Settings, out: Path, with_database: bool = True) -> bool:
     text = page.of(relations, project.definitions(settings.root), state)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with envfile.replacing(out) as stream:
+        with private_files.replacing(out) as stream:
             stream.write(text.encode())
         os.chmod(out, 0o644)  # it holds no row of data
     except OSError as error:

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from foundation import private_files
 from foundation.database import redact
 from foundation.errors import DatabaseUnavailable
-from revops import envfile
 from revops.embedded import tuning
 from revops.embedded.account import Account
 from revops.settings import VERSIONS, versions
@@ -201,7 +201,7 @@ class Cluster:
         with (new / "postgresql.conf").open("a", encoding="utf-8") as stream:
             stream.write(INCLUDE)
         if not kept:
-            envfile.write_private(self.home / "password", password + "\n")
+            private_files.write_private(self.home / "password", password + "\n")
         new.rename(self.data)
 
     def set_password(self, account: Account, password: str) -> None:
@@ -222,7 +222,7 @@ class Cluster:
         )
         if done.returncode != 0:
             raise DatabaseUnavailable(f"Could not set the server's password: {last_line(done.stderr)}")
-        envfile.write_private(self.home / "password", password + "\n")
+        private_files.write_private(self.home / "password", password + "\n")
 
     @contextmanager
     def _password_file(self, account: Account, password: str) -> Iterator[Path]:
@@ -236,7 +236,7 @@ class Cluster:
             Path(name).unlink(missing_ok=True)
 
     def _write(self, account: Account, path: Path, text: str) -> None:
-        envfile.write_private(path, text)
+        private_files.write_private(path, text)
         account.give(path, 0o600)
 
 

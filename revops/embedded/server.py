@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from foundation import connection
+from foundation import connection, private_files
 from foundation.errors import DatabaseUnavailable
 from revops import envfile
 from revops.embedded import account as accounts
@@ -108,7 +108,7 @@ class Server:
                     raise
                 failure = str(error)  # another process took the port in between
                 continue
-            envfile.write_private(self.home / "port", f"{port}\n")
+            private_files.write_private(self.home / "port", f"{port}\n")
             return running
         raise DatabaseUnavailable(f"The embedded server found no port: {failure}.\n  Set REVOPS_PORT to a free one.")
 
@@ -188,7 +188,7 @@ class Server:
         """One start or stop at a time; a second `up` waits and then finds the server running."""
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (self.home / "lock").open("a") as stream:
-            envfile.hand_over(self.home / "lock", self.home)
+            private_files.hand_over(self.home / "lock", self.home)
 
             def taken() -> bool:
                 try:

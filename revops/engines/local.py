@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from foundation import private_files
 from foundation.errors import DatabaseUnavailable, LockHeld, UsageError
-from revops import envfile
 
 NOTES = "catalog.json"
 WAIT_SECONDS = 20
@@ -71,7 +71,7 @@ class Catalog:
             elif dropped:
                 self._drop(dropped)
             if self._made != before:
-                with envfile.replacing(self._file) as stream:
+                with private_files.replacing(self._file) as stream:
                     stream.write(json.dumps(self._made, indent=1).encode())
 
     def _drop(self, dropped: re.Match[str]) -> None:

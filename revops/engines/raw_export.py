@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
+from foundation import private_files
 from foundation.errors import UsageError
 from foundation.queries import scalar
 from loaders.sources import SOURCES
 from meshkeys.catalog import Relation
-from revops import bootstrap, envfile, export
+from revops import bootstrap, export
 from revops.ledger import landings
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _export(cursor: Cursor, folder: Path) -> Exported:
         for name, rows in _parts(cursor, relation):
             names.append(name)
             if not (target / name).exists():
-                with envfile.replacing(target / name) as stream:
+                with private_files.replacing(target / name) as stream:
                     export.write_parquet(cursor, rows, columns, stream)
                 found = replace(found, written=found.written + 1)
     return found
@@ -151,7 +152,7 @@ def _finish(found: Exported) -> None:
     content = {"last_change": found.last_change, "columns": found.columns, "files": found.files}
     manifest, written = found.folder / MANIFEST, json.dumps(content, indent=1).encode()
     if not manifest.exists() or manifest.read_bytes() != written:
-        with envfile.replacing(manifest) as stream:
+        with private_files.replacing(manifest) as stream:
             stream.write(written)
     for relation, names in found.files.items():
         schema, _, name = relation.partition(".")

@@ -91,9 +91,7 @@ def of(snapshot: Any) -> Definition | None:
         return None
     # SQLMesh has rendered a query without dates already. Qualifying the columns of the others would double the time.
     span: dict[str, Any] = {"start": str(FIRST), "end": str(LAST), "execution_time": str(LAST + timedelta(days=1))}
-    rendered = model.render_query_or_raise(**{**span, "needs_optimization": False} if by_days else {}).copy()
-    for table in rendered.find_all(exp.Table):
-        table.set("catalog", None)
+    rendered = on_views(model.render_query_or_raise(**{**span, "needs_optimization": False} if by_days else {}))
     grain = {column.name for column in model.grains if isinstance(column, exp.Column)}
     apart, lookups = _apart(rendered, grain)
     return Definition(
@@ -110,6 +108,16 @@ def of(snapshot: Any) -> Definition | None:
 def version(snapshot: Any) -> str:
     """What changes whenever a definition, or how its model is evaluated (rendered.py), may."""
     return f"3_{snapshot.fingerprint.data_hash}_{snapshot.fingerprint.metadata_hash}"
+
+
+def on_views(query: Any) -> Any:
+    """A copy of a rendered query without the name of the database: a warehouse may be restored under another one."""
+    from sqlglot import exp
+
+    query = query.copy()
+    for table in query.find_all(exp.Table):
+        table.set("catalog", None)
+    return query
 
 
 def of_days(query: str, first: date, last: date) -> str:

@@ -164,22 +164,20 @@ def from_json(noted: dict[str, Any]) -> Rendered | None:
 
 def _whole(model: Any) -> str | None:
     """The query of a model that is made whole, as SQLMesh has rendered it without dates; None where it has dates to fill in."""
-    text = _sql(model.render_query_or_raise().copy())
+    text = _sql(model.render_query_or_raise())
     return None if _NO_DATE in text else text
 
 
 def _query(model: Any, days: Span) -> str:
     # Unoptimized, in a fraction of the time: what SQLMesh adds are names that PostgreSQL finds by itself.
     query = model.render_query_or_raise(**_dates(days), needs_optimization=False)
-    return _sql(query.copy())
+    return _sql(query)
 
 
 def _audit(model: Any, audit: Any, arguments: dict[str, Any], days: Span) -> str:
     from sqlmesh.core.macros import RuntimeStage
 
-    return _sql(
-        model.render_audit_query(audit, **_dates(days), runtime_stage=RuntimeStage.AUDITING, **arguments).copy()
-    )
+    return _sql(model.render_audit_query(audit, **_dates(days), runtime_stage=RuntimeStage.AUDITING, **arguments))
 
 
 def _dates(days: Span) -> dict[str, str]:
@@ -187,11 +185,7 @@ def _dates(days: Span) -> dict[str, str]:
 
 
 def _sql(query: Any) -> str:
-    from sqlglot import exp
-
-    for table in query.find_all(exp.Table):
-        table.set("catalog", None)  # a warehouse may be restored under another name
-    return str(query.sql(dialect="postgres", comments=False))
+    return str(definitions.on_views(query).sql(dialect="postgres", comments=False))
 
 
 def _declares_only(model: Any) -> bool:

@@ -8,7 +8,7 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from revops import envfile
+from foundation import private_files
 
 FILE = "revops.log"
 MAX_BYTES = 2 * 1024**2
@@ -51,7 +51,7 @@ def keep_in(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
         for made in (folder, path):
-            envfile.hand_over(made, folder.parent)
+            private_files.hand_over(made, folder.parent)
         handler = RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=3, encoding="utf-8", delay=True)
     except OSError:
         return

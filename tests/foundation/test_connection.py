@@ -17,9 +17,8 @@ from psycopg2.extensions import parse_dsn
 from sqlmesh.utils import yaml
 from sqlmesh.utils.errors import ConfigError
 
-from foundation import connection, database
+from foundation import connection, database, private_files
 from foundation.errors import UsageError
-from revops import envfile
 from tests.conftest import ROOT, RunningServer
 from tests.revops.processes import ask
 
@@ -73,7 +72,7 @@ def plain_sqlmesh(tmp_path: Path) -> Ask:
 
     def read(text: str, query: str) -> subprocess.CompletedProcess[str]:
         quoted = text.replace("\\", "\\\\").replace("'", "\\'")
-        envfile.write_private(tmp_path / ".env", f"DB_CONNECTION_STRING='{quoted}'\n")
+        private_files.write_private(tmp_path / ".env", f"DB_CONNECTION_STRING='{quoted}'\n")
         return subprocess.run(
             [sys.executable, "-c", SQLMESH, str(tmp_path), query],
             cwd=ROOT,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation import private_files
 from foundation.errors import UsageError
 from revops import envfile, settings
 from revops.embedded import server
@@ -32,7 +33,7 @@ print(os.environ.get("REVOPS_EMBEDDED_URL"))
 
 def env_file(folder: Path, text: str) -> None:
     """An `.env` that nobody else can read."""
-    envfile.write_private(folder / ".env", text)
+    private_files.write_private(folder / ".env", text)
 
 
 def test_without_anything_set_the_embedded_server_under_the_project_is_used(tmp_path: Path) -> None:
