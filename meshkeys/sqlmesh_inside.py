@@ -12,12 +12,12 @@ from functools import cache, partial, wraps
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-_MOST_TEXTS = 20_000
-
 if TYPE_CHECKING:
     from sqlmesh.core.engine_adapter import EngineAdapter
     from sqlmesh.core.macros import MacroEvaluator
     from sqlmesh.core.plan.definition import EvaluatablePlan
+
+_MOST_TEXTS = 20_000
 
 
 def physical_name(evaluator: MacroEvaluator) -> Any:

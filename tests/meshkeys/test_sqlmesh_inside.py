@@ -14,6 +14,7 @@ from sqlmesh import Context
 from sqlmesh.core import console as consoles
 from sqlmesh.core.context import GenericContext
 from sqlmesh.core.engine_adapter.postgres import PostgresEngineAdapter
+from sqlmesh.core.macros import MacroEvaluator
 from sqlmesh.core.plan.definition import EvaluatablePlan
 from sqlmesh.utils import metaprogramming
 from sqlmesh.utils.metaprogramming import Executable
@@ -302,3 +303,27 @@ def test_compile_macros_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [env["twice"](21) for env in environments] == [42, 42]
     assert compiled == [source.payload] * 2
     assert environments[0]["twice"] is not environments[1]["twice"]
+
+
+def test_parse_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+
+    def parse(self: MacroEvaluator, text: Any, **options: Any) -> Any:
+        parsed.append(text)
+        return parse_one(text, dialect=self.dialect, **options)
+
+    monkeypatch.setattr(MacroEvaluator, "parse_one", parse)
+    monkeypatch.setattr(exp.DataType, "from_str", exp.DataType.__dict__["from_str"])
+    sqlmesh_inside.parse_once()
+    first, second = (MacroEvaluator(dialect="postgres").parse_one("a + 1") for _ in range(2))
+    assert parsed == ["a + 1"]
+    assert first == second
+    first.set("this", exp.column("b"))
+    assert second.sql() == MacroEvaluator(dialect="postgres").parse_one("a + 1").sql() == "a + 1", "each has a copy"
+    MacroEvaluator(dialect="duckdb").parse_one("a + 1")
+    MacroEvaluator(dialect="postgres").parse_one("a + 1", into=exp.Condition)
+    assert parsed == ["a + 1"] * 3, "of another dialect, and into something else"
+    one, other = (exp.DataType.build("numeric(12, 2)", dialect="postgres", udt=True) for _ in range(2))
+    assert one == other
+    assert one is not other
+    assert one.sql("postgres") == "DECIMAL(12, 2)"
