@@ -10,27 +10,16 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from html import escape
 from pathlib import Path
-from typing import Any
-from urllib.request import urlopen
+
+from bench import browsing
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "pictures"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PAGES = {"month": "/overview", "alerts": "/alerts"}  # name of the picture, path of the page
 WIDTH, HEIGHT = 1280, 1180
 COLOURS = 48  # of a PNG: enough for text and bars, and a third of the bytes
-READY = "[data-test-script-state=notRunning]"
 
 LAYERS = (
     ("raw", "as landed, text; replaceable file by file", "ops.load_files, ops.rejected_rows"),
@@ -77,43 +66,15 @@ def layers() -> str:
 def photograph(address: str, out: Path) -> None:
     """The pages, each made to its end, as PNG with few colours."""
     from PIL import Image
-    from playwright.sync_api import sync_playwright
 
-    program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if program is None:
-        sys.exit(f"There is no browser: install one of {', '.join(BROWSERS)}.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+    with browsing.browser() as browser:
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
         for name, path in PAGES.items():
             page.goto(address + path)
-            page.get_by_text("Read from serving as").wait_for(timeout=120_000)
-            page.locator(READY).wait_for(state="attached", timeout=120_000)
+            browsing.wait(page)
             page.wait_for_timeout(2000)  # charts are drawn after the page is made
             taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
             taken.quantize(COLOURS, dither=Image.Dither.NONE).save(out / f"{name}.png", optimize=True)
-        browser.close()
-
-
-@contextmanager
-def dashboard() -> Iterator[str]:
-    """The address of a dashboard that runs as long as the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    program = [sys.executable, "-m", "loaders", "dashboard", "--port", str(port)]
-    running: Any = subprocess.Popen(program, cwd=ROOT, start_new_session=True)
-    try:
-        for _ in range(300):
-            try:
-                urlopen(f"http://127.0.0.1:{port}", timeout=2).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(running.pid, signal.SIGTERM)
-        running.wait(20)
 
 
 def main() -> None:
@@ -127,7 +88,7 @@ def main() -> None:
     if chosen.url:
         photograph(chosen.url, chosen.out)
     else:
-        with dashboard() as address:
+        with browsing.dashboard() as address:
             photograph(address, chosen.out)
     for path in sorted(chosen.out.iterdir()):
         print(f"{path.stat().st_size:>8} bytes  {path}")

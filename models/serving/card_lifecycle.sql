@@ -69,8 +69,9 @@ WITH lives AS (
   FROM facts.fct_card_place_months
   GROUP BY
     card_id
-), last_days AS (
+), bounds AS (
   SELECT
+    MIN(first_month) AS first_month,
     MAX(last_transaction_on) AS last_day
   FROM lives
 ), issued AS (
@@ -87,8 +88,12 @@ WITH lives AS (
     lives.first_month,
     lives.last_transaction_on,
     lives.last_purchase_on,
-    last_days.last_day,
-    @calendar_months(lives.first_month, last_days.last_day) AS months_since_first_use,
+    bounds.last_day,
+    cards.card_opened_on <= bounds.last_day
+    AND cards.card_expires_on >= bounds.last_day AS is_open,
+    cards.card_opened_on <= bounds.last_day
+    AND cards.card_expires_on >= bounds.first_month AS is_open_in_data,
+    @calendar_months(lives.first_month, bounds.last_day) AS months_since_first_use,
     COALESCE(lives.active_months, 0) AS active_months,
     COALESCE(lives.transaction_count, 0) AS transaction_count,
     COALESCE(lives.approved_count, 0) AS approved_count,
@@ -105,7 +110,7 @@ WITH lives AS (
     COALESCE(earnings.interchange, 0) AS interchange,
     COALESCE(earnings.labelled_interchange, 0) AS labelled_interchange
   FROM dimensions.dim_cards AS cards
-  CROSS JOIN last_days
+  CROSS JOIN bounds
   LEFT JOIN lives
     ON lives.card_id = cards.card_id
   LEFT JOIN earnings
@@ -120,7 +125,9 @@ SELECT
   card_opened_on::DATE, /* First day of the month in which the account was opened */
   card_expires_on::DATE, /* Last day of the month in which the card expires */
   credit_limit::DECIMAL(12, 2), /* US dollars, as published now, debit and prepaid cards too */
-  is_used::BOOLEAN, /* Whether there is any transaction of the card, declined ones too; a card opened after the last day of the data, or expired before the first, cannot have one */
+  is_open::BOOLEAN, /* Whether it is open on the last day of the data: opened by then, not expired */
+  is_open_in_data::BOOLEAN, /* Whether it was open on any day of the data: a card opened later, or expired before, is not used for that reason */
+  is_used::BOOLEAN, /* Whether there is any transaction of the card, declined ones too; a few are of days on which it was not open */
   first_month::DATE AS first_month_date, /* First day of the month of its first transaction; NULL where there was none */
   last_transaction_on::DATE, /* Day of its last transaction; NULL where there was none */
   last_purchase_on::DATE, /* Day of its last settled purchase; NULL where there was none */

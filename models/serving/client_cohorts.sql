@@ -1,7 +1,7 @@
 MODEL (
   name serving.client_cohorts,
   kind FULL,
-  description 'One row per month of first purchase and month from then to the last of the data: how many of those clients are still there. New, returning and lost clients of a month are sums over its cohorts. The last month may not be complete: see serving.monthly_executive_summary. Clients whose first purchase is older than the data are of the first cohorts.',
+  description 'One row per month of first purchase and month from then to the last of the data: how many of those clients are still there. New, returning and lost clients of a month are sums over its cohorts. The last month may not be complete: mind is_complete, or its clients seem lost. Clients whose first purchase is older than the data are of the first cohorts.',
   grain (cohort_month_date, month_start),
   tags (serving, revenue),
   audits (
@@ -9,6 +9,7 @@ MODEL (
       columns := (
         cohort_month_date,
         month_start,
+        is_complete,
         client_count,
         active_clients,
         new_clients,
@@ -59,27 +60,33 @@ WITH first_purchases AS (
     activity.month_start >= first_purchases.cohort_month_date
 )
 SELECT
-  cohort_month_date::DATE, /* First day of the month of the clients' first settled purchase */
-  month_start::DATE, /* First day of the month that is looked at */
+  followed.cohort_month_date::DATE, /* First day of the month of the clients' first settled purchase */
+  followed.month_start::DATE, /* First day of the month that is looked at */
+  months.is_complete::BOOLEAN, /* Whether that month is complete, as serving.monthly_executive_summary says: who comes on its last days is not lost */
   (
-    @calendar_months(cohort_month_date, month_start) - 1
+    @calendar_months(followed.cohort_month_date, followed.month_start) - 1
   )::INT AS months_since_first, /* Months from the one to the other: 0 in the month of the first purchase */
   COUNT(*)::BIGINT AS client_count, /* Clients of the cohort: what retention_bp divides by, the same in all its months */
   COUNT(*) FILTER(WHERE
-    is_active)::BIGINT AS active_clients, /* Of these, with at least one settled purchase in the month */
+    followed.is_active)::BIGINT AS active_clients, /* Of these, with at least one settled purchase in the month */
   @basis_points(COUNT(*) FILTER(WHERE
-    is_active), COUNT(*))::DECIMAL(18, 2) AS retention_bp, /* Active clients in basis points of the cohort */
+    followed.is_active), COUNT(*))::DECIMAL(18, 2) AS retention_bp, /* Active clients in basis points of the cohort */
   COUNT(*) FILTER(WHERE
-    month_start = cohort_month_date)::BIGINT AS new_clients, /* Of the active ones, those whose first month it is: all or none of a cohort */
+    followed.month_start = followed.cohort_month_date)::BIGINT AS new_clients, /* Of the active ones, those whose first month it is: all or none of a cohort */
   COUNT(*) FILTER(WHERE
-    is_active AND NOT was_active AND month_start > cohort_month_date)::BIGINT AS returning_clients, /* Of the active ones, those that were not active in the month before, but earlier */
+    followed.is_active
+    AND NOT followed.was_active
+    AND followed.month_start > followed.cohort_month_date)::BIGINT AS returning_clients, /* Of the active ones, those that were not active in the month before, but earlier */
   COUNT(*) FILTER(WHERE
-    was_active AND NOT is_active)::BIGINT AS lost_clients, /* Active in the month before, not in this one; they may come back, and are returning then */
-  SUM(settled_volume)::DECIMAL(18, 2) AS settled_volume /* US dollars of settled purchases of the cohort in the month */
+    followed.was_active AND NOT followed.is_active)::BIGINT AS lost_clients, /* Active in the month before, not in this one; they may come back, and are returning then */
+  SUM(followed.settled_volume)::DECIMAL(18, 2) AS settled_volume /* US dollars of settled purchases of the cohort in the month */
 FROM followed
+JOIN serving.monthly_executive_summary AS months
+  ON months.month_start = followed.month_start
 GROUP BY
-  cohort_month_date,
-  month_start;
+  followed.cohort_month_date,
+  followed.month_start,
+  months.is_complete;
 
 @primary_key(cohort_month_date, month_start);
 

@@ -44,7 +44,11 @@ WITH summed AS (
     COUNT(*) AS issued_cards,
     COUNT(*) FILTER(WHERE
       is_used) AS used_cards,
+    COUNT(*) FILTER(WHERE
+      is_open) AS open_cards,
     SUM(credit_limit) AS total_credit_limit,
+    SUM(credit_limit) FILTER(WHERE
+      is_open) AS open_credit_limit,
     MIN(first_month_date) AS first_month,
     MAX(last_transaction_on) AS last_transaction_on,
     MAX(last_purchase_on) AS last_purchase_on,
@@ -82,7 +86,9 @@ WITH summed AS (
     clients.credit_score,
     COALESCE(summed.issued_cards, 0) AS issued_cards,
     COALESCE(summed.used_cards, 0) AS used_cards,
+    COALESCE(summed.open_cards, 0) AS open_cards,
     summed.total_credit_limit,
+    summed.open_credit_limit,
     summed.first_month,
     summed.last_transaction_on,
     summed.last_purchase_on,
@@ -115,7 +121,9 @@ SELECT
   credit_score::INT, /* FICO score, as published now */
   issued_cards::BIGINT, /* Cards of the client, used or not */
   used_cards::BIGINT, /* Of these, with any transaction, declined ones too: 0 for a client that was never active */
-  total_credit_limit::DECIMAL(18, 2), /* US dollars: the limits of all issued cards added up, debit and prepaid cards too */
+  open_cards::BIGINT, /* Of the issued ones, those open on the last day of the data */
+  total_credit_limit::DECIMAL(18, 2), /* US dollars: the limits of all issued cards added up, debit and prepaid cards too, expired ones as well */
+  open_credit_limit::DECIMAL(18, 2), /* US dollars: the limits of the open cards among them; NULL where none is open */
   first_month::DATE AS first_month_date, /* First day of the month of the first transaction; NULL where there was none */
   last_transaction_on::DATE, /* Day of the last transaction; NULL where there was none */
   last_purchase_on::DATE, /* Day of the last settled purchase; NULL where there was none */

@@ -30,12 +30,14 @@ WITH landed AS (
 ), last_days AS (
   SELECT
     'transactions' AS relation,
-    MAX(transacted_on) AS last_transaction_on
+    MAX(transacted_on) AS last_transaction_on,
+    NULL::DATE AS last_fraud_on
   FROM facts.fct_outcomes
   UNION ALL
   SELECT
     'fraud_labels' AS relation,
-    MAX(transacted_on) AS last_transaction_on
+    MAX(transacted_on) AS last_transaction_on,
+    MAX(CASE WHEN is_fraud THEN transacted_on END) AS last_fraud_on
   FROM facts.fct_outcomes
   WHERE
     NOT is_fraud IS NULL
@@ -46,7 +48,8 @@ SELECT
   landed.rows_loaded::BIGINT, /* Rows taken from them */
   landed.rows_rejected::BIGINT, /* Rows refused: see ops.rejected_rows */
   landed.last_landed_at::TIMESTAMPTZ, /* When the last file landed */
-  last_days.last_transaction_on::DATE /* Transactions: the last day there is. Labels: the last day with a labelled transaction. NULL for others */
+  last_days.last_transaction_on::DATE, /* Transactions: the last day there is. Labels: the last day with a labelled transaction. NULL for others */
+  last_days.last_fraud_on::DATE /* Labels: the last day with a transaction labelled as fraud; days after it look free of fraud. NULL for others */
 FROM landed
 LEFT JOIN last_days
   ON last_days.relation = landed.relation

@@ -114,7 +114,7 @@ def rates(frame: pd.DataFrame, column: str, title: str, tips: Tips, by_day: bool
         by_day: whether a period is a day, not a month.
     """
     drawn, order = _in_order(frame, by_day)
-    base = alt.Chart(drawn).encode(x=_period(order), y=alt.Y(f"{column}:Q", title=title), color=_part(drawn))
+    base = alt.Chart().encode(x=_period(order), y=alt.Y(f"{column}:Q", title=title), color=_part(drawn))
     tooltip = [
         alt.Tooltip("shown:N", title="when"),
         alt.Tooltip("part:N", title="part"),
@@ -126,7 +126,7 @@ def rates(frame: pd.DataFrame, column: str, title: str, tips: Tips, by_day: bool
         points = base.mark_point(size=40).encode(fillOpacity=_filled(), fill=_part(drawn, legend=None), tooltip=tooltip)
     else:
         points = base.mark_point(size=22, filled=True).encode(tooltip=tooltip)
-    return alt.layer(base.mark_line(strokeWidth=2), points).properties(height=HEIGHT)
+    return _layers(drawn, base.mark_line(strokeWidth=2), points).properties(height=HEIGHT)
 
 
 def divisors(frame: pd.DataFrame, column: str, title: str, by_day: bool = False) -> Any:
@@ -166,8 +166,9 @@ def band(days: pd.DataFrame, column: str, title: str, value_format: str) -> Any:
         alt.Tooltip("day:T", title="day", format="%a %Y-%m-%d"),
         alt.Tooltip(f"{column}:Q", title=title, format=value_format),
     ]
-    base = alt.Chart(drawn)
-    return alt.layer(
+    base = alt.Chart()
+    return _layers(
+        drawn,
         base.mark_area(color=COLOURS["other"], opacity=0.25).encode(x=x, y=alt.Y("low:Q", title=title), y2="high:Q"),
         base.mark_line(color=ACCENT, strokeWidth=1.5).encode(x=x, y=y),
         base.mark_point(color=ACCENT, filled=True, size=18).encode(x=x, y=y, tooltip=tooltip),
@@ -229,7 +230,7 @@ def state_tiles(states: pd.DataFrame, column: str, title: str, value_format: str
         *_tips(tips),
     ]
     tiles = (
-        alt.Chart(drawn)
+        alt.Chart()
         .mark_rect(cornerRadius=3)
         .encode(
             x=x,
@@ -244,11 +245,11 @@ def state_tiles(states: pd.DataFrame, column: str, title: str, value_format: str
         )
     )
     names = (
-        alt.Chart(drawn)
+        alt.Chart()
         .mark_text(fontSize=10, fontWeight="bold")
         .encode(x=x, y=y, text="place:N", color=alt.Color("ink:N", scale=None), tooltip=tooltip)
     )
-    return alt.layer(tiles, names).resolve_scale(color="independent").properties(height=HEIGHT)
+    return _layers(drawn, tiles, names).resolve_scale(color="independent").properties(height=HEIGHT)
 
 
 def week(hours: pd.DataFrame, column: str, title: str, value_format: str, tips: Tips) -> Any:
@@ -402,6 +403,11 @@ def with_labels(frame: pd.DataFrame, last_landed: date, by_day: bool = False) ->
 
     changed: pd.DataFrame = frame.assign(labels=[of(period) for period in frame["period"]])
     return changed
+
+
+def _layers(drawn: pd.DataFrame, *layers: Any) -> Any:
+    """Layers upon each other, of the same rows: Altair would print those of each layer, to find out that they are the same."""
+    return alt.layer(*layers, data=drawn)
 
 
 def _in_order(frame: pd.DataFrame, by_day: bool) -> tuple[pd.DataFrame, list[str]]:

@@ -176,19 +176,24 @@ def choose(found: Filters) -> None:
     st.session_state["chosen"] = found.address()
 
 
-def days(reader: Reader, chosen: Filters, default: timedelta) -> Days | None:
+def days(reader: Reader, chosen: Filters, default: timedelta | int) -> Days | None:
     """The days to show; None where nothing has landed.
 
     Args:
         reader: where the first and the last landed day are read.
         chosen: the first and the last day, if they are chosen.
-        default: how far back to go where no first day is chosen.
+        default: how far back to go where no first day is chosen: some days, or so many months from the first day of one,
+            which reports by month answer at once.
     """
     landed = reader.rows(DAYS).iloc[0]
     if landed.last_day is None:
         return None
     last = min(chosen.last or landed.last_day, landed.last_day)
-    first = chosen.first or (last - default + timedelta(days=1))
+    if isinstance(default, int):
+        back, _ = _span(default, landed.first_day, last)
+    else:
+        back = last - default + timedelta(days=1)
+    first = chosen.first or back
     return Days(max(min(first, last), landed.first_day), max(last, landed.first_day), landed.first_day, landed.last_day)
 
 

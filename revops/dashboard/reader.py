@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -45,23 +45,32 @@ class Reader:
     Attributes:
         cursor: where statements run.
         reads_as: the role in whose name.
+        kept: what was read for this page, by the statement with its values, and how many rows at most.
     """
 
     cursor: Cursor
     reads_as: str
+    kept: dict[bytes, tuple[int, pd.DataFrame]] = field(default_factory=dict)
 
     def rows(self, statement: str, values: Mapping[str, object] | None = None, most: int = MOST_READ) -> pd.DataFrame:
         """What a statement returns, its first rows; money and rates as floats, of which no row is lost but some cents may be.
+
+        A page that draws and lists the same rows has them read once.
 
         Args:
             statement: what is read.
             values: what it takes, by name.
             most: how many rows at most; PostgreSQL stops there.
         """
-        self.cursor.execute(_limited(statement, most), values or {})
-        names = [column.name for column in self.cursor.description or ()]
-        found: pd.DataFrame = pd.DataFrame(self.cursor.fetchall(), columns=names)
-        return found
+        asked = self.cursor.mogrify(statement, values or {})
+        known, found = self.kept.get(asked, (0, pd.DataFrame()))
+        if known < most:
+            self.cursor.execute(_limited(statement, most), values or {})
+            names = [column.name for column in self.cursor.description or ()]
+            found = pd.DataFrame(self.cursor.fetchall(), columns=names)
+            self.kept[asked] = most, found
+        first: pd.DataFrame = found.head(most).copy()
+        return first
 
     def csv(self, statement: str, values: Mapping[str, object]) -> bytes:
         """All rows of a statement as CSV, to the cent.

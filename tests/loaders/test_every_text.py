@@ -61,6 +61,7 @@ AFTER = (
     "serving.alert_capacity", "serving.seasonality", "serving.dim_date", "serving.dim_client", "serving.dim_card",
     "serving.dim_category", "serving.dim_merchant", "serving.dim_place", "serving.fct_transaction",
     "facts.fct_decisions", "serving.alert_decisions", "serving.fraud_rules", "serving.rule_reviews",
+    "serving.interchange_rates", "serving.monitor_thresholds",
 )  # fmt: skip
 SCHEMAS = ("staging", "dimensions", "facts", "quality", "features", "serving", "seeds")
 

@@ -523,10 +523,11 @@ def data_freshness(raw: Raw, root: Path) -> list[Row]:
         "transactions": max(r.day for r in raw.transactions),
         "fraud_labels": max((r.day for r in raw.transactions if r.fraud is not None), default=None),
     }
+    frauds = {"fraud_labels": max((r.day for r in raw.transactions if r.fraud), default=None)}
     return [
         {
             "relation_name": name, "file_count": raw.files[name], "rows_loaded": lines, "rows_rejected": 0,
-            "last_transaction_on": last.get(name),
+            "last_transaction_on": last.get(name), "last_fraud_on": frauds.get(name),
         }
         for name, lines in raw.lines.items()
     ]  # fmt: skip

@@ -44,8 +44,8 @@ INVESTIGATION: dict[str, Callable[[Alerts], list[Row]]] = {
 DECIDED = {"alert_decisions", "rule_reviews"}
 # Of scorecards, which are in no file: tests/revops/scoring.
 LEARNED = {"scorecards", "scorecard_scores"}
-# Cells of a seed as they are: tests/revops/desk/test_what_if.py.
-OF_SEEDS = {"fraud_rules"}
+# Cells of a seed as they are: tests/revops/desk/test_what_if.py, tests/models/serving.
+OF_SEEDS = {"fraud_rules", "interchange_rates", "monitor_thresholds"}
 # Of the moment of the test, so that nobody can foretell it.
 UNTOLD = {"serving.data_freshness": {"last_landed_at"}}
 

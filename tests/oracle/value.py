@@ -18,6 +18,7 @@ from tests.oracle.reports import (
     fraud,
     grouped,
     month_before,
+    monthly_executive_summary,
     place_kind,
     points,
     rounded,
@@ -93,7 +94,11 @@ def _months_to(month: date, since: date) -> int:
 
 
 def card_lifecycle(raw: Raw, root: Path) -> list[Row]:
-    interchange, last = Interchange(raw, root), max(r.day for r in raw.transactions)
+    interchange, first, last = (
+        Interchange(raw, root),
+        min(r.day for r in raw.transactions),
+        max(r.day for r in raw.transactions),
+    )
     by_card = grouped(raw.transactions, lambda r: r.card)
     found = []
     for number, card in raw.cards.items():
@@ -103,7 +108,9 @@ def card_lifecycle(raw: Raw, root: Path) -> list[Row]:
         found.append({
             "card_id": number, "client_id": card.client, "card_brand": card.brand, "card_type": card.kind,
             "card_last4": card.last4, "card_opened_on": card.opened, "card_expires_on": card.expires,
-            "credit_limit": card.limit, "is_used": bool(rows), **_life(rows, last, interchange),
+            "credit_limit": card.limit, "is_open": card.opened <= last <= card.expires,
+            "is_open_in_data": card.opened <= last and first <= card.expires, "is_used": bool(rows),
+            **_life(rows, last, interchange),
             "peak_month_volume": dollars(peak), "peak_limit_use_bp": points(peak, 100 * card.limit),
             "average_limit_use_bp": points(sum(r.settled for r in rows), len(months) * 100 * card.limit),
         })  # fmt: skip
@@ -118,10 +125,12 @@ def client_value(raw: Raw, root: Path) -> list[Row]:
         rows, cards = by_client.get(number, []), [c for c in raw.cards.values() if c.client == number]
         life, limit = _life(rows, last, interchange), sum((c.limit for c in cards), Decimal(0)) if cards else None
         bought, months = sum(r.settled for r in rows), life["active_months"]
+        still_open = [c.limit for c in cards if c.opened <= last <= c.expires]
         found.append({
             "client_id": number, "yearly_income": client.income, "total_debt": client.debt,
             "credit_score": client.score, "issued_cards": len(cards), "used_cards": len({r.card for r in rows}),
-            "total_credit_limit": limit, **life,
+            "open_cards": len(still_open), "total_credit_limit": limit,
+            "open_credit_limit": sum(still_open, Decimal(0)) if still_open else None, **life,
             "average_limit_use_bp": points(bought, months * 100 * (limit or 0)),
             "income_use_bp": points(12 * bought, months * 100 * client.income),
         })  # fmt: skip
@@ -131,6 +140,7 @@ def client_value(raw: Raw, root: Path) -> list[Row]:
 def client_cohorts(raw: Raw, root: Path) -> list[Row]:
     """Of each cohort the months of its clients, as sets of months with a purchase."""
     last = max(r.month for r in raw.transactions)
+    complete = {r["month_start"] for r in monthly_executive_summary(raw, root) if r["is_complete"]}
     bought: dict[int, dict[date, int]] = defaultdict(lambda: defaultdict(int))
     for row in raw.transactions:
         if row.settled:
@@ -145,7 +155,8 @@ def client_cohorts(raw: Raw, root: Path) -> list[Row]:
             before = month_before(month)
             active = [c for c in clients if month in c]
             found.append({
-                "cohort_month_date": first, "month_start": month, "months_since_first": _months_to(month, first),
+                "cohort_month_date": first, "month_start": month, "is_complete": month in complete,
+                "months_since_first": _months_to(month, first),
                 "client_count": len(clients), "active_clients": len(active),
                 "retention_bp": points(len(active), len(clients)),
                 "new_clients": len(clients) if month == first else 0,

@@ -333,6 +333,29 @@ def test_a_choice_is_put_into_the_address_and_starts_at_the_first_page(
     assert page.query_params == {"channel": ["online"], "first": ["2019-01-01"], "last": ["2019-10-31"]}
 
 
+def test_rows_that_are_drawn_and_listed_are_read_once(built_url: str) -> None:
+    statement, other = "SELECT merchant_id FROM serving.merchant_risk ORDER BY 1", "SELECT 1 AS one"
+    with reader.opened(built_url) as opened:
+        drawn = opened.rows(statement, most=5)
+        opened.rows(other)
+        listed = opened.rows(statement, most=3)
+        assert b"AS one" in opened.cursor.query
+        assert listed.merchant_id.tolist() == drawn.merchant_id.tolist()[:3]
+        assert len(opened.rows(statement, most=7)) == 7
+        listed["merchant_id"] = 0
+        assert opened.rows(statement, most=3).merchant_id.tolist() == drawn.merchant_id.tolist()[:3]
+
+
+def test_what_months_show_begins_with_the_first_of_one(built_url: str) -> None:
+    with reader.opened(built_url) as opened:
+        shown = filters.days(opened, Filters(), 12)
+        assert shown
+        earlier = filters.days(opened, Filters(last=date(2018, 3, 15)), 12)
+    assert shown.are_whole_months
+    assert shown.last == shown.landed_last
+    assert (shown.first, earlier and earlier.first) == (date(2018, 11, 1), date(2017, 4, 1))
+
+
 @pytest.mark.unit
 def test_every_month_has_one_label_and_it_is_its_own() -> None:
     months = pd.DataFrame(

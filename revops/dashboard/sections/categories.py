@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from revops.dashboard import charts, filters, links, parts
 from revops.dashboard.filters import Filters, where_chosen
 from revops.dashboard.reader import Reader
@@ -53,7 +51,7 @@ MOST_DRAWN = 15
 
 def show(reader: Reader, chosen: Filters) -> None:
     """The largest categories as bars, all of them in a table."""
-    shown = filters.days(reader, chosen, timedelta(days=365))
+    shown = filters.days(reader, chosen, 12)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import streamlit as st
 
 from revops.dashboard import charts, filters, links, parts
@@ -42,7 +40,7 @@ KINDS = {"Month": "month", "Quarter": "quarter", "Year": "year"}
 
 def show(reader: Reader, chosen: Filters) -> None:
     """Active clients by period, who came and went, the most valuable."""
-    shown = filters.days(reader, chosen, timedelta(days=365))
+    shown = filters.days(reader, chosen, 12)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from revops.dashboard import charts, filters, parts
 from revops.dashboard.filters import Filters, where_chosen
 from revops.dashboard.reader import Reader
@@ -85,7 +83,7 @@ ORDER BY channel
 
 def show(reader: Reader, chosen: Filters) -> None:
     """Rates, reasons, and what an attempt ends in."""
-    shown = filters.days(reader, chosen, timedelta(days=365))
+    shown = filters.days(reader, chosen, 12)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return

@@ -60,9 +60,9 @@ GROUP BY hour_of_day, is_night
 ORDER BY hour_of_day
 """
 
-# No report has hours by weekday: the last year at most, so that a look stays short.
+# No report has hours by weekday: the last half-year at most, so that a look stays short.
 WEEK = where_chosen("""
-SELECT EXTRACT(ISODOW FROM transacted_on)::INT AS weekday, EXTRACT(HOUR FROM transacted_at)::INT AS hour_of_day,
+SELECT DATE_PART('isodow', transacted_on)::INT AS weekday, DATE_PART('hour', transacted_at)::INT AS hour_of_day,
        COUNT(*) AS transaction_count, COUNT(is_fraud) AS labelled_count, COUNT(*) FILTER (WHERE is_fraud) AS fraud_count,
        ROUND(10000.0 * COUNT(*) FILTER (WHERE is_fraud) / NULLIF(COUNT(is_fraud), 0), 2) AS fraud_rate_bp
 FROM serving.enriched_transactions
@@ -90,12 +90,12 @@ WHERE first_fraud_at >= %(since)s AND first_fraud_at < %(until)s
 ORDER BY first_fraud_at DESC, card_id
 """
 
-LONGEST_WEEK = timedelta(days=365)
+LONGEST_WEEK = timedelta(days=182)
 
 
 def show(reader: Reader, chosen: Filters) -> None:
     """Rates by month, the table of what they divide by, the hours, the ages, the runs."""
-    shown = filters.days(reader, chosen, timedelta(days=365))
+    shown = filters.days(reader, chosen, 12)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return
@@ -191,7 +191,7 @@ def _hours(reader: Reader, chosen: Filters, shown: Days) -> None:
         "fraud_count": ("fraud", charts.COUNT),
     }
     parts.heading("By hour and weekday")
-    parts.note(f"Transactions of all kinds, {first} to {shown.last}: the last year at most.")
+    parts.note(f"Transactions of all kinds, {first} to {shown.last}: the last half-year at most.")
     for place, (column, title, spelled) in zip(
         st.columns(2),
         (("transaction_count", "transactions", charts.COUNT), ("fraud_rate_bp", "fraud, bp", charts.PERCENT)),

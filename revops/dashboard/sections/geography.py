@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import streamlit as st
 
 from revops.dashboard import charts, filters, links, parts
@@ -83,7 +81,7 @@ MOST_COUNTRIES = 15
 
 def show(reader: Reader, chosen: Filters) -> None:
     """The map of states, the countries, all places in a table."""
-    shown = filters.days(reader, chosen, timedelta(days=365))
+    shown = filters.days(reader, chosen, 12)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return

@@ -48,6 +48,12 @@ WHERE month_start >= %(since)s AND month_start < %(until)s
 ORDER BY latest_level = 'below', event_count DESC, month_start DESC, merchant_id, monitor
 """
 
+THRESHOLDS = """
+SELECT monitor, level, valid_from_date, valid_until_date, min_events, min_transactions, min_amount, min_ratio_bp, reason
+FROM serving.monitor_thresholds
+ORDER BY monitor, valid_from_date DESC, min_ratio_bp
+"""
+
 COMPROMISE = """
 SELECT month_start, merchant_id, case_count, shared_case_count, expected_case_count, lift, evidence, tested_merchant_count
 FROM serving.compromise_points
@@ -58,7 +64,7 @@ ORDER BY evidence DESC, month_start DESC, merchant_id
 
 def show(reader: Reader, chosen: Filters) -> None:
     """One of four lists; a click leads to the merchant."""
-    shown = filters.days(reader, chosen, timedelta(days=92))
+    shown = filters.days(reader, chosen, timedelta(days=31))
     if shown is None:
         parts.nothing("No day has landed yet.")
         return
@@ -101,6 +107,14 @@ def show(reader: Reader, chosen: Filters) -> None:
             latest_level="By the latest thresholds", event_count=parts.count("Fraud"),
             transaction_count=parts.count("Divides by"), ratio_bp=parts.rate("Ratio, bp"),
             labelled_ratio_bp=parts.rate("By the labelled, bp"), fraud_amount=parts.money("Fraud amount"),
+        )  # fmt: skip
+        parts.heading("What the levels ask for")
+        parts.note("Of a merchant and month, all of it.")
+        parts.shown(
+            reader, THRESHOLDS, {}, "monitor_thresholds",
+            monitor="Monitor", level="Level", valid_from_date=parts.day("From"), valid_until_date=parts.day("Until"),
+            min_events=parts.count("Fraud"), min_transactions=parts.count("Divides by"),
+            min_amount=parts.money("Fraud amount"), min_ratio_bp=parts.rate("Ratio, bp"), reason="In words",
         )  # fmt: skip
     else:
         parts.note(

@@ -54,7 +54,7 @@ ORDER BY 1 DESC
 """
 
 FRESHNESS = """
-SELECT relation_name, last_transaction_on, last_landed_at, file_count, rows_loaded, rows_rejected
+SELECT relation_name, last_transaction_on, last_fraud_on, last_landed_at, file_count, rows_loaded, rows_rejected
 FROM serving.data_freshness
 ORDER BY relation_name
 """
@@ -84,7 +84,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     parts.heading("How fresh is this?")
     parts.shown(
         reader, FRESHNESS, {}, "freshness",
-        relation_name="Files of", last_transaction_on=parts.day("Last transaction"),
+        relation_name="Files of", last_transaction_on=parts.day("Last transaction"), last_fraud_on=parts.day("Last fraud"),
         last_landed_at=parts.moment("Last landed"), file_count=parts.count("Files"),
         rows_loaded=parts.count("Rows loaded"), rows_rejected=parts.count("Rows rejected"),
     )  # fmt: skip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import streamlit as st
 
 from revops.dashboard import charts, filters, links, parts
@@ -65,6 +63,15 @@ GROUP BY client_segment, card_brand
 ORDER BY estimated_labelled_margin DESC
 """
 
+RATES = """
+SELECT card_brand, card_type, is_card_present, mcc_group, valid_from_date, valid_until_date, rate_bp, fixed_fee, reason
+FROM serving.interchange_rates
+WHERE valid_from_date < %(until)s AND (valid_until_date IS NULL OR valid_until_date > %(since)s)
+  AND (%(channel)s IS NULL OR is_card_present = (%(channel)s <> 'online'))
+  AND (%(card_type)s IS NULL OR card_type = %(card_type)s) AND (%(brand)s IS NULL OR card_brand = %(brand)s)
+ORDER BY card_brand, card_type, mcc_group, is_card_present, valid_from_date
+"""
+
 SEASON = """
 SELECT date_day, weekday_name, holiday_name, settled_count, settled_volume, settled_volume_index_35d,
        settled_volume_index_365d
@@ -76,9 +83,9 @@ ORDER BY date_day DESC
 
 
 def show(reader: Reader, chosen: Filters) -> None:
-    """Volume and refunds by day or month, the period in a table, the margin, the unusual days."""
+    """Volume and refunds by day or month, the period in a table, the margin, the rates, the unusual days."""
     parts.title("Revenue")
-    shown = filters.days(reader, chosen, timedelta(days=365))
+    shown = filters.days(reader, chosen, 12)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return
@@ -134,6 +141,17 @@ def _issuer(reader: Reader, chosen: Filters, shown: Days) -> None:
         labelled_settled_volume=parts.money("Labelled volume"), net_fraud_loss=parts.money("Net fraud loss"),
         estimated_labelled_margin=parts.money("Margin (estimate)"),
         estimated_labelled_margin_bp=parts.rate("Margin, bp of labelled volume"),
+    )  # fmt: skip
+    parts.heading("The rates of the estimate")
+    parts.note(
+        "What the interchange of a settled purchase is modelled by, by group of categories."
+        + parts.in_months(shown, chosen, ("channel", "card_type", "brand"), whole_months=False)
+    )
+    parts.shown(
+        reader, RATES, filters.values(chosen, shown), "interchange_rates",
+        card_brand="Brand", card_type="Card type", is_card_present="Card present", mcc_group="Group",
+        valid_from_date=parts.day("From"), valid_until_date=parts.day("Until"), rate_bp=parts.rate("Rate, bp"),
+        fixed_fee=parts.money("Fee of each"), reason="Modelled on",
     )  # fmt: skip
     parts.heading("Unusual days and holidays")
     parts.note(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pandas as pd
 import streamlit as st
 
@@ -110,7 +108,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     )  # fmt: skip
     if kind in ("rule", "score"):
         _reviews(reader, kind)
-    shown = filters.days(reader, chosen, timedelta(days=365))
+    shown = filters.days(reader, chosen, 12)
     if shown is None:
         return
     in_months = filters.values(chosen, shown, in_months=True)
