@@ -380,7 +380,7 @@ def verify(as_json: bool, full: bool) -> None:
 def status(ctx: click.Context, as_json: bool) -> None:
     """Show server, environments, last loads, last refresh, freshness and rows per table.
 
-    Nothing is counted: rows are as they were noted, or PostgreSQL's estimate. Exit code 4 where the server is down.
+    Nothing is counted: rows are as they were noted, or of PostgreSQL's statistics. Exit code 4 where the server is down.
     """
     from revops import settings
     from revops.terminal import display

@@ -122,7 +122,8 @@ def state(settings: Settings, found: Mapping[str, Any]) -> State | None:
         return None
     lines: dict[str, list[str]] = defaultdict(list)
     for row in found["rows"]:
-        lines[row["relation"]].append(f"{row['rows']:,} rows ({row['about']})")
+        if row["rows"] is not None:
+            lines[row["relation"]].append(f"{row['rows']:,} rows ({row['about']})")
     with closing(database.connect(dsn, "revops docs", autocommit=True)) as connection, connection.cursor() as cursor:
         if not relations_exist(cursor, "ops.audit_history", "ops.declarations", "ops.evaluations"):
             return State(found, lines)
