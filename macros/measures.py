@@ -188,9 +188,12 @@ def _day(evaluator, name):
 
 @macro()
 def days_between(evaluator, first: SQL, last: SQL):
-    """Whole days from one date to another; subtracting dates means something else elsewhere."""
+    """Whole days from one date to another; subtracting dates means something else elsewhere.
+
+    Both are cast, because nobody knows the types of an audit's columns, and other engines are told days by their types.
+    """
     if evaluator.dialect == "postgres":
-        return f"({last} - {first})"
+        return f"(CAST({last} AS DATE) - CAST({first} AS DATE))"
     return f"DATEDIFF({last}, {first})"
 
 

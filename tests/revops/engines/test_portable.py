@@ -32,6 +32,12 @@ def written(query: str) -> str:
     return str(for_spark(tree).sql("spark"))
 
 
+def test_days_between_dates_are_told_by_their_casts_where_nobody_has_typed_them() -> None:
+    tree = sqlglot.parse_one("SELECT 1 FROM t WHERE CAST(day AS DATE) - CAST(other AS DATE) < 7", dialect="postgres")
+    expected = "SELECT 1 FROM t WHERE DATEDIFF(CAST(day AS DATE), CAST(other AS DATE)) < 7"
+    assert for_spark(tree).sql("spark") == expected
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
