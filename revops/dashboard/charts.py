@@ -283,7 +283,7 @@ def week(hours: pd.DataFrame, column: str, title: str, value_format: str, tips: 
                 *_tips(tips),
             ],
         )
-        .properties(height=230)
+        .properties(height=290)
     )
 
 

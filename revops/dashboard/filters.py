@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 
+from revops.dashboard import history
 from revops.dashboard.reader import Reader
 
 CHANNELS = ("chip", "swipe", "online")
@@ -158,9 +159,13 @@ def read(address: Mapping[str, str]) -> Filters:
 
 
 def current() -> Filters:
-    """What is chosen for this page, by its address or else by the last page of the session."""
+    """What is chosen for this page, by its address or else by the last page of the session.
+
+    A page to which the browser went back shows what its address says, and nothing else.
+    """
     found = read(st.query_params)
-    if found == Filters() and (kept := st.session_state.get("chosen")):
+    kept = st.session_state.get("chosen")
+    if found == Filters() and kept and history.RETURNED not in st.query_params:
         found = read(kept)
         st.query_params.update(found.address())
     st.session_state["chosen"] = found.address()
@@ -238,6 +243,11 @@ def bar(reader: Reader, chosen: Filters) -> None:
         row.button("Clear all", key="clear", on_click=choose, args=(Filters(),), type="tertiary")
 
 
+def within(chosen: Filters, shown: Days) -> Filters:
+    """What is chosen, and the days that a page shows, so that a page that it leads to shows the same."""
+    return chosen.but(first=shown.first, last=shown.last)
+
+
 def not_applied(chosen: Filters, applied: Iterable[str]) -> str:
     """The names of what is chosen and is not applied by a figure; nothing where all of it is."""
     return ", ".join(TITLES[name].lower() for name in chosen.chosen() if name not in tuple(applied))
@@ -284,7 +294,7 @@ def _dates(chosen: Filters, first: date, last: date) -> None:
 def _choice(name: str, chosen: Filters, options: Mapping[Any, str]) -> None:
     """One choice of a list; what an address names is kept in it, also where no row has it."""
     current = getattr(chosen, name)
-    values = [*options] if current is None or current in options else [current, *options]
+    known = [*options] if current is None or current in options else [current, *options]
     st.session_state[f"choose {name}"] = current
 
     def change() -> None:
@@ -292,12 +302,10 @@ def _choice(name: str, chosen: Filters, options: Mapping[Any, str]) -> None:
 
     st.selectbox(
         TITLES[name],
-        values,
-        index=None,
+        [None, *known],  # a choice like the others: what can be cleared is cleared by the key that closes the box
         key=f"choose {name}",
-        placeholder=ANY,
         on_change=change,
-        format_func=lambda value: str(options.get(value, value)),
+        format_func=lambda value: ANY if value is None else str(options.get(value, value)),
     )
 
 

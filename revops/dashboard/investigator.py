@@ -94,13 +94,21 @@ def _sign_in(login: Login) -> None:
     try:
         may = database.ask(login.dsn(), _MAY_DECIDE)
     except DatabaseUnavailable as error:
-        st.error(parts.plain(str(error)))
+        st.error("Name or password is wrong, or the login may not connect." if _is_up() else parts.plain(str(error)))
         return
     if not may:
         st.error(f"{parts.plain(login.name)} is no member of {INVESTIGATOR}: see docs/security.md.")
         return
     st.session_state[_SIGNED_IN] = login
     st.rerun()
+
+
+def _is_up() -> bool:
+    """Whether the dashboard's own connection works: then it is the login that does not."""
+    try:
+        return bool(database.ask(reader.url(), "SELECT TRUE"))
+    except DatabaseUnavailable:
+        return False
 
 
 def _sign_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,9 @@ ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><rect x="1" y="4" width="22" height="16" rx="3" '
     'fill="#2563eb"/><rect x="1" y="8" width="22" height="3" fill="#fff"/></svg>'
 )
+
+# As many digits as a card number has, however they are grouped: such a number is put into no address.
+_CARD_NUMBER = re.compile(r"(\d[ -]?){12}")
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +62,7 @@ def _shown(section: Section) -> Callable[[], None]:
                 st.warning("**Synthetic demo data.** No row behind these figures is real.", icon=":material/science:")
             chosen = filters.current()
             _find(chosen)
-            if section.group:
+            if section.is_filtered:
                 filters.bar(opened, chosen)
             if said := filters.in_words(opened, chosen):
                 parts.note(f"Chosen: {said}")
@@ -74,13 +78,18 @@ def _find(chosen: filters.Filters) -> None:
     """The box that looks for any number."""
 
     def look() -> None:
-        st.session_state["asked"] = st.session_state.pop("find", "")
+        st.session_state["asked"] = st.session_state.pop("find", "").strip()
 
     st.text_input(
         "Find", key="find", placeholder="Find a card, client, merchant or transaction by its number",
         label_visibility="collapsed", icon=":material/search:", on_change=look,
     )  # fmt: skip
-    if asked := st.session_state.pop("asked", ""):
+    asked = st.session_state.pop("asked", "")
+    if _CARD_NUMBER.search(asked):
+        st.warning(
+            "That may be a card number: it was not looked for, and is not in the address. Here a card has another number."
+        )
+    elif asked:
         links.go("search", chosen, q=asked)
 
 

@@ -261,6 +261,25 @@ def pending(days: Days) -> None:
         )
 
 
+def segments(name: str, options: Mapping[str, str | None]) -> str | None:
+    """A choice of few, the first of which is the default, kept in the address; returns what is chosen."""
+    default = next(iter(options))
+    asked = st.query_params.get(name)
+    key = f"segments {name}"
+    st.session_state[key] = next((label for label, value in options.items() if value == asked), default)
+
+    def put() -> None:
+        value = options.get(st.session_state[key])
+        for each in (name, "page"):
+            if each in st.query_params:
+                del st.query_params[each]
+        if value is not None:
+            st.query_params[name] = value
+
+    st.segmented_control(name.capitalize(), list(options), key=key, label_visibility="collapsed", on_change=put)
+    return options[st.session_state[key] or default]
+
+
 PAGE_SIZE = 50
 
 
@@ -274,11 +293,11 @@ def pages(total: int, what: str) -> dict[str, int]:
         st.query_params["page"] = str(to)
 
     row = st.container(horizontal=True, vertical_alignment="center")
-    row.button("Newer", key="page back", on_click=turn, args=(number - 1,), disabled=number == 1,
+    row.button("Previous", key="page back", on_click=turn, args=(number - 1,), disabled=number == 1,
                icon=":material/chevron_left:")  # fmt: skip
-    row.button("Older", key="page on", on_click=turn, args=(number + 1,), disabled=number == last,
+    row.button("Next", key="page on", on_click=turn, args=(number + 1,), disabled=number == last,
                icon=":material/chevron_right:")  # fmt: skip
-    row.caption(f"Page {number:,} of {last:,}, {total:,} {what}")
+    row.caption(f"Page {number:,} of {last:,}, {total:,} {what if total != 1 else what.removesuffix('s')}")
     return {"size": PAGE_SIZE, "skipped": (number - 1) * PAGE_SIZE}
 
 

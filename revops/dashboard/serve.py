@@ -43,6 +43,9 @@ def main() -> None:
     from streamlit import net_util
     from streamlit.web import cli
 
+    from revops.dashboard import history
+
     # Asked by a page of another origin, Streamlit looks up its own address at a server outside.
     net_util.get_external_ip = lambda: None
+    history.mend()
     cli.main(prog_name="streamlit")

@@ -187,6 +187,73 @@ def test_a_month_leads_to_its_categories_to_a_merchant_and_to_a_transaction(
         }
 
 
+def test_back_and_forward_show_what_the_address_says(
+    dashboard: Served, warehouse_of_all_models: Built, browser_path: str
+) -> None:
+    alert = warehouse_of_all_models.rows("SELECT * FROM serving.fraud_alerts ORDER BY transacted_at DESC LIMIT 1")[0]
+    transaction = f"Transaction {alert['transaction_id']}"
+    with looking(browser_path) as page:
+        page.goto(f"{dashboard.address}/overview", wait_until="domcontentloaded")
+        _wait(page)
+        page.goto(f"{dashboard.address}/transaction?id={alert['transaction_id']}", wait_until="domcontentloaded")
+        _wait(page)
+        page.get_by_role("link", name=f"Card {alert['card_id']}").click()
+        page.get_by_role("heading", name=f"Card {alert['card_id']}").wait_for()
+        _wait(page)
+        page.go_back()
+        page.get_by_role("heading", name=transaction).wait_for()
+        _wait(page)
+        page.go_forward()
+        page.get_by_role("heading", name=f"Card {alert['card_id']}").wait_for()
+        _wait(page)
+        assert _address(page)[1]["id"] == str(alert["card_id"])
+        page.get_by_placeholder("Find a card").fill(f"client {alert['client_id']}")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name=f"Client {alert['client_id']}").wait_for()
+
+
+def test_a_page_that_is_gone_back_to_has_the_filters_of_its_address(dashboard: Served, browser_path: str) -> None:
+    with looking(browser_path) as page:
+        page.goto(f"{dashboard.address}/revenue", wait_until="domcontentloaded")
+        _wait(page)
+        title = page.get_by_role("heading", name="Revenue").first
+        title.wait_for()
+        _click(page, "stVegaLiteChart", 0.5, -60, "/categories")
+        assert "first" in _address(page)[1]
+        page.go_back()
+        page.wait_for_url(lambda url: urlsplit(url).path == "/revenue")
+        title.wait_for()
+        _wait(page)
+        assert _address(page) == ("/revenue", {})
+        assert page.get_by_text("Chosen: ").count() == 0
+
+
+def test_the_place_of_a_list_shows_the_same_days_as_the_list(dashboard: Served, browser_path: str) -> None:
+    with looking(browser_path) as page:
+        page.goto(f"{dashboard.address}/geography", wait_until="domcontentloaded")
+        _wait(page)
+        days = page.get_by_role("heading", name="Geography, ").inner_text().removeprefix("Geography, ")
+        _click_cell(page, 40, "/transactions")
+        assert page.get_by_role("heading", name=f"Transactions, {days}").count() == 1
+        page.get_by_test_id("stBaseButton-segmented_control").filter(has_text="Declined").click()
+        page.wait_for_url(lambda url: "outcome=declined" in url)
+        _wait(page)
+        assert page.locator(FAULTS).all_inner_texts() == []
+
+
+def test_a_card_number_that_is_looked_for_is_put_into_no_address(dashboard: Served, browser_path: str) -> None:
+    with looking(browser_path) as page:
+        page.goto(f"{dashboard.address}/overview", wait_until="domcontentloaded")
+        _wait(page)
+        for number in ("4000 1234 1234 1234", "400012341234"):
+            page.get_by_placeholder("Find a card").fill(number)
+            page.keyboard.press("Enter")
+            page.get_by_text("That may be a card number").wait_for()
+            assert "4000" not in page.url
+            page.reload()
+            _wait(page)
+
+
 def test_the_queue_leads_to_an_alert_and_search_to_a_card(
     dashboard: Served, warehouse_of_all_models: Built, browser_path: str
 ) -> None:
@@ -239,7 +306,7 @@ def test_an_alert_is_worked_from_the_queue_to_a_decision_in_the_back_test(
         page.goto(f"{dashboard.address}/alerts?first=2018-11-01&last=2019-10-31", wait_until="domcontentloaded")
         _wait(page)
         _sign_in(page, name, "another")
-        page.get_by_test_id("stAlertContentError").wait_for()
+        page.get_by_text("Name or password is wrong").wait_for()
         page.get_by_label("Password", exact=True).fill(password)
         page.get_by_role("button", name="Sign in", exact=True).click()
         page.get_by_text(f"Decisions are made as {name}.").wait_for()

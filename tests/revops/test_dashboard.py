@@ -28,7 +28,7 @@ from streamlit.util import calc_md5
 
 from foundation.errors import UsageError
 from revops import demo_set
-from revops.dashboard import charts, filters, labels, parts, reader, sections, serve
+from revops.dashboard import charts, filters, history, labels, parts, reader, sections, serve
 from revops.dashboard.filters import Days, Filters
 from revops.dashboard.sections import alerts, categories, declines, fraud, geography, overview, revenue, yesterday
 from tests.conftest import ROOT, RunningServer
@@ -90,7 +90,7 @@ def _values(url: str) -> dict[str, Any]:
         " JOIN serving.network_monitors AS monitors ON monitors.merchant_id = alerts.merchant_id LIMIT 1",
     )
     unchosen = dict.fromkeys(
-        ("channel", "card_type", "brand", "mcc", "place", "rule", "action", "card", "least", "login")
+        ("channel", "card_type", "brand", "mcc", "place", "rule", "action", "card", "least", "login", "outcome")
     )
     ((decided, decided_card),) = ask_all(url, "SELECT transaction_id, card_id FROM serving.alert_decisions LIMIT 1")
     return {
@@ -354,6 +354,15 @@ def test_what_months_show_begins_with_the_first_of_one(built_url: str) -> None:
     assert shown.are_whole_months
     assert shown.last == shown.landed_last
     assert (shown.first, earlier and earlier.first) == (date(2018, 11, 1), date(2017, 4, 1))
+
+
+@pytest.mark.unit
+def test_streamlits_script_is_the_one_that_is_mended() -> None:
+    """Where it is another one, see whether it still needs to be: tests/end_to_end/test_dashboard.py goes back and forward."""
+    static = Path(import_module("streamlit").__file__ or "").parent / "static"
+    (script,) = [path for path in static.rglob("index.*.js") if history.STALE in path.read_text(encoding="utf-8")]
+    assert script.read_text(encoding="utf-8").count(history.STALE) == 1
+    assert history.STALE.encode() not in history.mended(str(script))
 
 
 @pytest.mark.unit

@@ -59,9 +59,11 @@ ALL = (
     ),
     Section("what_if", "Try a rule", "tune", what_if.show, "Fraud", "US dollars; % of labelled alerts (precision)."),
     Section("alerts", "Alerts", "notifications", alerts.show, "Fraud", "US dollars, refunds negative."),
-    Section("card", "Card", "credit_card", card.show, None, f"US dollars, refunds negative; {_BP}; {_LABELLED}."),
-    Section("client", "Client", "person", client.show, None, f"US dollars; {_BP}."),
+    Section(
+        "card", "Card", "credit_card", card.show, None, f"US dollars, refunds negative; {_BP}; {_LABELLED}.", False
+    ),
+    Section("client", "Client", "person", client.show, None, f"US dollars; {_BP}.", False),
     Section("merchant", "Merchant", "store", merchant.show, None, f"US dollars; {_BP}; {_LABELLED}."),
-    Section("transaction", "Transaction", "receipt", transaction.show, None, "US dollars, refunds negative."),
-    Section("search", "Search", "search", search.show, None, ""),
+    Section("transaction", "Transaction", "receipt", transaction.show, None, "US dollars, refunds negative.", False),
+    Section("search", "Search", "search", search.show, None, "", False),
 )

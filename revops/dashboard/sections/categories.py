@@ -77,4 +77,4 @@ def show(reader: Reader, chosen: Filters) -> None:
         net_fraud_loss=parts.money("Net fraud loss"),
     )  # fmt: skip
     if clicked:
-        links.go("merchants", chosen.but(category=int(clicked[0].mcc)))
+        links.go("merchants", filters.within(chosen, shown).but(category=int(clicked[0].mcc)))

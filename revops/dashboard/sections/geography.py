@@ -132,4 +132,4 @@ def show(reader: Reader, chosen: Filters) -> None:
         estimated_labelled_margin=parts.money("Margin (estimate)"),
     )  # fmt: skip
     if clicked:
-        links.go("transactions", chosen.but(place=str(clicked[0].place)))
+        links.go("transactions", filters.within(chosen, shown).but(place=str(clicked[0].place)))

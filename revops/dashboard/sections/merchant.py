@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pandas as pd
+
 from revops.dashboard import filters, links, parts
 from revops.dashboard.filters import Filters, where_chosen
 from revops.dashboard.reader import Reader
@@ -57,11 +59,15 @@ def show(reader: Reader, chosen: Filters) -> None:
         "Fraud": parts.share(merchant.fraud_count, merchant.labelled_count, "labelled"),
         "In the last 12 months": parts.share(merchant.recent_fraud_count, merchant.recent_labelled_count, "labelled"),
         "Fraud rate (95 % interval), bp":
-            f"{merchant.fraud_rate_bp} ({merchant.fraud_rate_low_bp} to {merchant.fraud_rate_high_bp})",
-        "Estimated to rank by, bp": merchant.estimated_fraud_rate_bp,
+            parts.NONE if pd.isna(merchant.fraud_rate_bp) else
+            f"{merchant.fraud_rate_bp:,.2f} ({merchant.fraud_rate_low_bp:,.2f} to {merchant.fraud_rate_high_bp:,.2f})",
+        "Estimate, to compare merchants by, bp": merchant.estimated_fraud_rate_bp,
         "Net fraud loss": parts.dollars(merchant.net_fraud_loss), "Last fraud": merchant.last_fraud_on,
     })  # fmt: skip
-    shown = filters.days(reader, chosen, timedelta(days=92))
+    last_seen = (pd.Timestamp(merchant.last_month_date) + pd.offsets.MonthEnd(0)).date()
+    shown = filters.days(
+        reader, chosen if chosen.first or chosen.last else chosen.but(last=last_seen), timedelta(days=92)
+    )
     if shown is not None:
         _transactions(reader, chosen, number, shown)
     parts.heading("Network monitors")
@@ -71,9 +77,10 @@ def show(reader: Reader, chosen: Filters) -> None:
         event_count=parts.count("Fraud"), transaction_count=parts.count("Divides by"), ratio_bp=parts.rate("Ratio, bp"),
         fraud_amount=parts.money("Fraud amount"),
     )  # fmt: skip
-    parts.heading("Defrauded cards that had been here")
+    parts.heading("Cards that had been here before they were defrauded")
     parts.shown(
-        reader, COMPROMISE, {"id": number}, f"compromise_of_merchant_{number}", empty="No defrauded card had been here.",
+        reader, COMPROMISE, {"id": number}, f"compromise_of_merchant_{number}",
+        empty="No card had been here in the 60 days before a new run of frauds.",
         month_start=parts.month("Month"), evidence=parts.rate("Evidence"), lift=parts.rate("Times chance"),
         shared_case_count=parts.count("Cases that used it"), expected_case_count=parts.rate("By chance"),
         case_count=parts.count("Cases of the month"),

@@ -98,8 +98,9 @@ def show(reader: Reader, chosen: Filters) -> None:
         )  # fmt: skip
     elif picked == lists[2]:
         parts.note(
-            "Like the networks' monitors, from labels in place of chargebacks. The ratio divides by all settled purchases, as "
-            "networks do; beside it the one by the labelled." + parts.in_months(shown, chosen, ())
+            "Like the networks' monitors, from labels in place of chargebacks. The ratio divides by settled purchases, labelled "
+            "or not: of the month before for ECM-like, card not present for the others. Beside it the one by the labelled."
+            + parts.in_months(shown, chosen, ())
         )
         clicked = parts.shown(
             reader, MONITORS, in_months, "network_monitors", f"monitors {shown}",
@@ -113,13 +114,13 @@ def show(reader: Reader, chosen: Filters) -> None:
         parts.shown(
             reader, THRESHOLDS, {}, "monitor_thresholds",
             monitor="Monitor", level="Level", valid_from_date=parts.day("From"), valid_until_date=parts.day("Until"),
-            min_events=parts.count("Fraud"), min_transactions=parts.count("Divides by"),
-            min_amount=parts.money("Fraud amount"), min_ratio_bp=parts.rate("Ratio, bp"), reason="In words",
+            min_events=parts.count("Frauds, at least"), min_transactions=parts.count("Purchases, at least"),
+            min_amount=parts.money("Fraud amount, at least"), min_ratio_bp=parts.rate("Ratio, bp, at least"), reason="In words",
         )  # fmt: skip
     else:
         parts.note(
-            "Merchants that more cards with a new run of frauds had used than chance gives. Chance alone gives it with 10 to "
-            "the power of minus the evidence, for each merchant tested." + parts.in_months(shown, chosen, ())
+            "Merchants that more cards with a new run of frauds had used than chance gives. Evidence of 3: chance alone would "
+            "give as much at one of 1,000 merchants; of 4, at one of 10,000." + parts.in_months(shown, chosen, ())
         )
         clicked = parts.shown(
             reader, COMPROMISE, in_months, "compromise_points", f"compromise {shown}",
@@ -129,4 +130,5 @@ def show(reader: Reader, chosen: Filters) -> None:
             tested_merchant_count=parts.count("Merchants tested"),
         )  # fmt: skip
     if clicked:
-        links.go("merchant", chosen, id=clicked[0].merchant_id)
+        of_days = filters.within(chosen, shown) if picked == lists[0] else chosen
+        links.go("merchant", of_days, id=clicked[0].merchant_id)

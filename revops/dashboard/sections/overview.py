@@ -94,7 +94,7 @@ def _month(reader: Reader, chosen: Filters, month: Any, landed: Any) -> None:
     parts.title(f"{month.month_start:%B %Y}")
     parts.note("The last complete month, against the month before and the same month of the year before.")
     if chosen.chosen():
-        parts.note("This page is of all transactions: of the filters, only the last day is applied.")
+        parts.note("This page is of all transactions: of the filters, only the days are applied, to the months.")
     shown = {
         "net_volume": ("Net volume", parts.dollars(month.net_volume), "%", "better"),
         "refunds": ("Refunds", parts.dollars(month.settled_refunds), "%", "worse"),
@@ -121,7 +121,9 @@ def _month(reader: Reader, chosen: Filters, month: Any, landed: Any) -> None:
     parts.note("Complete months only. A click on one leads to its categories.")
     last = pd.Timestamp(month.month_start)
     values = {
-        "since": (last - pd.DateOffset(months=MONTHS_SHOWN - 1)).date(),
+        "since": min(chosen.first, last.date()).replace(day=1)
+        if chosen.first
+        else (last - pd.DateOffset(months=MONTHS_SHOWN - 1)).date(),
         "until": (last + pd.DateOffset(months=1)).date(),
     }
     clicked = parts.chart(charts.bars(reader.rows(MONTHS, values), "net_volume", "net volume, US$"), "months")

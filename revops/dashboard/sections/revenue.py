@@ -52,6 +52,7 @@ TABLE_CHOSEN = _TABLE.replace("{source}", _CHOSEN_SOURCE)
 ISSUER = """
 SELECT client_segment, card_brand, SUM(settled_volume) AS settled_volume, SUM(settled_refunds) AS settled_refunds,
        SUM(estimated_interchange) AS estimated_interchange, SUM(labelled_settled_volume) AS labelled_settled_volume,
+       SUM(estimated_labelled_interchange) AS estimated_labelled_interchange,
        SUM(net_fraud_loss) AS net_fraud_loss, SUM(estimated_labelled_margin) AS estimated_labelled_margin,
        ROUND(10000 * SUM(estimated_labelled_margin) / NULLIF(SUM(labelled_settled_volume), 0), 2)
            AS estimated_labelled_margin_bp
@@ -115,7 +116,8 @@ def show(reader: Reader, chosen: Filters) -> None:
     )  # fmt: skip
     parts.note(
         "The interchange is an estimate by a table of rates: the data holds no fee. Declined transactions move no money. "
-        "Purchases are settled ones: a hold that an exactly opposite refund released within 24 hours is shown apart."
+        "Purchases are settled ones: a hold that an exactly opposite refund released within 24 hours is shown apart. Net volume "
+        "is settled volume less refunds, but where a hold was of one channel and its release of another: each is in its own row."
         + (
             ""
             if only_small
@@ -131,14 +133,15 @@ def _issuer(reader: Reader, chosen: Filters, shown: Days) -> None:
     in_months = filters.values(chosen, shown, in_months=True)
     parts.heading("What the issuer makes")
     parts.note(
-        "Estimated interchange less net fraud loss, of settled purchases with a label, by segment of clients and brand."
+        "Margin: estimated interchange less net fraud loss, both of settled purchases with a label, by segment and brand."
         + parts.in_months(shown, chosen, ("channel", "card_type", "brand"))
     )
     parts.shown(
         reader, ISSUER, in_months, "issuer",
         client_segment="Segment", card_brand="Brand", settled_volume=parts.money("Settled volume"),
         estimated_interchange=parts.money("Interchange (estimate)"),
-        labelled_settled_volume=parts.money("Labelled volume"), net_fraud_loss=parts.money("Net fraud loss"),
+        labelled_settled_volume=parts.money("Labelled volume"),
+        estimated_labelled_interchange=parts.money("Its interchange (estimate)"), net_fraud_loss=parts.money("Net fraud loss"),
         estimated_labelled_margin=parts.money("Margin (estimate)"),
         estimated_labelled_margin_bp=parts.rate("Margin, bp of labelled volume"),
     )  # fmt: skip

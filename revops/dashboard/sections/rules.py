@@ -81,7 +81,8 @@ def show(reader: Reader, chosen: Filters) -> None:
         return
     parts.note(
         f"A back-test by era, because fraud moved, of all of the data: no filter is applied. Counted: {counted}. "
-        "Precision divides by labelled alerts, recall by all labelled fraud. Rules were selected on the tuning era: its "
+        "Precision divides by labelled alerts, recall by all labelled fraud, a rule's by that of the kinds of transactions that "
+        "it looks at. Rules were selected on the tuning era: its "
         "results are no evidence."
     )
     if kind.startswith("scorecard"):
@@ -114,7 +115,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     in_months = filters.values(chosen, shown, in_months=True)
     parts.heading("Which rules hit the same")
     parts.note(
-        "Beside each rule, the alerts that another rule hit too; none: what this rule alone catches."
+        f"{shown}. Beside each rule, the alerts that another rule hit too; none: what this rule alone catches."
         + parts.in_months(shown, chosen, ())
     )
     parts.shown(
@@ -125,14 +126,17 @@ def show(reader: Reader, chosen: Filters) -> None:
         value_of_false_positives=parts.money("Value of false positives"),
     )  # fmt: skip
     parts.heading("How many cards a day are worth a look")
-    parts.note("Cards of a day, those with the highest score first." + parts.in_months(shown, chosen, ()))
+    parts.note(
+        f"{shown}. Cards that had an alert that day, those with the highest score first: fraud on a card without an alert is in "
+        "none of these columns." + parts.in_months(shown, chosen, ())
+    )
     parts.shown(
         reader, CAPACITY, in_months, "alert_capacity",
         cards_a_day=parts.count("Cards a day"), days_over_capacity=parts.count("Days over capacity"),
         day_count=parts.count("of days"), reviewed_cards=parts.count("Cards looked at"),
         alerted_cards=parts.count("of cards with alerts"), defrauded_reviewed_cards=parts.count("Defrauded"),
-        precision_percent=parts.rate("Precision, %"), defrauded_missed_cards=parts.count("Defrauded and missed"),
-        value_caught=parts.money("Value caught"), value_missed=parts.money("Value missed"),
+        precision_percent=parts.rate("Precision, %"), defrauded_missed_cards=parts.count("Defrauded, not looked at"),
+        value_caught=parts.money("Value caught"), value_missed=parts.money("Value not looked at"),
     )  # fmt: skip
 
 

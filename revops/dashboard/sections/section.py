@@ -20,6 +20,7 @@ class Section:
         show: makes it of what is chosen.
         group: the part of the menu; None for a page that others lead to.
         units: spelled out once, at its top.
+        is_filtered: whether the controls of filters are on it.
     """
 
     path: str
@@ -28,3 +29,4 @@ class Section:
     show: Callable[[Reader, Filters], None]
     group: str | None
     units: str
+    is_filtered: bool = True

@@ -12,7 +12,7 @@ CHOSEN = where_chosen("""
 SELECT transaction_id, transacted_at, amount, channel, is_approved, errors, is_fraud, card_id, client_id, merchant_id,
        mcc_description, merchant_city, {place} AS place, card_brand, card_type
 FROM serving.enriched_transactions
-WHERE {chosen}
+WHERE {chosen} AND (%(outcome)s IS NULL OR (%(outcome)s = 'declined' AND NOT is_approved) OR (%(outcome)s = 'fraud' AND is_fraud))
 ORDER BY transacted_at DESC, transaction_id DESC
 """)
 
@@ -21,8 +21,11 @@ PAGE = CHOSEN + "LIMIT %(size)s OFFSET %(skipped)s\n"
 COUNTED = where_chosen("""
 SELECT COUNT(*) AS transaction_count
 FROM serving.enriched_transactions
-WHERE {chosen}
+WHERE {chosen} AND (%(outcome)s IS NULL OR (%(outcome)s = 'declined' AND NOT is_approved) OR (%(outcome)s = 'fraud' AND is_fraud))
 """)
+
+
+OUTCOMES = {"All": None, "Declined": "declined", "Labelled as fraud": "fraud"}
 
 
 def show(reader: Reader, chosen: Filters) -> None:
@@ -32,7 +35,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         parts.nothing("No day has landed yet.")
         return
     parts.title(f"Transactions, {shown}")
-    values = filters.values(chosen, shown)
+    values = filters.values(chosen, shown) | {"outcome": parts.segments("outcome", OUTCOMES)}
     total = int(reader.rows(COUNTED, values).iloc[0].transaction_count)
     if not total:
         parts.nothing()
