@@ -1,8 +1,9 @@
 """Mends how the pinned Streamlit goes back and forward in the browser's history.
 
 After such a step its script tells the server the address of the page that was left: the number of a card on the page of a
-transaction. Newer versions read the browser's address there (github.com/streamlit/streamlit/issues/13963), but do not get on with
-the web server that SQLMesh's interface needs. Until they do, the script is served with that correction.
+transaction. And a click that leads to another page makes two steps: the page that is left, with the address of the next one, is
+between them. Newer versions mend the first (github.com/streamlit/streamlit/issues/13963), but do not get on with the web server
+that SQLMesh's interface needs. Until they do, the script is served with both corrections.
 """
 
 from __future__ import annotations
@@ -14,12 +15,24 @@ from typing import Any
 RETURNED = "returned"
 """In what a page is told of its address, where the browser went back or forward to it: the address is then all that is chosen."""
 
-# In the function that asks the server to make a page: `i` is an address that a link gives, `a` says that it is a step in history.
-STALE = "c=i??this.getQueryString()"
-_MENDED = (
-    "c=i??(a?(this.setState({queryParams:document.location.search.substring(1)}),"
-    f"document.location.search.substring(1)+`&{RETURNED}=yes`):this.getQueryString())"
+_SEARCH = "document.location.search"
+_STEP = "window.history[this.led?`replaceState`:`pushState`]"
+CHANGES = (
+    # What asks the server to make a page: `i` is an address that a link gives, `a` says that it is a step in history.
+    (
+        "c=i??this.getQueryString()",
+        f"c=(this.led=!1,i??(a?(this.setState({{queryParams:{_SEARCH}.substring(1)}}),"
+        f"{_SEARCH}.substring(1)+`&{RETURNED}=yes`):this.getQueryString()))",
+    ),
+    # What the server says of the address. A request of the reader's is one step, however often it changes: `led` is whether
+    # the step has been made.
+    (
+        "window.history.pushState({},``,n),",
+        f"n!==document.location.pathname+{_SEARCH}&&({_STEP}({{}},``,n),this.led=!0),",
+    ),
+    ("window.history.pushState({},``,o)", f"{_STEP}({{}},``,o),this.led=!0"),
 )
+"""Parts of the script, and what is in their place."""
 
 
 def mend() -> None:
@@ -43,7 +56,10 @@ def mend() -> None:
 @lru_cache
 def mended(path: str) -> bytes:
     """The script, corrected."""
-    return Path(path).read_bytes().replace(STALE.encode(), _MENDED.encode())
+    text = Path(path).read_text(encoding="utf-8")
+    for part, correction in CHANGES:
+        text = text.replace(part, correction)
+    return text.encode()
 
 
 def _is_script(path: str) -> bool:

@@ -210,6 +210,11 @@ def test_back_and_forward_show_what_the_address_says(
         page.get_by_placeholder("Find a card").fill(f"client {alert['client_id']}")
         page.keyboard.press("Enter")
         page.get_by_role("heading", name=f"Client {alert['client_id']}").wait_for()
+        _wait(page)
+        for heading in (f"Card {alert['card_id']}", transaction):
+            page.go_back()
+            page.get_by_role("heading", name=heading).wait_for()
+            _wait(page)
 
 
 def test_a_page_that_is_gone_back_to_has_the_filters_of_its_address(dashboard: Served, browser_path: str) -> None:

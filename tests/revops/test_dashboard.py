@@ -360,9 +360,10 @@ def test_what_months_show_begins_with_the_first_of_one(built_url: str) -> None:
 def test_streamlits_script_is_the_one_that_is_mended() -> None:
     """Where it is another one, see whether it still needs to be: tests/end_to_end/test_dashboard.py goes back and forward."""
     static = Path(import_module("streamlit").__file__ or "").parent / "static"
-    (script,) = [path for path in static.rglob("index.*.js") if history.STALE in path.read_text(encoding="utf-8")]
-    assert script.read_text(encoding="utf-8").count(history.STALE) == 1
-    assert history.STALE.encode() not in history.mended(str(script))
+    (script,) = [path for path in static.rglob("index.*.js") if "pushState" in path.read_text(encoding="utf-8")]
+    text, mended = script.read_text(encoding="utf-8"), history.mended(str(script)).decode()
+    assert [text.count(part) for part, _ in history.CHANGES] == [1] * len(history.CHANGES)
+    assert [mended.count(part) for part, _ in history.CHANGES] == [0] * len(history.CHANGES)
 
 
 @pytest.mark.unit
