@@ -50,6 +50,11 @@ def mend() -> None:
             path = str(self.absolute_path)
             return len(mended(path)) if _is_script(path) else super().get_content_size()
 
+        def set_extra_headers(self, path: str) -> None:
+            super().set_extra_headers(path)
+            if _is_script(path):  # of the same name as the script without corrections
+                self.set_header("Cache-Control", "no-cache")
+
     vars(server)[routes.StaticFileHandler.__name__] = StaticFiles
 
 
