@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -261,23 +261,22 @@ def pending(days: Days) -> None:
         )
 
 
-def segments(name: str, options: Mapping[str, str | None]) -> str | None:
+def segments(name: str, choices: Sequence[str]) -> str:
     """A choice of few, the first of which is the default, kept in the address; returns what is chosen."""
-    default = next(iter(options))
-    asked = st.query_params.get(name)
+    spelled = {choice.lower().replace(" ", "_"): choice for choice in choices}
     key = f"segments {name}"
-    st.session_state[key] = next((label for label, value in options.items() if value == asked), default)
+    st.session_state[key] = spelled.get(st.query_params.get(name, ""), choices[0])
 
     def put() -> None:
-        value = options.get(st.session_state[key])
+        picked = st.session_state[key] or choices[0]
         for each in (name, "page"):
             if each in st.query_params:
                 del st.query_params[each]
-        if value is not None:
-            st.query_params[name] = value
+        if picked != choices[0]:
+            st.query_params[name] = picked.lower().replace(" ", "_")
 
-    st.segmented_control(name.capitalize(), list(options), key=key, label_visibility="collapsed", on_change=put)
-    return options[st.session_state[key] or default]
+    st.segmented_control(name.capitalize(), choices, key=key, label_visibility="collapsed", on_change=put)
+    return str(st.session_state[key] or choices[0])
 
 
 PAGE_SIZE = 50

@@ -244,6 +244,9 @@ def test_the_place_of_a_list_shows_the_same_days_as_the_list(dashboard: Served, 
         page.wait_for_url(lambda url: "outcome=declined" in url)
         _wait(page)
         assert page.locator(FAULTS).all_inner_texts() == []
+        page.reload()
+        _wait(page)
+        page.get_by_test_id("stBaseButton-segmented_controlActive").filter(has_text="Declined").wait_for()
 
 
 def test_a_card_number_that_is_looked_for_is_put_into_no_address(dashboard: Served, browser_path: str) -> None:

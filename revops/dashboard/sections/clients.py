@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from revops.dashboard import charts, filters, links, parts
 from revops.dashboard.filters import Filters
 from revops.dashboard.reader import Reader
@@ -51,7 +49,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         "A client with a settled purchase in the period. Months do not add up to a year: active in two is one."
         + parts.in_months(shown, chosen, ())
     )
-    picked = st.segmented_control("Each", list(KINDS), default="Month", key="each") or "Month"
+    picked = parts.segments("each", list(KINDS))
     parts.shown(
         reader, ACTIVE, values | {"kind": KINDS[picked]}, f"active_by_{KINDS[picked]}",
         period=parts.day("From"), is_complete="Complete", active_clients=parts.count("Active clients"),

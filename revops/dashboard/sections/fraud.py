@@ -132,7 +132,7 @@ def show(reader: Reader, chosen: Filters) -> None:
 
 
 def _rates(reader: Reader, chosen: Filters, shown: Days) -> bool:
-    by_value = st.segmented_control("Rate", ["By count", "By value"], default="By count", key="rate") == "By value"
+    by_value = parts.segments("rate", ["By count", "By value"]) == "By value"
     by_month = not filters.not_applied(chosen, ("channel",)) and shown.are_whole_months
     statement, values = RATES_BY_MONTH if by_month else RATES_CHOSEN, filters.values(chosen, shown)
     found = reader.rows(statement, values)

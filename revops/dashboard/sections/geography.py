@@ -93,7 +93,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         parts.nothing()
         return
     parts.pending(shown)
-    picked = st.segmented_control("Show", list(MEASURES), default="Settled volume", key="measure") or "Settled volume"
+    picked = parts.segments("show", list(MEASURES))
     column, title, value_format = MEASURES[picked]
     tips = {
         "settled_count": ("purchases", charts.COUNT),

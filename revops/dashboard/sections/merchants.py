@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import streamlit as st
-
 from revops.dashboard import filters, links, parts
 from revops.dashboard.filters import Filters, where_chosen
 from revops.dashboard.reader import Reader
@@ -70,7 +68,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         return
     parts.title("Merchants")
     lists = ["Of the filters", "By risk", "Network monitors", "Points of compromise"]
-    picked = st.segmented_control("List", lists, default=lists[0], key="list") or lists[0]
+    picked = parts.segments("list", lists)
     in_months = filters.values(chosen, shown, in_months=True)
     if picked == lists[0]:
         parts.note(f"All filters are applied, {shown}. A click leads to the merchant.")

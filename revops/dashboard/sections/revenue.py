@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from revops.dashboard import charts, filters, links, parts
 from revops.dashboard.filters import Days, Filters, where_chosen
 from revops.dashboard.reader import Reader
@@ -90,7 +88,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     if shown is None:
         parts.nothing("No day has landed yet.")
         return
-    by_channel = st.segmented_control("By", ["Channel", "Card type"], default="Channel", key="by") != "Card type"
+    by_channel = parts.segments("by", ["Channel", "Card type"]) == "Channel"
     values = filters.values(chosen, shown) | {"by_day": shown.by_day, "by_channel": by_channel}
     only_small = not filters.not_applied(chosen, ("channel", "card_type"))
     found = reader.rows(BY_PERIOD if only_small else BY_PERIOD_CHOSEN, values)

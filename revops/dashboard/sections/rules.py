@@ -73,7 +73,7 @@ OF_SCORECARDS = (
 def show(reader: Reader, chosen: Filters) -> None:
     """The back-test by era, how rules overlap, what a number of cards a day is worth."""
     parts.title("Rules")
-    picked = st.segmented_control("Measure", list(KINDS), default="Rules", key="kind") or "Rules"
+    picked = parts.segments("measure", list(KINDS))
     kind, counted = KINDS[picked]
     found = reader.rows(BY_ERA, {"kind": kind})
     if found.empty:

@@ -159,7 +159,9 @@ def _desk(reader: Reader, chosen: Filters, row: Any) -> None:
         latest = found.iloc[0]
         given = f", assigned to {latest.assigned_to}" if latest.assigned_to else ""
         because = f" {parts.plain(latest.note)}" if latest.note else ""
-        parts.note(f"{latest.decision}, by {latest.decided_by} at {latest.decided_at:%Y-%m-%d %H:%M %Z}{given}.{because}")
+        parts.note(
+            f"{latest.decision}, by {latest.decided_by} at {latest.decided_at:%Y-%m-%d %H:%M %Z}{given}.{because}"
+        )
     investigator.bar()
     if (login := investigator.current()) is not None:
         _form(login, int(row.transaction_id), None if found.empty else found.iloc[0])

@@ -35,7 +35,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         parts.nothing("No day has landed yet.")
         return
     parts.title(f"Transactions, {shown}")
-    values = filters.values(chosen, shown) | {"outcome": parts.segments("outcome", OUTCOMES)}
+    values = filters.values(chosen, shown) | {"outcome": OUTCOMES[parts.segments("outcome", list(OUTCOMES))]}
     total = int(reader.rows(COUNTED, values).iloc[0].transaction_count)
     if not total:
         parts.nothing()
