@@ -38,6 +38,12 @@ _SAYS_NOTHING = (
     """,
 )
 _NO_RANGE = "1970-01-01"
+# A table that nothing was known of is analyzed when its keys are added.
+_HAS_OUTGROWN_ITS_STATISTICS = """
+SELECT reltuples > 0 AND pg_relation_size(oid) > 2 * relpages::bigint * current_setting('block_size')::int
+FROM pg_class
+WHERE oid = to_regclass(format('%%I.%%I', %s, %s))
+"""
 
 
 def record(cursor: Cursor, table: Relation, model: Any, days: tuple[str, str]) -> None:
@@ -50,11 +56,17 @@ def record(cursor: Cursor, table: Relation, model: Any, days: tuple[str, str]) -
 
 
 def note(cursor: Cursor, table: Relation, days: tuple[object, object] | None = None) -> None:
-    """Notes that a table was evaluated, in the transaction in which it was: from the first to the last day, or whole."""
+    """Notes that a table was evaluated, in the transaction in which it was: from the first to the last day, or whole.
+
+    A table that has grown to more than twice its size is analyzed at once: what reads it comes next, and autovacuum later. By the
+    statistics of a few rows of one month, ten years looked like one row, and windows were computed for each row anew.
+    """
     cursor.execute(
         in_notes("INSERT INTO {notes}.evaluations (relation, starts_on, ends_on) VALUES (%s, %s, %s)"),
         (str(table), *(days or (None, None))),
     )
+    if scalar(cursor, _HAS_OUTGROWN_ITS_STATISTICS, (table.schema, table.name)):
+        cursor.execute(sql.SQL("ANALYZE {}").format(table.identifier))
 
 
 def prune(cursor: Cursor) -> None:

@@ -97,3 +97,19 @@ def test_notes_are_dropped_once_they_say_nothing(cursor: Cursor) -> None:
         ("a.paid", "2020-02-01", "2020-02-01"), ("a.paid", "2020-01-01", "2020-01-31"), ("a.users", None, None),
     ]  # fmt: skip
     assert evaluations.latest(cursor, [USERS]) == last
+
+
+def test_a_table_that_has_outgrown_its_statistics_is_analyzed_at_once(cursor: Cursor) -> None:
+    def estimated() -> int:
+        cursor.execute("SELECT reltuples::int FROM pg_class WHERE oid = 'a.paid'::regclass")
+        row = cursor.fetchone()
+        assert row
+        return int(row[0])
+
+    cursor.execute("INSERT INTO a.paid SELECT '2020-01-01' FROM generate_series(1, 100); ANALYZE a.paid")
+    cursor.execute("INSERT INTO a.paid SELECT '2020-01-02' FROM generate_series(1, 100)")
+    record(cursor, PAID)
+    assert estimated() == 100, "a day more is left to autovacuum"
+    cursor.execute("INSERT INTO a.paid SELECT '2020-01-03' FROM generate_series(1, 5000)")
+    record(cursor, PAID)
+    assert estimated() == 5200
