@@ -40,7 +40,7 @@ _SAYS_NOTHING = (
 _NO_RANGE = "1970-01-01"
 # A table that nothing was known of is analyzed when its keys are added.
 _HAS_OUTGROWN_ITS_STATISTICS = """
-SELECT reltuples > 0 AND pg_relation_size(oid) > 2 * relpages::bigint * current_setting('block_size')::int
+SELECT reltuples > 0 AND pg_stat_get_xact_tuples_inserted(oid) > 2 * reltuples
 FROM pg_class
 WHERE oid = to_regclass(format('%%I.%%I', %s, %s))
 """
@@ -58,7 +58,7 @@ def record(cursor: Cursor, table: Relation, model: Any, days: tuple[str, str]) -
 def note(cursor: Cursor, table: Relation, days: tuple[object, object] | None = None) -> None:
     """Notes that a table was evaluated, in the transaction in which it was: from the first to the last day, or whole.
 
-    A table that has grown to more than twice its size is analyzed at once: what reads it comes next, and autovacuum later. By the
+    A table that got more than twice the rows that it was known to have is analyzed at once: what reads it comes next, and autovacuum later. By the
     statistics of a few rows of one month, ten years looked like one row, and windows were computed for each row anew.
     """
     cursor.execute(
