@@ -58,7 +58,7 @@ def record(cursor: Cursor, table: Relation, model: Any, days: tuple[str, str]) -
 def note(cursor: Cursor, table: Relation, days: tuple[object, object] | None = None) -> None:
     """Notes that a table was evaluated, in the transaction in which it was: from the first to the last day, or whole.
 
-    A table that got more than twice the rows that it was known to have is analyzed at once: what reads it comes next, and autovacuum later. By the
+    A table that got more than twice its known rows is analyzed at once: what reads it comes next, and autovacuum later. By the
     statistics of a few rows of one month, ten years looked like one row, and windows were computed for each row anew.
     """
     cursor.execute(
