@@ -263,20 +263,26 @@ def pending(days: Days) -> None:
 
 def segments(name: str, choices: Sequence[str]) -> str:
     """A choice of few, the first of which is the default, kept in the address; returns what is chosen."""
-    spelled = {choice.lower().replace(" ", "_"): choice for choice in choices}
+    values = {choice: choice.lower().replace(" ", "_") for choice in choices}
     key = f"segments {name}"
-    st.session_state[key] = spelled.get(st.query_params.get(name, ""), choices[0])
+    asked = st.query_params.get(name)
+    st.session_state[key] = next((choice for choice, value in values.items() if value == asked), choices[0])
 
-    def put() -> None:
+    def change() -> None:
         picked = st.session_state[key] or choices[0]
-        for each in (name, "page"):
-            if each in st.query_params:
-                del st.query_params[each]
-        if picked != choices[0]:
-            st.query_params[name] = picked.lower().replace(" ", "_")
+        put(name, None if picked == choices[0] else values[picked])
 
-    st.segmented_control(name.capitalize(), choices, key=key, label_visibility="collapsed", on_change=put)
+    st.segmented_control(name.capitalize(), choices, key=key, label_visibility="collapsed", on_change=change)
     return str(st.session_state[key] or choices[0])
+
+
+def put(name: str, value: object) -> None:
+    """Into the address, out of it for None; the first page of what is found then."""
+    for each in (name, "page"):
+        if each in st.query_params:
+            del st.query_params[each]
+    if value is not None:
+        st.query_params[name] = str(value)
 
 
 PAGE_SIZE = 50

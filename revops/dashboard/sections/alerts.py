@@ -177,7 +177,7 @@ def _segments(name: str, options: dict[str, str], current: str) -> None:
     key = f"queue {name}"
     st.session_state[key] = next(label for label, value in options.items() if value == current)
     st.segmented_control(name.capitalize(), list(options), key=key, label_visibility="collapsed",
-                         on_change=lambda: _put(name, options.get(st.session_state[key])))  # fmt: skip
+                         on_change=lambda: parts.put(name, options.get(st.session_state[key])))  # fmt: skip
 
 
 def _select(row: Any, name: str, current: str | None, options: list[str]) -> None:
@@ -185,20 +185,11 @@ def _select(row: Any, name: str, current: str | None, options: list[str]) -> Non
     st.session_state[key] = current
     values = options if current is None or current in options else [current, *options]
     row.selectbox(OWN[name], values, index=None, key=key, placeholder=filters.ANY, width=210,
-                  on_change=lambda: _put(name, st.session_state[key]))  # fmt: skip
+                  on_change=lambda: parts.put(name, st.session_state[key]))  # fmt: skip
 
 
 def _number(row: Any, name: str, current: int | None) -> None:
     key = f"queue {name}"
     st.session_state[key] = current
     row.number_input(OWN[name], min_value=0, value=None, step=1, key=key, placeholder=filters.ANY, width=140,
-                     on_change=lambda: _put(name, st.session_state[key]))  # fmt: skip
-
-
-def _put(name: str, value: object) -> None:
-    """Into the address; the first page of what is found then."""
-    for each in (name, "page"):
-        if each in st.query_params:
-            del st.query_params[each]
-    if value is not None:
-        st.query_params[name] = str(value)
+                     on_change=lambda: parts.put(name, st.session_state[key]))  # fmt: skip
