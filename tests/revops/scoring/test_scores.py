@@ -167,7 +167,7 @@ def test_the_page_of_the_rules_shows_the_scorecard_apart(
 ) -> None:
     page = _page(scored, monkeypatch, "rules", is_demo)
     assert "corecard" not in " ".join(str(each.value) for each in page.caption), "rules are shown first"
-    page.session_state["kind"] = "Scorecard"
+    page.query_params["measure"] = "scorecard"
     page.run()
     assert not page.exception
     said = " ".join(str(each.value).replace("\\", "") for each in page.caption)
