@@ -8,22 +8,22 @@ from revops.dashboard import filters, links, parts
 from revops.dashboard.filters import Filters, where_chosen
 from revops.dashboard.reader import Reader
 
-CHOSEN = where_chosen("""
-SELECT transaction_id, transacted_at, amount, channel, is_approved, errors, is_fraud, card_id, client_id, merchant_id,
-       mcc_description, merchant_city, {place} AS place, card_brand, card_type
+_FOUND = where_chosen("""
 FROM serving.enriched_transactions
 WHERE {chosen} AND (%(outcome)s IS NULL OR (%(outcome)s = 'declined' AND NOT is_approved) OR (%(outcome)s = 'fraud' AND is_fraud))
-ORDER BY transacted_at DESC, transaction_id DESC
 """)
+
+CHOSEN = (
+    where_chosen("""
+SELECT transaction_id, transacted_at, amount, channel, is_approved, errors, is_fraud, card_id, client_id, merchant_id,
+       mcc_description, merchant_city, {place} AS place, card_brand, card_type""")
+    + _FOUND
+    + "ORDER BY transacted_at DESC, transaction_id DESC\n"
+)
 
 PAGE = CHOSEN + "LIMIT %(size)s OFFSET %(skipped)s\n"
 
-COUNTED = where_chosen("""
-SELECT COUNT(*) AS transaction_count
-FROM serving.enriched_transactions
-WHERE {chosen} AND (%(outcome)s IS NULL OR (%(outcome)s = 'declined' AND NOT is_approved) OR (%(outcome)s = 'fraud' AND is_fraud))
-""")
-
+COUNTED = "\nSELECT COUNT(*) AS transaction_count" + _FOUND
 
 OUTCOMES = {"All": None, "Declined": "declined", "Labelled as fraud": "fraud"}
 
