@@ -100,7 +100,7 @@ def bars(
             ],
         )
     )
-    return _clickable(marks).properties(height=HEIGHT)
+    return _clickable(marks, "shown").properties(height=HEIGHT)
 
 
 def rates(frame: pd.DataFrame, column: str, title: str, tips: Tips, by_day: bool = False) -> Any:
@@ -125,7 +125,8 @@ def rates(frame: pd.DataFrame, column: str, title: str, tips: Tips, by_day: bool
         tooltip.append(alt.Tooltip("labels:N", title="labels"))
         points = base.mark_point(size=40).encode(fillOpacity=_filled(), fill=_part(drawn, legend=None), tooltip=tooltip)
     else:
-        points = base.mark_point(size=22, filled=True).encode(tooltip=tooltip)
+        points = base.mark_point(size=60, filled=True).encode(tooltip=tooltip)
+    points = _clickable(points, "shown", "part")
     return _layers(drawn, base.mark_line(strokeWidth=2), points).properties(height=HEIGHT)
 
 
@@ -204,7 +205,7 @@ def ranked(frame: pd.DataFrame, name: str, column: str, title: str, tips: Tips, 
             ],
         )
     )
-    return marks.properties(height=alt.Step(22))
+    return _clickable(marks, name, *(["part"] if "part" in frame else [])).properties(height=alt.Step(22))
 
 
 def state_tiles(states: pd.DataFrame, column: str, title: str, value_format: str, tips: Tips) -> Any:
@@ -244,6 +245,7 @@ def state_tiles(states: pd.DataFrame, column: str, title: str, value_format: str
             tooltip=tooltip,
         )
     )
+    tiles = _clickable(tiles, "place")
     names = (
         alt.Chart()
         .mark_text(fontSize=10, fontWeight="bold")
@@ -443,8 +445,9 @@ def _filled() -> Any:
     )
 
 
-def _clickable(marks: Any) -> Any:
-    return marks.add_params(alt.selection_point(name=CLICK, fields=["shown"]))
+def _clickable(marks: Any, *fields: str) -> Any:
+    """Marks of which a click says these fields."""
+    return marks.add_params(alt.selection_point(name=CLICK, fields=list(fields)))
 
 
 def _tips(tips: Tips | None) -> list[Any]:

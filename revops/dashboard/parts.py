@@ -69,23 +69,23 @@ def delta(change: float | None, unit: str, more_is: str = "better") -> tuple[str
 
 
 def chart(drawn: Any, key: str | None = None) -> Any:
-    """Shows a chart; with a key, the words of the clicked mark's period are returned."""
+    """Shows a chart; with a key, returns what the clicked mark says of itself, by field; None before a click."""
     if key is None:
         st.altair_chart(drawn)
         return None
     event: Any = st.altair_chart(drawn, key=key, on_select="rerun")
     clicked = event.selection.get(charts.CLICK, [])
-    return clicked[0]["shown"] if clicked else None
+    return clicked[0] if clicked else None
 
 
-def month_of(shown: str) -> date:
-    """The month of a clicked bar."""
-    return datetime.strptime(shown, "%b %Y").date()
+def month_of(clicked: Mapping[str, Any]) -> date:
+    """The month of a clicked mark."""
+    return datetime.strptime(clicked["shown"], "%b %Y").date()
 
 
-def day_of(shown: str) -> date:
-    """The day of a clicked bar."""
-    return datetime.strptime(shown, "%d %b %Y").date()
+def day_of(clicked: Mapping[str, Any]) -> date:
+    """The day of a clicked mark."""
+    return datetime.strptime(clicked["shown"], "%d %b %Y").date()
 
 
 def table(frame: pd.DataFrame, key: str | None = None, height: int | None = None, **columns: Any) -> Any:
@@ -223,9 +223,13 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:-])", r"\\\1", text)
 
 
-def chosen_period(chosen: Filters, clicked: str, by_day: bool) -> Filters:
-    """What is chosen, in the day or month of a clicked mark."""
-    return chosen.but(first=day_of(clicked), last=day_of(clicked)) if by_day else chosen.of_month(month_of(clicked))
+def chosen_period(chosen: Filters, clicked: Mapping[str, Any], shown: Days) -> Filters:
+    """What is chosen, in the day of a clicked mark, or in the days of its month that the page shows."""
+    if shown.by_day:
+        return chosen.but(first=day_of(clicked), last=day_of(clicked))
+    first = month_of(clicked)
+    last = (pd.Timestamp(first) + pd.offsets.MonthEnd(0)).date()
+    return chosen.but(first=max(first, shown.first), last=min(last, shown.last))
 
 
 def part_months(days: Days) -> str:

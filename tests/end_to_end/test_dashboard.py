@@ -249,6 +249,23 @@ def test_the_place_of_a_list_shows_the_same_days_as_the_list(dashboard: Served, 
         page.get_by_test_id("stBaseButton-segmented_controlActive").filter(has_text="Declined").wait_for()
 
 
+def test_a_mark_of_a_chart_leads_to_its_transactions(dashboard: Served, browser_path: str) -> None:
+    with looking(browser_path) as page:
+        for path, mark, expected in (
+            ("geography", "[aria-roledescription='text mark'][aria-label*='place: CA;']", {"place": "CA"}),
+            ("geography", "[aria-roledescription=bar][aria-label*='place: Mexico;']", {"place": "Mexico"}),
+            ("declines", "[aria-roledescription=point][aria-label*='Jul 2019'][aria-label*='part: online']",
+             {"first": "2019-07-01", "last": "2019-07-31", "channel": "online", "outcome": "declined"}),
+        ):  # fmt: skip
+            page.goto(f"{dashboard.address}/{path}", wait_until="domcontentloaded")
+            _wait(page)
+            page.locator(mark).first.click(force=True)
+            page.wait_for_url(lambda url: urlsplit(url).path == "/transactions")
+            _wait(page)
+            assert _address(page)[1].items() >= expected.items()
+            assert page.locator(FAULTS).all_inner_texts() == []
+
+
 def test_a_card_number_that_is_looked_for_is_put_into_no_address(dashboard: Served, browser_path: str) -> None:
     with looking(browser_path) as page:
         page.goto(f"{dashboard.address}/overview", wait_until="domcontentloaded")

@@ -15,12 +15,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pandas as pd
 import pytest
 import sqlglot
+import streamlit as st
 from psycopg2 import errors
 from sqlglot import exp
 from streamlit.testing.v1 import AppTest
@@ -79,6 +81,43 @@ def _page(url: str, monkeypatch: pytest.MonkeyPatch, path: str = "yesterday", **
     page.query_params.update(address)
     page._page_hash = calc_md5(path.strip("/"))
     return page.run()
+
+
+def _led(
+    url: str, monkeypatch: pytest.MonkeyPatch, path: str, key: str, clicked: dict[str, Any], **address: str
+) -> AppTest:
+    """The page to which a click leads, on the mark of a chart that says these fields, or on the row of a table that has them.
+
+    Args:
+        url: of the warehouse.
+        monkeypatch: undoes what is in place of Streamlit's charts and tables.
+        path: of the page with the chart or table.
+        key: what the key of the chart or table begins with.
+        clicked: the fields.
+        address: of the page.
+    """
+    chart, frame = st.altair_chart, st.dataframe
+
+    def altair_chart(drawn: Any, **options: Any) -> Any:
+        if not str(options.get("key")).startswith(key):
+            return chart(drawn, **options)
+        (param,) = (each for each in drawn.to_dict()["params"] if each["name"] == charts.CLICK)
+        assert param["select"]["fields"] == list(clicked)
+        return SimpleNamespace(selection={charts.CLICK: [clicked]})
+
+    def dataframe(rows: pd.DataFrame, **options: Any) -> Any:
+        if not str(options.get("key")).startswith(key):
+            return frame(rows, **options)
+        is_clicked = (rows[list(clicked)] == pd.Series(clicked)).all(axis=1)
+        assert is_clicked.sum() == 1
+        return SimpleNamespace(selection=SimpleNamespace(cells=[(int(is_clicked.argmax()), next(iter(clicked)))]))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(st, "altair_chart", altair_chart)
+        patched.setattr(st, "dataframe", dataframe)
+        page = _page(url, monkeypatch, path, **address)
+    assert not page.exception
+    return page
 
 
 def _values(url: str) -> dict[str, Any]:
@@ -322,6 +361,44 @@ def test_each_page_is_made_without_a_fault(path: str, built_url: str, monkeypatc
     assert not page.exception
     assert not page.error
     assert sum(caption.value.startswith("Units") for caption in page.caption) == bool(section.units)
+
+
+def _count(page: AppTest) -> int:
+    """Of how many transactions the page of transactions tells."""
+    (said,) = (
+        match for each in page.caption if (match := re.fullmatch(r"Page 1 of .*, ([\d,]+) transactions?", each.value))
+    )
+    return int(said[1].replace(",", ""))
+
+
+DECLINED = "SELECT count(*) FROM serving.enriched_transactions WHERE NOT is_approved AND channel = 'online' AND "
+THERE = "SELECT count(*) FROM serving.enriched_transactions WHERE transacted_on >= '2018-11-01' AND merchant_state = "
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "clicked", "address", "expected"),
+    [
+        ("declines", "decline rates", {"shown": "Oct 2018", "part": "online"}, {"first": "2018-10-16", "last": "2019-02-28"},
+         f"{DECLINED} transacted_on BETWEEN '2018-10-16' AND '2018-10-31'"),
+        ("declines", "decline rates", {"shown": "Jul 2019", "part": "online"}, {},
+         f"{DECLINED} transacted_on BETWEEN '2019-07-01' AND '2019-07-31'"),
+        ("declines", "reasons", {"decline_reason": "Insufficient Balance", "part": "online"}, {},
+         f"{DECLINED} transacted_on >= '2018-11-01'"),
+        ("declines", "decline reasons", {"decline_reason": "Any error", "part": "online"}, {},
+         f"{DECLINED} transacted_on >= '2018-11-01'"),
+        ("geography", "states", {"place": "CA"}, {}, f"{THERE} 'CA'"),
+        ("geography", "states", {"place": "CA"}, {"channel": "chip"}, f"{THERE} 'CA' AND channel = 'chip'"),
+        ("geography", "countries", {"place": "Mexico"}, {}, f"{THERE} 'Mexico'"),
+        ("geography", "places", {"place": "CA"}, {}, f"{THERE} 'CA'"),
+    ],
+)  # fmt: skip
+def test_a_click_leads_to_the_transactions_that_it_counts(
+    path: str, key: str, clicked: dict[str, Any], address: dict[str, str], expected: str, built_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    page = _led(built_url, monkeypatch, path, key, clicked, **address)
+    assert page.subheader[0].value.startswith("Transactions, ")
+    assert _count(page) == ask_all(built_url, expected)[0][0] > 0
 
 
 def test_a_choice_is_put_into_the_address_and_starts_at_the_first_page(

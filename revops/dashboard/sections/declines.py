@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from revops.dashboard import charts, filters, parts
-from revops.dashboard.filters import Filters, where_chosen
+from typing import Any
+
+from revops.dashboard import charts, filters, links, parts
+from revops.dashboard.filters import Days, Filters, where_chosen
 from revops.dashboard.reader import Reader
 
 # Rates by month or day, of the same columns from two sources.
@@ -96,28 +98,34 @@ def show(reader: Reader, chosen: Filters) -> None:
         parts.nothing()
         return
     parts.heading(f"Decline rate by {'day' if shown.by_day else 'month'} and channel")
-    parts.chart(
+    period = parts.chart(
         charts.rates(
             found,
             "decline_rate_percent",
             "declined, %",
             {"declined_count": ("declined", charts.COUNT), "transaction_count": ("transactions", charts.COUNT)},
             shown.by_day,
-        )
+        ),
+        f"decline rates {values}",
     )
+    parts.note("A click on a point leads to its declined transactions.")
     parts.download(rates, values, "decline_rates")
     reasons = REASONS_BY_MONTH if by_month else REASONS_CHOSEN
     by_reason = reader.rows(reasons, values)
     parts.heading("Why")
+    bar = None
     drawn = by_reason[(by_reason.decline_reason != "Any error") & (by_reason.declined_count > 0)]
     if not drawn.empty:
         tips = {"transaction_count": ("of transactions", charts.COUNT), "decline_rate_percent": ("%", ".3f")}
-        parts.chart(charts.ranked(drawn, "decline_reason", "declined_count", "declined transactions", tips))
+        bar = parts.chart(
+            charts.ranked(drawn, "decline_reason", "declined_count", "declined transactions", tips), f"reasons {values}"
+        )
     parts.note(
-        "A transaction with two errors counts for both reasons, and once as any error: reasons do not add up to it."
+        "A transaction with two errors counts for both reasons, and once as any error: reasons do not add up to it. A click "
+        "leads to the declined transactions of the channel, for any reason."
     )
-    parts.shown(
-        reader, reasons, values, "decline_reasons",
+    row = parts.shown(
+        reader, reasons, values, "decline_reasons", f"decline reasons {values}",
         decline_reason="Reason", part="Channel", declined_count=parts.count("Declined"),
         transaction_count=parts.count("Transactions"), decline_rate_percent=parts.rate("Rate, %"),
         declined_amount=parts.money("Amount requested"),
@@ -135,3 +143,14 @@ def show(reader: Reader, chosen: Filters) -> None:
         lost_volume=parts.money("Lost volume"), retried_count=parts.count("Tried again"),
         recovered_count=parts.count("Recovered"), recovered_volume=parts.money("Recovered volume"),
     )  # fmt: skip
+    _follow(chosen, shown, period, row[0] if row else bar)
+
+
+def _follow(chosen: Filters, shown: Days, period: Any, reason: Any) -> None:
+    """From a clicked point, or a bar or row of a reason, to the declined transactions of its channel."""
+    if period:
+        links.go(
+            "transactions", parts.chosen_period(chosen, period, shown).but(channel=period["part"]), outcome="declined"
+        )
+    if reason is not None:
+        links.go("transactions", filters.within(chosen, shown).but(channel=reason["part"]), outcome="declined")

@@ -103,17 +103,21 @@ def show(reader: Reader, chosen: Filters) -> None:
     states, countries = st.columns(2)
     with states:
         parts.heading("States")
-        parts.chart(charts.state_tiles(found[found.place_kind == "domestic"], column, title, value_format, tips))
+        drawn = charts.state_tiles(found[found.place_kind == "domestic"], column, title, value_format, tips)
+        tile = parts.chart(drawn, f"states {column} {values}")
     with countries:
         parts.heading("Countries abroad")
+        country = None
         abroad = found[found.place_kind == "foreign"].dropna(subset=[column]).nlargest(MOST_COUNTRIES, column)
         if abroad.empty:
             parts.nothing("Nothing abroad.")
         else:
-            parts.chart(charts.ranked(abroad, "place", column, title, tips))
+            country = parts.chart(charts.ranked(abroad, "place", column, title, tips), f"countries {column} {values}")
     parts.heading("All places")
-    parts.note("A click leads to the transactions there. NO PLACE: the merchant has none, as most online.")
-    clicked = parts.shown(
+    parts.note(
+        "A click on a place, here or above, leads to the transactions there. NO PLACE: the merchant has none, as most online."
+    )
+    row = parts.shown(
         reader, statement, values, "places", f"places {values}",
         place="Place", place_name="Name", place_kind="Kind", settled_volume=parts.money("Settled volume"),
         settled_count=parts.count("Purchases"), declined_count=parts.count("Declined"),
@@ -131,5 +135,5 @@ def show(reader: Reader, chosen: Filters) -> None:
         estimated_interchange=parts.money("Interchange (estimate)"), net_fraud_loss=parts.money("Net fraud loss"),
         estimated_labelled_margin=parts.money("Margin (estimate)"),
     )  # fmt: skip
-    if clicked:
-        links.go("transactions", filters.within(chosen, shown).but(place=str(clicked[0].place)))
+    if clicked := tile or country or (row and row[0].to_dict()):
+        links.go("transactions", filters.within(chosen, shown).but(place=str(clicked["place"])))

@@ -124,7 +124,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     )
     _issuer(reader, chosen, shown)
     if clicked:
-        links.go("categories", parts.chosen_period(chosen, clicked, shown.by_day))
+        links.go("categories", parts.chosen_period(chosen, clicked, shown))
 
 
 def _issuer(reader: Reader, chosen: Filters, shown: Days) -> None:
