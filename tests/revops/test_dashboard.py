@@ -33,6 +33,7 @@ from revops import demo_set
 from revops.dashboard import charts, filters, history, labels, parts, reader, sections, serve
 from revops.dashboard.filters import Days, Filters
 from revops.dashboard.sections import alerts, categories, declines, fraud, geography, overview, revenue, yesterday
+from revops.roles import INVESTIGATOR
 from tests.conftest import ROOT, RunningServer
 from tests.oracle import built
 from tests.revops.processes import ask, ask_all
@@ -247,16 +248,33 @@ def test_the_queue_is_open_mine_or_decided(built_url: str) -> None:
     decided = {number for (number,) in ask_all(built_url, "SELECT transaction_id FROM desk.decisions")}
     assert set(_queue(built_url, state="decided")) == decided
     assert _queue(built_url, state="open") == [number for number in everything if number not in decided]
-    me = urlsplit(built_url).username
     number = _queue(built_url)[0]
-    assert _queue(built_url, state="mine", login=me) == []
-    assert ask(built_url, f"SELECT desk.decide({number}, 'undecided', NULL, '{me}')")
+    assert ask(built_url, f"SELECT desk.decide({number}, 'undecided')")
+    assert _queue(built_url)[0] == number, "undecided is open"
+
+
+def test_mine_is_what_i_decided_last_or_am_assigned_to_and_the_next_of_it_is_open(built_url: str) -> None:
+    me, another = urlsplit(built_url).username, f"in_test_{secrets.token_hex(4)}"
+    password, here = secrets.token_hex(8), urlsplit(built_url)
+    theirs = urlunsplit(here._replace(netloc=f"{another}:{password}@{here.hostname}:{here.port}"))
+    mine = {number for (number,) in ask_all(built_url, "SELECT transaction_id FROM desk.decisions")}
+    assert set(_queue(built_url, state="mine", login=me)) == mine
+    first, second = [number for number in _queue(built_url) if number not in mine][:2]
+    assert _queue(built_url, state="mine", login=another) == []
+    ask(built_url, f"CREATE ROLE {another} LOGIN PASSWORD '{password}' IN ROLE {INVESTIGATOR}")
     try:
-        assert _queue(built_url, state="mine", login=me) == [number]
-        assert _queue(built_url, state="mine", login="another") == []
-        assert _queue(built_url)[0] == number, "undecided is open"
+        assert ask(built_url, f"SELECT desk.decide({first}, 'undecided', NULL, '{another}')")
+        assert _queue(built_url, state="mine", login=another) == [first]
+        assert set(_queue(built_url, state="mine", login=me)) == mine | {first}, "decided by me, assigned to another"
+        assert ask(theirs, f"SELECT desk.decide({first}, 'fraud')")
+        assert first not in _queue(built_url, state="mine", login=me), "decided by another since"
+        assert _queue(built_url, state="mine", login=another) == [first]
+        assert _queue(built_url, "NEXT", state="mine", login=another) == [], "it is decided"
+        assert ask(built_url, f"SELECT desk.decide({second}, 'undecided', NULL, '{another}')")
+        assert _queue(built_url, "NEXT", state="mine", login=another) == [second]
     finally:
-        assert ask(built_url, f"SELECT desk.decide({number}, 'undecided')")
+        assert ask(built_url, f"SELECT desk.decide({first}, 'undecided')")
+        ask(built_url, f"DROP ROLE {another}")
 
 
 @pytest.mark.parametrize("order", ["score", "newest", "amount"])

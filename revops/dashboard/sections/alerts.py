@@ -17,7 +17,7 @@ ACTIONS = ("block", "call", "review")
 ORDERS = {"Highest score": "score", "Newest": "newest", "Largest amount": "amount"}
 DEFAULTS = {"order": "score", "state": "open"}
 NEXT_KEY = "n"
-# What has no decision, or is undecided; what of this is assigned to who has signed in; what is decided.
+# What has no decision, or is undecided; what who has signed in decided last or is assigned to; what is decided.
 STATES = {"Open": "open", "Mine": "mine", "Decided": "decided", "All": "all"}
 
 RULES = """
@@ -30,7 +30,7 @@ ORDER BY measured_name
 _QUEUE = """
 FROM serving.fraud_alerts AS alerts
 LEFT JOIN (
-    SELECT transaction_id, card_id, decision, is_fraud_reviewed, assigned_to
+    SELECT transaction_id, card_id, decision, is_fraud_reviewed, decided_by, assigned_to
     FROM serving.alert_decisions
     WHERE is_current
 ) AS desk ON desk.transaction_id = alerts.transaction_id AND desk.card_id = alerts.card_id
@@ -41,7 +41,7 @@ WHERE alerts.transacted_on >= %(since)s AND alerts.transacted_on < %(until)s
   AND (%(action)s IS NULL OR alerts.action = %(action)s) AND (%(card)s IS NULL OR alerts.card_id = %(card)s)
   AND (%(least)s IS NULL OR ABS(alerts.amount) >= %(least)s)
   AND CASE %(state)s WHEN 'open' THEN desk.is_fraud_reviewed IS NULL WHEN 'decided' THEN desk.is_fraud_reviewed IS NOT NULL
-           WHEN 'mine' THEN desk.is_fraud_reviewed IS NULL AND desk.assigned_to = %(login)s ELSE TRUE END
+           WHEN 'mine' THEN %(login)s IN (desk.decided_by, desk.assigned_to) ELSE TRUE END
   AND ((%(card_type)s IS NULL AND %(brand)s IS NULL) OR alerts.card_id IN (
       SELECT cards.card_id
       FROM serving.card_lifecycle AS cards
@@ -62,9 +62,9 @@ SELECT alerts.transaction_id, alerts.transacted_at, alerts.score, alerts.action,
 """
 )
 
-# The alert of the queue that comes after this one in its order; after the last one, the first.
+# The open alert of the queue that comes after this one in its order; after the last one, the first.
 _ORDER = "COALESCE(CASE %(order)s WHEN 'score' THEN alerts.score WHEN 'amount' THEN ABS(alerts.amount) END, 0)"
-_NEXT = """  AND alerts.transaction_id IS DISTINCT FROM %(id)s
+_NEXT = """  AND desk.is_fraud_reviewed IS NULL AND alerts.transaction_id IS DISTINCT FROM %(id)s
 ORDER BY EXISTS (
     SELECT 1
     FROM serving.fraud_alerts AS this
@@ -93,7 +93,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     own = _own(reader)
     values = filters.values(chosen, shown) | own | {"login": investigator.name()}
     if own["state"] == "mine" and investigator.current() is None:
-        parts.nothing("Sign in to see the alerts that are assigned to you.")
+        parts.nothing("Sign in to see the alerts that you decided or are assigned to.")
         return
     following(reader, chosen, None)
     total = int(reader.rows(COUNTED, values).iloc[0].alert_count)
