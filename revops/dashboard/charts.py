@@ -221,8 +221,8 @@ def state_tiles(states: pd.DataFrame, column: str, title: str, value_format: str
     places = pd.DataFrame([(state, *tile) for state, tile in TILES.items()], columns=["place", "row", "column"])
     drawn = places.merge(states, on="place", how="left")
     # Letters that are read on a light tile, on a dark one, and where there is no tile.
-    height = drawn[column].astype(float) / (drawn[column].astype(float).max() or 1)
-    drawn["ink"] = height.map(lambda share: "#64748b" if pd.isna(share) else "#0f172a" if share > 0.6 else "#ffffff")
+    height = drawn[column].astype(float) / _most(drawn[column])
+    drawn["ink"] = height.map(lambda share: "#64748b" if pd.isna(share) else "#ffffff" if share > 0.6 else "#0f172a")
     x = alt.X("column:O", axis=None, scale=alt.Scale(paddingInner=0.06))
     y = alt.Y("row:O", axis=None, scale=alt.Scale(paddingInner=0.06))
     tooltip = [
@@ -239,7 +239,7 @@ def state_tiles(states: pd.DataFrame, column: str, title: str, value_format: str
             color=alt.Color(
                 f"{column}:Q",
                 title=title,
-                scale=alt.Scale(scheme="viridis"),
+                scale=_heat(drawn[column]),
                 legend=alt.Legend(orient="top", gradientLength=180, format="~s"),
             ),
             tooltip=tooltip,
@@ -275,7 +275,7 @@ def week(hours: pd.DataFrame, column: str, title: str, value_format: str, tips: 
             color=alt.Color(
                 f"{column}:Q",
                 title=title,
-                scale=alt.Scale(scheme="viridis"),
+                scale=_heat(drawn[column]),
                 legend=alt.Legend(orient="top", gradientLength=180, format="~s"),
             ),
             tooltip=[
@@ -448,6 +448,17 @@ def _filled() -> Any:
 def _clickable(marks: Any, *fields: str) -> Any:
     """Marks of which a click says these fields."""
     return marks.add_params(alt.selection_point(name=CLICK, fields=list(fields)))
+
+
+def _most(column: pd.Series) -> float:
+    """The largest value; one where all are zero or there is none."""
+    most = column.astype(float).max()
+    return float(most) if most > 0 else 1.0
+
+
+def _heat(column: pd.Series) -> Any:
+    """Colours from light for nothing to dark for the most; a scale of its own ends would give all zeros a strong one."""
+    return alt.Scale(scheme="blues", domain=[0, _most(column)])
 
 
 def _tips(tips: Tips | None) -> list[Any]:

@@ -545,6 +545,17 @@ def test_all_states_are_on_the_map_each_in_a_place_of_its_own() -> None:
 
 
 @pytest.mark.unit
+@pytest.mark.parametrize(("values", "most"), [([0, 0], 1), ([None, 0], 1), ([2, 8], 8)])
+def test_nothing_is_the_lightest_colour_whatever_the_others_have(values: list[float | None], most: int) -> None:
+    states = pd.DataFrame({"place": ["CA", "NY"], "place_name": ["California", "New York"], "volume": values})
+    hours = pd.DataFrame({"weekday": [1, 2], "hour_of_day": [3, 4], "volume": values})
+    tiles = charts.state_tiles(states, "volume", "volume", "d", {}).to_dict()
+    for drawn in (tiles["layer"][0], charts.week(hours, "volume", "volume", "d", {}).to_dict()):
+        scale = drawn["encoding"]["color"]["scale"]
+        assert scale == {"scheme": "blues", "domain": [0, most]}
+
+
+@pytest.mark.unit
 def test_an_address_says_what_is_chosen_and_what_it_does_not_understand_is_left_out() -> None:
     chosen = Filters(date(2019, 1, 2), date(2019, 3, 4), "online", "Debit (Prepaid)", "Visa", 5411, "Italy")
     assert filters.read(chosen.address()) == chosen
