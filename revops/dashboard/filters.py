@@ -222,13 +222,20 @@ def values(chosen: Filters, shown: Days, in_months: bool = False) -> dict[str, o
     }
 
 
-def bar(reader: Reader, chosen: Filters) -> None:
-    """The controls: how far back, and everything else in a box that opens. What is chosen can be read beside them."""
+def bar(reader: Reader, chosen: Filters, default: timedelta | int | None = None) -> None:
+    """The controls: how far back, and everything else in a box that opens. What is chosen can be read beside them.
+
+    Args:
+        reader: where what can be chosen is read.
+        chosen: what is chosen.
+        default: how far back the page goes where no first day is chosen; None where no period says it.
+    """
     landed = reader.rows(DAYS).iloc[0]
     if landed.last_day is None:
         return
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    _period(row, chosen, landed.first_day, landed.last_day)
+    shown = None if default is None else days(reader, chosen, default)
+    _period(row, chosen, (chosen.first, chosen.last) if shown is None else (shown.first, shown.last), landed)
     with row.popover("Filters", icon=":material/filter_alt:"):
         _choice("channel", chosen, dict(zip(CHANNELS, CHANNELS, strict=True)))
         _choice("card_type", chosen, dict(zip(CARD_TYPES, CARD_TYPES, strict=True)))
@@ -256,11 +263,9 @@ def not_applied(chosen: Filters, applied: Iterable[str]) -> str:
 PERIODS = {"1 month": 1, "1 year": 12, "3 years": 36, "All": None}
 
 
-def _period(row: Any, chosen: Filters, first: date, last: date) -> None:
-    spans = {name: _span(months, first, last) for name, months in PERIODS.items()}
-    st.session_state["period"] = next(
-        (name for name, span in spans.items() if span == (chosen.first, chosen.last)), None
-    )
+def _period(row: Any, chosen: Filters, shown: tuple[date | None, date | None], landed: Any) -> None:
+    spans = {name: _span(months, landed.first_day, landed.last_day) for name, months in PERIODS.items()}
+    st.session_state["period"] = next((name for name, span in spans.items() if span == shown), None)
 
     def change() -> None:
         picked = st.session_state["period"]

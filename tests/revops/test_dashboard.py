@@ -429,6 +429,27 @@ def test_a_choice_is_put_into_the_address_and_starts_at_the_first_page(
     assert page.query_params == {"channel": ["online"], "first": ["2019-01-01"], "last": ["2019-10-31"]}
 
 
+@pytest.mark.parametrize(
+    ("path", "address", "period"),
+    [
+        ("declines", {}, "1 year"),
+        ("fraud", {}, "1 year"),
+        ("transactions", {}, "1 month"),
+        ("declines", {"first": "2019-10-01"}, "1 month"),
+        ("declines", {"first": "2019-10-02"}, None),
+        ("declines", {"first": "2010-01-01", "last": "2019-10-31"}, "All"),
+        ("yesterday", {}, None),
+        ("overview", {}, None),
+    ],
+)
+def test_the_period_that_a_page_shows_is_marked_also_where_no_days_are_chosen(
+    path: str, address: dict[str, str], period: str | None, built_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = _page(built_url, monkeypatch, path, **address)
+    assert not page.exception
+    assert page.session_state["period"] == period
+
+
 def test_rows_that_are_drawn_and_listed_are_read_once(built_url: str) -> None:
     statement, other = "SELECT merchant_id FROM serving.merchant_risk ORDER BY 1", "SELECT 1 AS one"
     with reader.opened(built_url) as opened:

@@ -30,9 +30,25 @@ _LABELLED = "fraud rates divide by the labelled: one without a label is unknown,
 ALL = (
     Section("yesterday", "Yesterday", "today", yesterday.show, "Today", f"US dollars; {_LABELLED}."),
     Section("overview", "Month", "dashboard", overview.show, "Today", f"US dollars; {_BP}; pp: percentage points."),
-    Section("revenue", "Revenue", "payments", revenue.show, "Business", f"US dollars; {_BP}."),
-    Section("categories", "Categories", "category", categories.show, "Business", f"US dollars; {_BP}; {_LABELLED}."),
-    Section("geography", "Geography", "map", geography.show, "Business", f"US dollars; {_BP}; {_LABELLED}."),
+    Section("revenue", "Revenue", "payments", revenue.show, "Business", f"US dollars; {_BP}.", back=revenue.BACK),
+    Section(
+        "categories",
+        "Categories",
+        "category",
+        categories.show,
+        "Business",
+        f"US dollars; {_BP}; {_LABELLED}.",
+        back=categories.BACK,
+    ),
+    Section(
+        "geography",
+        "Geography",
+        "map",
+        geography.show,
+        "Business",
+        f"US dollars; {_BP}; {_LABELLED}.",
+        back=geography.BACK,
+    ),
     Section(
         "clients",
         "Clients",
@@ -40,15 +56,36 @@ ALL = (
         clients.show,
         "Business",
         "US dollars; % of clients with an open card, or of open cards.",
+        back=clients.BACK,
     ),
     Section(
-        "declines", "Declines", "block", declines.show, "Business", "US dollars; % of all transactions or attempts."
+        "declines",
+        "Declines",
+        "block",
+        declines.show,
+        "Business",
+        "US dollars; % of all transactions or attempts.",
+        back=declines.BACK,
     ),
     Section(
-        "transactions", "Transactions", "receipt_long", transactions.show, "Business", "US dollars, refunds negative."
+        "transactions",
+        "Transactions",
+        "receipt_long",
+        transactions.show,
+        "Business",
+        "US dollars, refunds negative.",
+        back=transactions.BACK,
     ),
-    Section("fraud", "Fraud", "shield", fraud.show, "Fraud", f"US dollars; {_BP}; {_LABELLED}."),
-    Section("merchants", "Merchants", "storefront", merchants.show, "Fraud", f"US dollars; {_BP}; {_LABELLED}."),
+    Section("fraud", "Fraud", "shield", fraud.show, "Fraud", f"US dollars; {_BP}; {_LABELLED}.", back=fraud.BACK),
+    Section(
+        "merchants",
+        "Merchants",
+        "storefront",
+        merchants.show,
+        "Fraud",
+        f"US dollars; {_BP}; {_LABELLED}.",
+        back=merchants.BACK,
+    ),
     Section(
         "rules",
         "Rules",
@@ -58,7 +95,9 @@ ALL = (
         "US dollars; % of labelled alerts (precision) or of all fraud (recall).",
     ),
     Section("what_if", "Try a rule", "tune", what_if.show, "Fraud", "US dollars; % of labelled alerts (precision)."),
-    Section("alerts", "Alerts", "notifications", alerts.show, "Fraud", "US dollars, refunds negative."),
+    Section(
+        "alerts", "Alerts", "notifications", alerts.show, "Fraud", "US dollars, refunds negative.", back=alerts.BACK
+    ),
     Section(
         "card", "Card", "credit_card", card.show, None, f"US dollars, refunds negative; {_BP}; {_LABELLED}.", False
     ),

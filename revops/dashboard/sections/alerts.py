@@ -80,11 +80,12 @@ NEXT = (
 )
 
 PAGE = ALL + "LIMIT %(size)s OFFSET %(skipped)s\n"
+BACK = timedelta(days=31)
 
 
 def show(reader: Reader, chosen: Filters) -> None:
     """The queue's own filters, and a page of it."""
-    shown = filters.days(reader, chosen, timedelta(days=31))
+    shown = filters.days(reader, chosen, BACK)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return
@@ -122,7 +123,7 @@ def show(reader: Reader, chosen: Filters) -> None:
 
 def following(reader: Reader, chosen: Filters, number: int | None) -> None:
     """The button, and the key, that lead to the next open alert of the queue that the address says."""
-    shown = filters.days(reader, chosen, timedelta(days=31))
+    shown = filters.days(reader, chosen, BACK)
     if shown is None:
         return
     own = asked()

@@ -47,11 +47,12 @@ ORDER BY settled_volume DESC, mcc
 """)
 
 MOST_DRAWN = 15
+BACK = 12
 
 
 def show(reader: Reader, chosen: Filters) -> None:
     """The largest categories as bars, all of them in a table."""
-    shown = filters.days(reader, chosen, 12)
+    shown = filters.days(reader, chosen, BACK)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return

@@ -34,11 +34,12 @@ ORDER BY estimated_lifetime_value DESC NULLS LAST, client_id
 """
 
 KINDS = {"Month": "month", "Quarter": "quarter", "Year": "year"}
+BACK = 12
 
 
 def show(reader: Reader, chosen: Filters) -> None:
     """Active clients by period, who came and went, the most valuable."""
-    shown = filters.days(reader, chosen, 12)
+    shown = filters.days(reader, chosen, BACK)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return

@@ -81,11 +81,12 @@ WHERE month_start >= %(since)s AND month_start < %(until)s AND (%(channel)s IS N
 GROUP BY channel
 ORDER BY channel
 """
+BACK = 12
 
 
 def show(reader: Reader, chosen: Filters) -> None:
     """Rates, reasons, and what an attempt ends in."""
-    shown = filters.days(reader, chosen, 12)
+    shown = filters.days(reader, chosen, BACK)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return

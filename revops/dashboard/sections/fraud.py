@@ -91,11 +91,12 @@ ORDER BY first_fraud_at DESC, card_id
 """
 
 LONGEST_WEEK = timedelta(days=182)
+BACK = 12
 
 
 def show(reader: Reader, chosen: Filters) -> None:
     """Rates by month, the table of what they divide by, the hours, the ages, the runs."""
-    shown = filters.days(reader, chosen, 12)
+    shown = filters.days(reader, chosen, BACK)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return

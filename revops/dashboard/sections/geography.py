@@ -77,11 +77,12 @@ MEASURES = {
     "Net fraud loss": ("net_fraud_loss", "net fraud loss, US$", charts.WHOLE_DOLLARS),
 }
 MOST_COUNTRIES = 15
+BACK = 12
 
 
 def show(reader: Reader, chosen: Filters) -> None:
     """The map of states, the countries, all places in a table."""
-    shown = filters.days(reader, chosen, 12)
+    shown = filters.days(reader, chosen, BACK)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return

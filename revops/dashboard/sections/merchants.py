@@ -58,11 +58,12 @@ FROM serving.compromise_points
 WHERE month_start >= %(since)s AND month_start < %(until)s
 ORDER BY evidence DESC, month_start DESC, merchant_id
 """
+BACK = timedelta(days=31)
 
 
 def show(reader: Reader, chosen: Filters) -> None:
     """One of four lists; a click leads to the merchant."""
-    shown = filters.days(reader, chosen, timedelta(days=31))
+    shown = filters.days(reader, chosen, BACK)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return

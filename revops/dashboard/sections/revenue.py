@@ -79,12 +79,13 @@ WHERE date_day >= %(since)s AND date_day < %(until)s
   AND (is_holiday OR settled_volume_index_35d NOT BETWEEN 75 AND 125)
 ORDER BY date_day DESC
 """
+BACK = 12
 
 
 def show(reader: Reader, chosen: Filters) -> None:
     """Volume and refunds by day or month, the period in a table, the margin, the rates, the unusual days."""
     parts.title("Revenue")
-    shown = filters.days(reader, chosen, 12)
+    shown = filters.days(reader, chosen, BACK)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return

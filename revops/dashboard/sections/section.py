@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from revops.dashboard.filters import Filters
 from revops.dashboard.reader import Reader
@@ -21,6 +22,7 @@ class Section:
         group: the part of the menu; None for a page that others lead to.
         units: spelled out once, at its top.
         is_filtered: whether the controls of filters are on it.
+        back: how far back it goes where no days are chosen (filters.days), where one of the periods may say it.
     """
 
     path: str
@@ -30,3 +32,4 @@ class Section:
     group: str | None
     units: str
     is_filtered: bool = True
+    back: timedelta | int | None = None

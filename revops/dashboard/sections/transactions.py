@@ -26,11 +26,12 @@ PAGE = CHOSEN + "LIMIT %(size)s OFFSET %(skipped)s\n"
 COUNTED = "\nSELECT COUNT(*) AS transaction_count" + _FOUND
 
 OUTCOMES = {"All": None, "Declined": "declined", "Labelled as fraud": "fraud"}
+BACK = timedelta(days=31)
 
 
 def show(reader: Reader, chosen: Filters) -> None:
     """A page of them, the newest first."""
-    shown = filters.days(reader, chosen, timedelta(days=31))
+    shown = filters.days(reader, chosen, BACK)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return
