@@ -172,9 +172,9 @@ def current() -> Filters:
     return found
 
 
-def choose(found: Filters) -> None:
-    """Puts a choice into the address of this page, which begins again at its first rows."""
-    for name in (*NAMES, "page"):
+def choose(found: Filters, cleared: tuple[str, ...] = ()) -> None:
+    """Puts a choice into the address of this page, which begins again at its first rows, and takes other parts out of it."""
+    for name in (*NAMES, "page", *cleared):
         if name in st.query_params:
             del st.query_params[name]
     st.query_params.update(found.address())
@@ -222,13 +222,14 @@ def values(chosen: Filters, shown: Days, in_months: bool = False) -> dict[str, o
     }
 
 
-def bar(reader: Reader, chosen: Filters, default: timedelta | int | None = None) -> None:
+def bar(reader: Reader, chosen: Filters, default: timedelta | int | None, cleared: tuple[str, ...]) -> None:
     """The controls: how far back, and everything else in a box that opens. What is chosen can be read beside them.
 
     Args:
         reader: where what can be chosen is read.
         chosen: what is chosen.
         default: how far back the page goes where no first day is chosen; None where no period says it.
+        cleared: what else of the address goes with the filters.
     """
     landed = reader.rows(DAYS).iloc[0]
     if landed.last_day is None:
@@ -246,8 +247,8 @@ def bar(reader: Reader, chosen: Filters, default: timedelta | int | None = None)
         _choice("place", chosen, dict(zip(places.place, places.place_name.fillna(places.place), strict=True)))
         # Last, because the first field of a box that opens has the focus, and the calendar would open over the others.
         _dates(chosen, landed.first_day, landed.last_day)
-    if chosen != Filters():
-        row.button("Clear all", key="clear", on_click=choose, args=(Filters(),), type="tertiary")
+    if chosen != Filters() or any(name in st.query_params for name in cleared):
+        row.button("Clear all", key="clear", on_click=choose, args=(Filters(), cleared), type="tertiary")
 
 
 def within(chosen: Filters, shown: Days) -> Filters:

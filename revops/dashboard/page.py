@@ -63,7 +63,7 @@ def _shown(section: Section) -> Callable[[], None]:
             chosen = filters.current()
             _find(chosen)
             if section.is_filtered:
-                filters.bar(opened, chosen, section.back)
+                filters.bar(opened, chosen, section.back, section.cleared)
             if said := filters.in_words(opened, chosen):
                 parts.note(f"Chosen: {said}")
             if section.units:

@@ -450,6 +450,30 @@ def test_the_period_that_a_page_shows_is_marked_also_where_no_days_are_chosen(
     assert page.session_state["period"] == period
 
 
+@pytest.mark.parametrize(
+    ("path", "left"),
+    [
+        ("declines", {"rule": ["rapid_use"], "order": ["newest"]}),
+        ("alerts", {"order": ["newest"]}),
+        ("merchant", {"id": ["99001"], "rule": ["rapid_use"], "order": ["newest"]}),
+    ],
+)
+def test_what_is_cleared_leaves_the_address_but_for_what_the_page_is_of(
+    path: str, left: dict[str, list[str]], built_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = _page(built_url, monkeypatch, path, id="99001", channel="swipe", page="2", rule="rapid_use", order="newest")
+    page.button(key="clear").click().run()
+    assert not page.exception
+    assert page.query_params == left
+
+
+def test_filters_of_the_queue_alone_are_cleared_too(built_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = _page(built_url, monkeypatch, "alerts", least="20")
+    page.button(key="clear").click().run()
+    assert page.query_params == {}
+    assert not [button for button in page.button if button.key == "clear"]
+
+
 def test_rows_that_are_drawn_and_listed_are_read_once(built_url: str) -> None:
     statement, other = "SELECT merchant_id FROM serving.merchant_risk ORDER BY 1", "SELECT 1 AS one"
     with reader.opened(built_url) as opened:

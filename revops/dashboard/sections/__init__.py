@@ -22,7 +22,7 @@ from revops.dashboard.sections import (
     what_if,
     yesterday,
 )
-from revops.dashboard.sections.section import Section
+from revops.dashboard.sections.section import OF_ONE_THING, Section
 
 _BP = "bp: hundredths of a percent"
 _LABELLED = "fraud rates divide by the labelled: one without a label is unknown, never legitimate"
@@ -96,13 +96,20 @@ ALL = (
     ),
     Section("what_if", "Try a rule", "tune", what_if.show, "Fraud", "US dollars; % of labelled alerts (precision)."),
     Section(
-        "alerts", "Alerts", "notifications", alerts.show, "Fraud", "US dollars, refunds negative.", back=alerts.BACK
+        "alerts",
+        "Alerts",
+        "notifications",
+        alerts.show,
+        "Fraud",
+        "US dollars, refunds negative.",
+        back=alerts.BACK,
+        cleared=(*OF_ONE_THING, *alerts.OWN),
     ),
     Section(
         "card", "Card", "credit_card", card.show, None, f"US dollars, refunds negative; {_BP}; {_LABELLED}.", False
     ),
     Section("client", "Client", "person", client.show, None, f"US dollars; {_BP}.", False),
-    Section("merchant", "Merchant", "store", merchant.show, None, f"US dollars; {_BP}; {_LABELLED}."),
+    Section("merchant", "Merchant", "store", merchant.show, None, f"US dollars; {_BP}; {_LABELLED}.", cleared=()),
     Section("transaction", "Transaction", "receipt", transaction.show, None, "US dollars, refunds negative.", False),
     Section("search", "Search", "search", search.show, None, "", False),
 )

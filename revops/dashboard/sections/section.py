@@ -9,6 +9,9 @@ from datetime import timedelta
 from revops.dashboard.filters import Filters
 from revops.dashboard.reader import Reader
 
+# What says in an address which card, client, merchant or transaction, and of which day, or what is looked for.
+OF_ONE_THING = ("id", "at", "q")
+
 
 @dataclass(frozen=True)
 class Section:
@@ -23,6 +26,7 @@ class Section:
         units: spelled out once, at its top.
         is_filtered: whether the controls of filters are on it.
         back: how far back it goes where no days are chosen (filters.days), where one of the periods may say it.
+        cleared: what is taken out of its address with the filters.
     """
 
     path: str
@@ -33,3 +37,4 @@ class Section:
     units: str
     is_filtered: bool = True
     back: timedelta | int | None = None
+    cleared: tuple[str, ...] = OF_ONE_THING
