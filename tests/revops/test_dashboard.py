@@ -474,6 +474,19 @@ def test_filters_of_the_queue_alone_are_cleared_too(built_url: str, monkeypatch:
     assert not [button for button in page.button if button.key == "clear"]
 
 
+def test_a_limit_of_a_rule_is_asked_for_in_dollars_and_the_line_of_the_seed_has_cents(
+    built_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = _page(built_url, monkeypatch, "what_if", rule="online_new_category")
+    amount = page.number_input(key="online_new_category min_amount_cents")
+    assert (amount.label, amount.value) == ("Amount, US$, at least", 100.0)
+    assert not [each.label for each in (*page.number_input, *page.multiselect) if "_" in each.label]
+    amount.set_value(250.29)
+    page.button(key="online_new_category try").click().run()
+    assert not page.exception
+    assert ",25029," in page.code[0].value
+
+
 def test_rows_that_are_drawn_and_listed_are_read_once(built_url: str) -> None:
     statement, other = "SELECT merchant_id FROM serving.merchant_risk ORDER BY 1", "SELECT 1 AS one"
     with reader.opened(built_url) as opened:

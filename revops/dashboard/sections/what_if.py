@@ -41,8 +41,31 @@ FROM desk.what_if(%(rule)s::JSONB, %(min_score)s, %(every)s)
 ORDER BY era
 """
 
-LIMITS = ("min_", "max_")
-NEEDS = "has_to_"
+# What a rule may ask for, by column of the seed: its name for people, and the unit of a limit.
+DOLLARS = "US$"  # the seed has cents
+LIMITS = {
+    "min_amount_cents": ("amount", DOLLARS),
+    "min_transactions_1h": ("transactions of the card in the last hour", ""),
+    "min_transactions_24h": ("transactions of the card in the last 24 hours", ""),
+    "min_declines_24h": ("declines of the card in the last 24 hours", ""),
+    "min_z_score": ("standard deviations above what the card usually buys", ""),
+    "min_idle_days": ("days since the card was last used", ""),
+    "min_merchant_labelled": ("labelled transactions of the merchant in 30 days", ""),
+    "min_merchant_fraud_bp": ("fraud rate of the merchant in 30 days", "bp"),
+    "min_mcc_labelled": ("labelled transactions of the category in 30 days", ""),
+    "min_mcc_fraud_bp": ("fraud rate of the category in 30 days", "bp"),
+    "max_minutes_since_presence": ("minutes since the card was last present", ""),
+}
+NEEDS = {
+    "has_to_be_bad_card_data": "wrong card number, security code or expiry date",
+    "has_to_be_foreign": "merchant abroad",
+    "has_to_be_new_merchant": "merchant new to the card",
+    "has_to_be_new_mcc": "category new to the card",
+    "has_to_be_new_place": "state or country new to the card",
+    "has_to_change_country": "card last present in another country",
+    "has_to_be_large_after_small": "$100 or more within an hour after $5 or less",
+    "has_to_be_night": "from 00:00 to 05:59",
+}
 # More transactions than this are tried on one card of so many, unless all are asked for.
 MOST_ROWS = 2_000_000
 SAMPLE = 8
@@ -99,10 +122,12 @@ def in_words(cells: Cells) -> list[str]:
     """What a rule asks for."""
     words = []
     for name, value in cells.items():
-        if value and name.startswith(LIMITS):
-            words.append(f"{_plain(name)} {'at least' if name.startswith('min_') else 'at most'} {value}")
-        elif value == "true" and name.startswith(NEEDS):
-            words.append(_plain(name))
+        if value and name in LIMITS:
+            what, unit = LIMITS[name]
+            amount = f"${int(value) / 100:,.2f}" if unit == DOLLARS else f"{value} {unit}".strip()
+            words.append(f"{what} {_bound(name)} {amount}")
+        elif value == "true" and name in NEEDS:
+            words.append(NEEDS[name])
     return words
 
 
@@ -113,10 +138,8 @@ def line_of(cells: Cells) -> str:
     return file.getvalue()
 
 
-def _plain(column: str) -> str:
-    for prefix in (*LIMITS, f"{NEEDS}be_", NEEDS):
-        column = column.removeprefix(prefix)
-    return column.replace("_", " ")
+def _bound(column: str) -> str:
+    return "at least" if column.startswith("min_") else "at most"
 
 
 def _form(reader: Reader, before: Cells) -> tuple[Cells | None, int, int]:
@@ -125,23 +148,23 @@ def _form(reader: Reader, before: Cells) -> tuple[Cells | None, int, int]:
     with st.container(border=True):
         first = st.columns(4)
         changed["weight"] = str(first[0].number_input("Weight", 1, 100, int(before["weight"]), key=f"{name} weight"))
-        for number, column in enumerate([each for each in before if each.startswith(LIMITS) and before[each]], 1):
+        for number, column in enumerate([each for each in before if each in LIMITS and before[each]], 1):
             changed[column] = _number(first[number % 4], name, column, before[column])
         in_force = st.checkbox("In force to the end", value=not before["valid_until_date"], key=f"{name} in force")
         if in_force:
             changed["valid_until_date"] = ""
         with st.expander("Ask for something else"):
-            needs = [each for each in before if each.startswith(NEEDS)]
+            needs = [each for each in before if each in NEEDS]
             asked = st.multiselect(
                 "Has to be",
                 needs,
                 [each for each in needs if before[each] == "true"],
-                format_func=_plain,
+                format_func=lambda each: NEEDS[each].capitalize(),
                 key=f"{name} needs",
             )
             changed |= {each: "true" if each in asked else "" for each in needs}
             others = st.columns(4)
-            for number, column in enumerate(each for each in before if each.startswith(LIMITS) and not before[each]):
+            for number, column in enumerate(each for each in before if each in LIMITS and not before[each]):
                 changed[column] = _number(others[number % 4], name, column, "")
         second = st.columns(2)
         scores = reader.rows(THRESHOLDS).min_score.tolist()
@@ -156,13 +179,19 @@ def _form(reader: Reader, before: Cells) -> tuple[Cells | None, int, int]:
 
 def _number(place: Any, rule: str, column: str, value: str) -> str:
     """A limit; empty asks for nothing."""
-    label = f"{_plain(column).capitalize()}, {'at least' if column.startswith('min_') else 'at most'}"
-    is_decimal = "." in value or column.endswith(("_bp", "_score"))
+    what, unit = LIMITS[column]
+    label = f"{what[0].upper()}{what[1:]}{f', {unit}' if unit else ''}, {_bound(column)}"
+    is_money, is_decimal = unit == DOLLARS, "." in value or column.endswith(("_bp", "_score"))
+    shown: float | int | None = None
+    if value:
+        shown = int(value) / 100 if is_money else float(value) if is_decimal else int(value)
     number = place.number_input(
-        label, value=None if not value else float(value) if is_decimal else int(value), min_value=0.0 if is_decimal else 0,
-        step=0.1 if is_decimal else 1, key=f"{rule} {column}", placeholder=filters.ANY,
+        label, value=shown, min_value=0.0 if is_money or is_decimal else 0,
+        step=1.0 if is_money else 0.1 if is_decimal else 1, key=f"{rule} {column}", placeholder=filters.ANY,
     )  # fmt: skip
-    return "" if number is None else f"{number:.2f}" if is_decimal else f"{number}"
+    if number is None:
+        return ""
+    return f"{100 * number:.0f}" if is_money else f"{number:.2f}" if is_decimal else f"{number}"
 
 
 def _outcome(reader: Reader, changed: Cells, min_score: int, every: int) -> None:

@@ -138,3 +138,22 @@ def test_a_rule_that_is_not_changed_gives_the_line_of_the_seed(built_url: str) -
         assert list(cells) == header
         assert next(csv.reader([what_if.line_of(cells)])) == line
         assert what_if.in_words(cells), "a rule asks for something"
+
+
+@pytest.mark.unit
+def test_all_that_a_rule_may_ask_for_has_a_name_for_people() -> None:
+    with (ROOT / "seeds" / "fraud_rules.csv").open(newline="") as stream:
+        columns = next(csv.reader(stream))
+    assert list(what_if.LIMITS) == [column for column in columns if column.startswith(("min_", "max_"))]
+    assert list(what_if.NEEDS) == [column for column in columns if column.startswith("has_to_")]
+    assert {column for column, (_, unit) in what_if.LIMITS.items() if unit == what_if.DOLLARS} == {
+        column for column in what_if.LIMITS if column.endswith("_cents")
+    }
+    said = what_if.in_words(
+        {"has_to_be_new_mcc": "true", "min_amount_cents": "10050", "min_merchant_fraud_bp": "1000.00"}
+    )
+    assert said == [
+        "category new to the card",
+        "amount at least $100.50",
+        "fraud rate of the merchant in 30 days at least 1000.00 bp",
+    ]
