@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -20,6 +21,10 @@ NO_ROW = "No row matches. Choose other days, or clear a filter."
 MOST_ROWS = 500
 # Rows of a table that is as high as they are.
 SHORT = 10
+# Pixels: a column of sentences, one letter of many, a line, what is above and below the lines of a cell.
+WIDE, LETTER, LINE, AROUND = 360, 6.5, 19, 10
+# Streamlit wraps the texts of rows that are higher than 64 pixels.
+LOWEST_WRAPPED = 65
 
 
 def title(text: str) -> None:
@@ -96,6 +101,8 @@ def table(frame: pd.DataFrame, key: str | None = None, height: int | None = None
     """
     options: dict[str, Any] = {"height": height} if height is not None and len(frame) > SHORT else {}
     shown: dict[str, Any] = {"hide_index": True, "column_config": columns, "placeholder": NONE}
+    if (lines := _lines(frame, columns)) > 1:
+        shown["row_height"] = max(lines * LINE + AROUND, LOWEST_WRAPPED)
     if key is None:
         st.dataframe(frame[list(columns)], **shown, **options)
         return None
@@ -104,6 +111,13 @@ def table(frame: pd.DataFrame, key: str | None = None, height: int | None = None
     )
     cells = event.selection.cells
     return (frame.iloc[cells[0][0]], cells[0][1]) if cells else None
+
+
+def _lines(frame: pd.DataFrame, columns: Mapping[str, Any]) -> int:
+    """How many lines the longest of the sentences of a table takes; all of its rows are as high."""
+    wrapped = [name for name, config in columns.items() if isinstance(config, dict) and config.get("width") == WIDE]
+    letters = max((len(str(text)) for name in wrapped for text in frame[name].dropna()), default=0)
+    return math.ceil(letters * LETTER / WIDE)
 
 
 def download(statement: str, values: Mapping[str, object], name: str) -> None:
@@ -201,6 +215,11 @@ def facts(name: str, values: Mapping[str, object]) -> None:
     """A small table of what is known of one thing; long words wrap, and what comes from files runs no markup."""
     texts = [NONE if value is None or value != value else plain(str(value)) for value in values.values()]
     st.table(pd.DataFrame({" ": texts}, index=pd.Index(list(values), name=name)), border="horizontal")
+
+
+def sentences(name: str) -> Any:
+    """A column of sentences, which wrap."""
+    return st.column_config.TextColumn(name, width=WIDE)
 
 
 def text(name: str, width: int) -> Any:

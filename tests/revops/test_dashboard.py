@@ -614,6 +614,17 @@ def test_nothing_is_the_lightest_colour_whatever_the_others_have(values: list[fl
 
 
 @pytest.mark.unit
+def test_rows_are_as_high_as_their_longest_sentence_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a row is not higher than Streamlit asks for, its text is cut at the end of its column."""
+    heights: list[int | None] = []
+    monkeypatch.setattr(st, "dataframe", lambda _, **options: heights.append(options.get("row_height")))
+    for letters in (10, 100, 300):
+        rows = pd.DataFrame({"reasons": ["short", None, "x" * letters], "other": "y" * 500})
+        parts.table(rows, reasons=parts.sentences("Reasons"), other="Other")
+    assert heights == [None, parts.LOWEST_WRAPPED, 6 * parts.LINE + parts.AROUND]
+
+
+@pytest.mark.unit
 def test_an_address_says_what_is_chosen_and_what_it_does_not_understand_is_left_out() -> None:
     chosen = Filters(date(2019, 1, 2), date(2019, 3, 4), "online", "Debit (Prepaid)", "Visa", 5411, "Italy")
     assert filters.read(chosen.address()) == chosen

@@ -109,12 +109,12 @@ def show(reader: Reader, chosen: Filters) -> None:
     )
     parts.note("A click on a card, client or merchant leads to it, any other to the transaction and its reasons.")
     clicked = parts.table(
-        found, f"alerts {values} {paged}", 420,
+        found, f"alerts {values} {paged}", 600,
         score=parts.identity("Score"), action="Action", transacted_at=parts.moment("When"),
         amount=parts.money("Amount"), card_id=parts.identity("Card"), client_id=parts.identity("Client"),
         merchant_id=parts.identity("Merchant"), channel="Channel", place="Place", is_approved="Outcome",
         is_fraud="Current label", decision="Decision", assigned_to="Assigned to",
-        reasons=st.column_config.TextColumn("Reasons", width="large"),
+        reasons=parts.sentences("Reasons"),
         transaction_id=parts.identity("Transaction"),
     )  # fmt: skip
     parts.download(ALL, values, "alerts")

@@ -93,7 +93,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         clicked = parts.table(
             alerts, f"alerts of card {number}", transacted_at=parts.moment("When"), score=parts.identity("Score"),
             action="Action", amount=parts.money("Amount"), is_fraud="Current label", decision="Decision",
-            place="Place", merchant_id=parts.identity("Merchant"), reasons=st.column_config.TextColumn("Reasons", width="large"),
+            place="Place", merchant_id=parts.identity("Merchant"), reasons=parts.sentences("Reasons"),
         )  # fmt: skip
         parts.download(ALERTS, {"id": number}, f"alerts_of_card_{number}")
         links.follow(clicked, chosen)
@@ -132,7 +132,7 @@ def _around(reader: Reader, chosen: Filters, number: int | None, at: date) -> No
         transacted_at=parts.moment("When"), amount=parts.money("Amount"), outcome="Outcome", score=parts.identity("Score"),
         merchant_id=parts.identity("Merchant"), merchant_fraud_bp=parts.rate("Its fraud (estimate), bp"),
         mcc_description="Category", channel="Channel", place="Place", errors="Errors",
-        reasons=st.column_config.TextColumn("Why it has an alert", width="large"),
+        reasons=parts.sentences("Why it has an alert"),
         transaction_id=parts.identity("Transaction"),
     )  # fmt: skip
     parts.download(TRANSACTIONS, values, f"card_{number}_around_{at}")

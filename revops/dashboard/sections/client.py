@@ -84,7 +84,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     clicked = parts.table(
         alerts, f"alerts of client {number}", transacted_at=parts.moment("When"), score=parts.identity("Score"),
         action="Action", amount=parts.money("Amount"), card_id=parts.identity("Card"), is_fraud="Current label",
-        place="Place", merchant_id=parts.identity("Merchant"), reasons="Reasons",
+        place="Place", merchant_id=parts.identity("Merchant"), reasons=parts.sentences("Reasons"),
     )  # fmt: skip
     parts.download(ALERTS, values, f"alerts_of_client_{number}")
     links.follow(clicked, chosen)

@@ -114,7 +114,8 @@ def show(reader: Reader, chosen: Filters) -> None:
             reader, THRESHOLDS, {}, "monitor_thresholds",
             monitor="Monitor", level="Level", valid_from_date=parts.day("From"), valid_until_date=parts.day("Until"),
             min_events=parts.count("Frauds, at least"), min_transactions=parts.count("Purchases, at least"),
-            min_amount=parts.money("Fraud amount, at least"), min_ratio_bp=parts.rate("Ratio, bp, at least"), reason="In words",
+            min_amount=parts.money("Fraud amount, at least"), min_ratio_bp=parts.rate("Ratio, bp, at least"),
+            reason=parts.sentences("In words"),
         )  # fmt: skip
     else:
         parts.note(

@@ -153,7 +153,7 @@ def _issuer(reader: Reader, chosen: Filters, shown: Days) -> None:
         reader, RATES, filters.values(chosen, shown), "interchange_rates",
         card_brand="Brand", card_type="Card type", is_card_present="Card present", mcc_group="Group",
         valid_from_date=parts.day("From"), valid_until_date=parts.day("Until"), rate_bp=parts.rate("Rate, bp"),
-        fixed_fee=parts.money("Fee of each"), reason="Modelled on",
+        fixed_fee=parts.money("Fee of each"), reason=parts.sentences("Modelled on"),
     )  # fmt: skip
     parts.heading("Unusual days and holidays")
     parts.note(

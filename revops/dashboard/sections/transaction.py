@@ -46,6 +46,37 @@ WHERE transaction_id = %(id)s AND card_id = %(card)s
 ORDER BY decision_id DESC
 """
 
+# Features of a scorecard (revops/scoring/features.py), for people.
+FEATURES = {
+    "amount_cents": "amount",
+    "card_transactions_1h": "transactions of the card in the last hour",
+    "card_purchase_cents_1h": "purchases of the card in the last hour",
+    "card_transactions_24h": "transactions of the card in the last 24 hours",
+    "card_purchase_cents_24h": "purchases of the card in the last 24 hours",
+    "card_transactions_7d": "transactions of the card in the last 7 days",
+    "card_purchase_cents_30d": "purchases of the card in the last 30 days",
+    "card_declines_24h": "declines of the card in the last 24 hours",
+    "amount_z_score_90d": "amount against what the card usually buys",
+    "minutes_since_previous": "time since the card was last used",
+    "minutes_since_presence": "time since the card was last present",
+    "days_since_card_opened": "age of the account",
+    "merchant_transactions_30d": "transactions of the merchant in 30 days",
+    "merchant_fraud_rate_bp_30d": "fraud rate of the merchant in 30 days",
+    "mcc_transactions_30d": "transactions of the category in 30 days",
+    "mcc_fraud_rate_bp_30d": "fraud rate of the category in 30 days",
+    "hour_of_day": "hour of the day",
+    "is_online": "whether online",
+    "is_foreign": "whether abroad",
+    "has_bad_card_data": "whether card number, security code or expiry date was wrong",
+    "is_new_merchant_90d": "whether the merchant is new to the card",
+    "is_new_mcc_90d": "whether the category is new to the card",
+    "is_new_place_90d": "whether the state or country is new to the card",
+    "has_place_changed": "whether the card was last present in another state or country",
+    "has_country_changed": "whether the card was last present in another country",
+    "is_large_after_small_1h": "whether $100 or more came within an hour after $5 or less",
+    "is_weekend": "whether on a weekend",
+}
+
 GENERATED = "Trained on generated rows: it proves the machinery only."
 
 
@@ -135,7 +166,10 @@ def _scorecard(reader: Reader, number: int | None) -> None:
     scored = found.iloc[0]
     reasons = [reason.rpartition(" ") for reason in (scored.scorecard_reasons or "").split(", ") if reason]
     reasons.sort(key=lambda reason: -int(reason[2]))
-    raised = ", ".join(f"`{feature}` +{points}" for feature, _, points in reasons) or "nothing that doubled the odds"
+    raised = (
+        "; ".join(f"{parts.plain(FEATURES[feature])} +{points}" for feature, _, points in reasons)
+        or "nothing that doubled the odds"
+    )
     last = scored.training_until_date - timedelta(days=1)
     synthetic = f" {GENERATED}" if _is_synthetic(reader) else ""
     st.markdown(f"Scorecard **{scored.scorecard_score}** of 1,000, beside the rules: {raised}.")
@@ -170,8 +204,8 @@ def _desk(reader: Reader, chosen: Filters, row: Any) -> None:
         with st.expander(f"All decisions ({len(found)})"):
             parts.table(
                 found, decided_at=parts.moment("When"), decided_by="By", decision="Decision", assigned_to="Assigned to",
-                note=st.column_config.TextColumn("Note", width="large"), score=parts.identity("Score then"),
-                rule_names="Rules then",
+                note=parts.sentences("Note"), score=parts.identity("Score then"),
+                rule_names=parts.sentences("Rules then"),
             )  # fmt: skip
 
 

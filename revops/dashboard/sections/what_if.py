@@ -95,8 +95,8 @@ def show(reader: Reader, chosen: Filters) -> None:
         "all of the data: no filter is applied."
     )
     clicked = parts.table(
-        rules, "rules to try", rule_name="Rule", weight=parts.identity("Weight"), action="Action", in_force="In force",
-        kinds="Looks at", channel="Channel", asks_for=st.column_config.TextColumn("Asks for", width="large"),
+        rules, "rules to try", 600, rule_name="Rule", weight=parts.identity("Weight"), action="Action", in_force="In force",
+        kinds="Looks at", channel="Channel", asks_for=parts.sentences("Asks for"),
     )  # fmt: skip
     asked = st.query_params.get("rule")
     if clicked is not None and clicked[0].rule_name != asked:

@@ -14,6 +14,7 @@ from revops import demo_set, lock
 from revops.build import build
 from revops.dashboard import serve
 from revops.dashboard.sections import rules, transaction
+from revops.scoring.features import FEATURES
 from revops.verify import verify
 from tests.conftest import ROOT, RunningServer
 from tests.oracle import built
@@ -147,11 +148,15 @@ def test_the_page_of_a_transaction_shows_its_score_and_says_when_rows_are_genera
     row = scored.rows("SELECT * FROM serving.scorecard_scores WHERE scorecard_reasons LIKE '%, %' LIMIT 1")[0]
     said = _said(_page(scored, monkeypatch, "transaction", is_demo, id=str(row["transaction_id"])))
     strongest = max(row["scorecard_reasons"].split(", "), key=lambda reason: int(reason.split()[1])).split()
-    assert (
-        f"Scorecard **{row['scorecard_score']}** of 1,000, beside the rules: `{strongest[0]}` +{strongest[1]}" in said
-    )
+    first = f"{transaction.FEATURES[strongest[0]]} +{strongest[1]}"
+    assert f"Scorecard **{row['scorecard_score']}** of 1,000, beside the rules: {first}" in said
     assert f"Version {row['scorecard_version']}, trained on 50 frauds" in said
     assert (transaction.GENERATED in said) == is_demo
+
+
+@pytest.mark.unit
+def test_each_feature_has_a_name_for_people() -> None:
+    assert list(transaction.FEATURES) == [name for name, _ in FEATURES]
 
 
 def test_the_page_of_a_transaction_without_a_scorecard_is_as_it_was(
