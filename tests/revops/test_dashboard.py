@@ -32,7 +32,17 @@ from foundation.errors import UsageError
 from revops import demo_set
 from revops.dashboard import charts, filters, history, labels, parts, reader, sections, serve
 from revops.dashboard.filters import Days, Filters
-from revops.dashboard.sections import alerts, categories, declines, fraud, geography, overview, revenue, yesterday
+from revops.dashboard.sections import (
+    alerts,
+    categories,
+    declines,
+    fraud,
+    geography,
+    merchants,
+    overview,
+    revenue,
+    yesterday,
+)
 from revops.roles import INVESTIGATOR
 from tests.conftest import ROOT, RunningServer
 from tests.oracle import built
@@ -485,6 +495,27 @@ def test_a_limit_of_a_rule_is_asked_for_in_dollars_and_the_line_of_the_seed_has_
     page.button(key="online_new_category try").click().run()
     assert not page.exception
     assert ",25029," in page.code[0].value
+
+
+@pytest.mark.parametrize(
+    ("first", "is_reached", "said"),
+    [
+        ("2010-01-01", "FALSE", ["No merchant reached a level in these months. Below are those with the most frauds."]),
+        ("2010-01-01", "TRUE", []),
+        ("2030-01-01", "FALSE", ["No merchant had settled fraud in these months. Choose more days."]),
+    ],
+)
+def test_the_monitors_say_when_no_merchant_reached_a_level(
+    first: str, is_reached: str, said: list[str], built_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No merchant of so few rows reached one: that some did is put into the statement."""
+    condition = "latest_level <> 'below'"
+    assert condition in merchants.MONITORS
+    monkeypatch.setattr(merchants, "MONITORS", merchants.MONITORS.replace(condition, is_reached))
+    page = _page(built_url, monkeypatch, "merchants", list="network_monitors", first=first)
+    assert not page.exception
+    assert [info.value for info in page.info] == said
+    assert len(page.dataframe) == (1 if first == "2030-01-01" else 2)
 
 
 def test_rows_that_are_drawn_and_listed_are_read_once(built_url: str) -> None:

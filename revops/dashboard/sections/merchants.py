@@ -40,10 +40,10 @@ ORDER BY estimated_fraud_rate_bp DESC NULLS LAST, merchant_id
 
 MONITORS = """
 SELECT month_start, merchant_id, monitor, level, latest_level, event_count, transaction_count, ratio_bp,
-       labelled_ratio_bp, fraud_amount
+       labelled_ratio_bp, fraud_amount, latest_level <> 'below' OR level NOT IN ('below', 'not in force') AS is_reached
 FROM serving.network_monitors
 WHERE month_start >= %(since)s AND month_start < %(until)s
-ORDER BY latest_level = 'below', event_count DESC, month_start DESC, merchant_id, monitor
+ORDER BY is_reached DESC, event_count DESC, ratio_bp DESC NULLS LAST, month_start DESC, merchant_id, monitor
 """
 
 THRESHOLDS = """
@@ -76,7 +76,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         parts.pending(shown)
         clicked = parts.shown(
             reader, CHOSEN, filters.values(chosen, shown), "merchants", f"merchants {chosen}",
-            merchant_id=parts.identity("Merchant"), mcc_description="Category",
+            merchant_id=parts.identity("Merchant"), mcc_description=parts.text("Category", 300),
             settled_volume=parts.money("Settled volume"), settled_count=parts.count("Purchases"),
             transaction_count=parts.count("Transactions"), declined_count=parts.count("Declined"),
             labelled_count=parts.count("Labelled"), fraud_count=parts.count("Fraud"), fraud_rate_bp=parts.rate("Fraud, bp"),
@@ -88,7 +88,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         )
         clicked = parts.shown(
             reader, RISK, in_months, "merchant_risk", f"risk {chosen.category}",
-            merchant_id=parts.identity("Merchant"), mcc_description="Category",
+            merchant_id=parts.identity("Merchant"), mcc_description=parts.text("Category", 300),
             estimated_fraud_rate_bp=parts.rate("Estimated fraud, bp"), fraud_rate_bp=parts.rate("Fraud, bp"),
             fraud_rate_low_bp=parts.rate("95 % from, bp"), fraud_count=parts.count("Fraud"),
             labelled_count=parts.count("Labelled"), recent_fraud_rate_bp=parts.rate("Last 12 months, bp"),
@@ -101,8 +101,12 @@ def show(reader: Reader, chosen: Filters) -> None:
             "or not: of the month before for ECM-like, card not present for the others. Beside it the one by the labelled."
             + parts.in_months(shown, chosen, ())
         )
+        highest = reader.rows(MONITORS, in_months, parts.MOST_ROWS)
+        if not highest.empty and not highest.iloc[0].is_reached:
+            parts.nothing("No merchant reached a level in these months. Below are those with the most frauds.")
         clicked = parts.shown(
             reader, MONITORS, in_months, "network_monitors", f"monitors {shown}",
+            "No merchant had settled fraud in these months. Choose more days.",
             month_start=parts.month("Month"), merchant_id=parts.identity("Merchant"), monitor="Monitor", level="Level then",
             latest_level="By the latest thresholds", event_count=parts.count("Fraud"),
             transaction_count=parts.count("Divides by"), ratio_bp=parts.rate("Ratio, bp"),
