@@ -1,7 +1,13 @@
-"""The investigator who has signed in: a database login, kept in the session's memory, in whose name decisions are written."""
+"""The investigator who has signed in: a database login, kept in the server's memory, in whose name decisions are written.
+
+A page that is reloaded is a new session. Its browser's tab holds a random token, by which the server finds the login again: the
+token is in the tab's sessionStorage, which neither other tabs nor servers on other ports see, as they would see a cookie.
+"""
 
 from __future__ import annotations
 
+import secrets
+import threading
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -21,11 +27,25 @@ _MAY_DECIDE = (
     "SELECT coalesce(has_function_privilege(to_regprocedure('desk.decide(bigint,text,text,text)'), 'EXECUTE'), FALSE)"
 )
 _SIGNED_IN = "investigator"
+_TOKEN = "investigator's token"
+_TAB = "tab"
+# Seconds after which a reloaded page asks to sign in again: a working day.
+LONGEST = 12 * 60 * 60
+# Told a token, the tab keeps it; told an empty one, it forgets; told nothing, it says what it keeps.
+_SCRIPT = """
+export default function({ data, setTriggerValue }) {
+    const name = "revops signed in";
+    if (data) sessionStorage.setItem(name, data);
+    else if (data === "") sessionStorage.removeItem(name);
+    else if (sessionStorage.getItem(name)) setTriggerValue("token", sessionStorage.getItem(name));
+}
+"""
+_kept: dict[str, Login] = {}
 
 
 @dataclass(frozen=True)
 class Login:
-    """A database login. The password is in the memory of the session and nowhere else."""
+    """A database login. The password is in the memory of the server and nowhere else."""
 
     name: str
     password: str = field(repr=False)
@@ -51,6 +71,9 @@ def bar() -> None:
     """Who has signed in, or the form to do so."""
     login = current()
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    with row:
+        tab = st.components.v2.component("tab", js=_SCRIPT)
+        tab(key=_TAB, data=st.session_state.get(_TOKEN), on_token_change=_return, height=1, width=1)
     if login is not None:
         row.caption(f"Decisions are made as **{parts.plain(login.name)}**.")
         row.button("Sign out", key="sign out", on_click=_sign_out, type="tertiary", icon=":material/logout:")
@@ -100,7 +123,31 @@ def _sign_in(login: Login) -> None:
         st.error(f"{parts.plain(login.name)} is no member of {INVESTIGATOR}: see docs/security.md.")
         return
     st.session_state[_SIGNED_IN] = login
+    st.session_state[_TOKEN] = keep(login)
     st.rerun()
+
+
+def keep(login: Login) -> str:
+    """Keeps a login for as long as it may be found again; returns its token."""
+    token = secrets.token_urlsafe(32)
+    _kept[token] = login
+    end = threading.Timer(LONGEST, _kept.pop, (token, None))
+    end.daemon = True
+    end.start()
+    return token
+
+
+def kept(token: str) -> Login | None:
+    """The login of a token; None where it has ended, was signed out, or is of another run of the server."""
+    return _kept.get(token)
+
+
+def _return() -> None:
+    """Signs in again the session of a tab that was reloaded; a token that is not known is forgotten."""
+    token = st.session_state[_TAB].token
+    if (login := kept(token)) is not None:
+        st.session_state[_SIGNED_IN] = login
+    st.session_state[_TOKEN] = "" if login is None else token
 
 
 def _is_up() -> bool:
@@ -113,3 +160,5 @@ def _is_up() -> bool:
 
 def _sign_out() -> None:
     st.session_state.pop(_SIGNED_IN, None)
+    _kept.pop(st.session_state.get(_TOKEN) or "", None)
+    st.session_state[_TOKEN] = ""

@@ -323,6 +323,39 @@ def _sign_in(page: Any, name: str, password: str) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
+def test_who_has_signed_in_still_is_after_a_reload_in_that_tab_alone_and_no_more_after_signing_out(
+    dashboard: Served, browser_path: str, investigator: tuple[str, str]
+) -> None:
+    name, password = investigator
+    signed_in = f"Decisions are made as {name}."
+    with looking(browser_path) as page:
+        page.goto(f"{dashboard.address}/alerts", wait_until="domcontentloaded")
+        _wait(page)
+        _sign_in(page, name, password)
+        page.get_by_text(signed_in).wait_for()
+        _wait(page)
+        for _ in range(2):
+            page.reload()
+            page.get_by_text(signed_in).wait_for()
+            _wait(page)
+        held = page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}, document.cookie])")
+        assert password not in held + page.url
+        assert name not in held
+        with page.context.expect_page() as opened:
+            page.evaluate("window.open(document.location, '_blank', 'noopener')")
+        other = opened.value
+        _wait(other)
+        assert other.get_by_text(signed_in).count() == 0
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("button", name="Sign in to decide").wait_for()
+        _wait(page)
+        page.reload()
+        _wait(page)
+        assert page.get_by_text(signed_in).count() == 0
+        assert page.evaluate("sessionStorage.length") == 0
+    assert password not in dashboard.log.read_text()
+
+
 def test_an_alert_is_worked_from_the_queue_to_a_decision_in_the_back_test(
     dashboard: Served, warehouse_of_all_models: Built, browser_path: str, investigator: tuple[str, str]
 ) -> None:

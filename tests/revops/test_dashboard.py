@@ -10,6 +10,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
@@ -30,7 +31,7 @@ from streamlit.util import calc_md5
 
 from foundation.errors import UsageError
 from revops import demo_set
-from revops.dashboard import charts, filters, history, labels, parts, reader, sections, serve
+from revops.dashboard import charts, filters, history, investigator, labels, parts, reader, sections, serve
 from revops.dashboard.filters import Days, Filters
 from revops.dashboard.sections import (
     alerts,
@@ -653,6 +654,18 @@ def test_rows_are_as_high_as_their_longest_sentence_takes(monkeypatch: pytest.Mo
         rows = pd.DataFrame({"reasons": ["short", None, "x" * letters], "other": "y" * 500})
         parts.table(rows, reasons=parts.sentences("Reasons"), other="Other")
     assert heights == [None, parts.LOWEST_WRAPPED, 6 * parts.LINE + parts.AROUND]
+
+
+@pytest.mark.unit
+def test_a_login_is_found_by_its_token_until_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    alice, bob = investigator.Login("alice", "hidden"), investigator.Login("bob", "hidden too")
+    first = investigator.keep(alice)
+    monkeypatch.setattr(investigator, "LONGEST", 0.1)
+    second = investigator.keep(bob)
+    assert (investigator.kept(first), investigator.kept(second)) == (alice, bob)
+    assert investigator.kept("guessed") is None
+    time.sleep(0.5)
+    assert (investigator.kept(first), investigator.kept(second)) == (alice, None)
 
 
 @pytest.mark.unit
