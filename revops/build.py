@@ -152,7 +152,7 @@ def _build_by_notes(dsn: str, connection: Connection, builds: Builds, last: Mapp
                 ended.append(each)
         finally:
             with connection.cursor() as cursor:
-                audited = [(each.model, each.passed, each.failed) for each in ended]
+                audited = [(each.model, each.passed, each.failed) for each in ended if each.passed or each.failed]
                 build_history.note(cursor, PROD, audited, {each.model: each.seconds for each in ended})
             connection.commit()
         return True

@@ -1,13 +1,14 @@
 """Evaluates tables of prod as its last plan noted them (revops/ledger/rendered.py), without SQLMesh.
 
-For a day's rows, SQLMesh takes longer to start and to render queries than the server to compute them. What is executed is the
-same, in the same transactions: rows are deleted and inserted and the evaluation is noted, then the audits are asked. SQLMesh's
-state stays as it is: to SQLMesh these days are evaluated before as after.
+For a day's rows, SQLMesh takes longer to start and to render queries than the server to compute them. What is executed gives the
+same, in the same transactions: rows are replaced and the evaluation is noted, then the audits are asked. Rows that stay as they
+are, are not written. SQLMesh's state stays as it is: to SQLMesh these days are evaluated before as after.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -25,6 +26,7 @@ from foundation.queries import scalar
 from meshkeys import catalog, change, evaluations, execution, parents, sessions
 from meshkeys.catalog import Relation
 from meshkeys.operations import AddForeignKey, ValidateConstraint
+from revops import refresh
 from revops.ledger import landings, rendered
 from revops.ledger.days import Days, start_of
 from revops.ledger.graph import Node
@@ -36,11 +38,27 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
+    from meshkeys.declarations import Declarations
     from revops.terminal.progress import Builds
 
 SESSIONS = 2
 """How many models are evaluated at once, as `concurrent_tasks` in config.yaml says it for SQLMesh."""
 _LATER = (AddForeignKey, ValidateConstraint)  # `change.put_back`, before anything is refreshed
+
+# Of days that are new PostgreSQL expects one row, and would compare each row with every other.
+_REPLACE_ROWS = (
+    "CREATE TEMPORARY TABLE rows_of_model (LIKE {table}) ON COMMIT DROP",
+    "INSERT INTO rows_of_model ({columns}) SELECT {columns} FROM ({query}) AS rows_of_model",
+    "ALTER TABLE rows_of_model ADD PRIMARY KEY ({key})",
+    "SET LOCAL enable_nestloop = off",
+    "DELETE FROM {table} AS old WHERE {where} AND NOT EXISTS (SELECT FROM rows_of_model AS new WHERE {same} AND new *= old)",
+    "INSERT INTO {table} ({columns}) SELECT {columns} FROM rows_of_model AS new"
+    " WHERE NOT EXISTS (SELECT FROM (SELECT * FROM {table} WHERE {where}) AS old WHERE {same})",
+)
+_REPLACE_ALL_ROWS = (
+    "DELETE FROM {table} WHERE {where}",
+    "INSERT INTO {table} ({columns}) SELECT {columns} FROM ({query}) AS rows_of_model",
+)
 
 _log = logging.getLogger(__name__)
 
@@ -67,10 +85,17 @@ class Evaluation:
 class Notes:
     """The tables of prod as its last plan noted them."""
 
-    def __init__(self, nodes: Sequence[Node], texts: Mapping[str, Rendered], last: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        texts: Mapping[str, Rendered],
+        last: Mapping[str, float],
+        materialized: Iterable[tuple[str, Relation, Declarations]] = (),
+    ) -> None:
         self._nodes = {node.model: node for node in nodes}
         self._texts = texts
         self._last = last
+        self._materialized = {name: (view, declared) for name, view, declared in materialized}
 
     @classmethod
     def read(cls, cursor: Cursor, nodes: Sequence[Node], last: Mapping[str, float]) -> Notes:
@@ -83,7 +108,7 @@ class Notes:
         """
         cursor.execute("SELECT model, rendered FROM ops.models WHERE rendered IS NOT NULL")
         found = {model: rendered.from_json(text) for model, text in cursor.fetchall()}
-        return cls(nodes, {model: text for model, text in found.items() if text}, last)
+        return cls(nodes, {model: text for model, text in found.items() if text}, last, refresh.materialized(cursor))
 
     def suffice(self, cursor: Cursor, out_of_date: OutOfDate) -> bool:
         """Whether all of this can be evaluated by what is noted.
@@ -107,6 +132,8 @@ class Notes:
     ) -> Iterator[Evaluation]:
         """Evaluates and audits tables, parents first; yields how each ended.
 
+        What is materialized of them is refreshed as soon as they are done, while others still are evaluated.
+
         Args:
             dsn: the warehouse, whose lock the caller holds.
             builds: what is reported to.
@@ -118,14 +145,19 @@ class Notes:
             DatabaseUnavailable: the database was lost, or could not go on.
         """
         spans = {model: self._spans(model, days.get(model, ())) for model in self._nodes if model in {*days, *whole}}
-        builds.begin({model: len(found) for model, found in spans.items()})
-        tasks = {model: partial(self._evaluate, builds, model, found) for model, found in spans.items()}
+        shown = [model for model in self._materialized if self._above({*spans, model})[model]]
+        builds.begin({**{model: len(found) for model, found in spans.items()}, **dict.fromkeys(shown, 1)})
+        tasks: dict[str, Callable[[Connection], Evaluation]] = {
+            **{model: partial(self._evaluate, builds, model, found) for model, found in spans.items()},
+            **{model: partial(self._refresh, builds, model) for model in shown},
+        }
+        last = {**self._last, **dict.fromkeys(shown, math.inf)}  # before what only reports are made of
         faults: list[str] = []
         with ExitStack() as opened:
             connections = [
                 opened.enter_context(closing(database.connect(dsn, "revops build"))) for _ in range(SESSIONS)
             ]
-            for evaluation in _in_order(connections, tasks, self._above(spans), self._last):
+            for evaluation in _in_order(connections, tasks, self._above(tasks), last):
                 faults += evaluation.faults
                 yield evaluation
         builds.pause()
@@ -190,6 +222,21 @@ class Notes:
                 break
         return Evaluation(model, time.monotonic() - began, passed, failed, tuple(faults))
 
+    def _refresh(self, builds: Builds, model: str, connection: Connection) -> Evaluation:
+        builds.start(model)
+        began = time.monotonic()
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                refresh.show(cursor, model, *self._materialized[model])
+            connection.autocommit = False
+        except BaseException:
+            builds.end(model, None, 0, 0)
+            raise
+        seconds = time.monotonic() - began
+        builds.end(model, seconds, 0, 0)
+        return Evaluation(model, seconds, 0, 0)
+
     def _rewrite(self, cursor: Cursor, model: str, span: Days | None) -> None:
         text = self._texts[model]
         table = Relation.parse(str(self._nodes[model].relation))
@@ -203,13 +250,7 @@ class Notes:
                 sql.Literal(span.first),
                 sql.Literal(span.last + timedelta(days=1)),
             )
-        columns = sql.SQL(", ").join(map(sql.Identifier, catalog.columns(cursor, table)))
-        cursor.execute(sql.SQL("DELETE FROM {} WHERE {}").format(table.identifier, where))
-        cursor.execute(
-            sql.SQL("INSERT INTO {} ({}) SELECT {} FROM ({}) AS rows_of_model").format(
-                table.identifier, columns, columns, sql.SQL(query)
-            )
-        )
+        replace_rows(cursor, table, where, query)
         evaluations.note(cursor, table, (span.first, span.last) if span else None)
 
     def _audit(self, cursor: Cursor, model: str, span: Days | None) -> Iterator[tuple[str, bool]]:
@@ -219,6 +260,35 @@ class Notes:
             query = sql.SQL(text.audit_for(audit, _span(span)))
             count = scalar(cursor, sql.SQL("SELECT count(*) FROM ({}) AS audit").format(query))
             yield (f"audit {audit.name} failed on {count} rows" if count else "", audit.is_blocking)
+
+
+def replace_rows(cursor: Cursor, table: Relation, where: sql.Composable, query: str) -> None:
+    """Has a table hold, of the rows for which a condition is true, what a query gives, and writes only those that differ.
+
+    Without a primary key, all are written.
+
+    Args:
+        cursor: a transaction.
+        table: the table.
+        where: a condition on its columns, which all rows of the query meet.
+        query: gives all of its columns.
+
+    Raises:
+        IntegrityError: the query gives a row twice, or one that the table has among its other rows.
+    """
+    key = catalog.primary_key(cursor, table)
+    names = {
+        "table": table.identifier,
+        "where": where,
+        "columns": sql.SQL(", ").join(map(sql.Identifier, catalog.columns(cursor, table))),
+        "key": sql.SQL(", ").join(map(sql.Identifier, key.columns if key else ())),
+        "same": sql.SQL(" AND ").join(
+            sql.SQL("new.{0} = old.{0}").format(sql.Identifier(column)) for column in (key.columns if key else ())
+        ),
+        "query": sql.SQL(query),
+    }
+    for statement in _REPLACE_ROWS if key else _REPLACE_ALL_ROWS:
+        cursor.execute(sql.SQL(statement).format(**names))
 
 
 def _span(days: Days | None) -> Span:

@@ -38,26 +38,42 @@ def refresh(settings: Settings, mode: str = "auto") -> None:
 def bring_up_to_date(dsn: str, mode: str = "auto") -> bool:
     """Refreshes as `refresh` does; returns whether prod has any materialized view."""
     with closing(database.connect(dsn, "revops refresh", autocommit=True)) as connection, connection.cursor() as cursor:
-        found = _materialized(cursor)
+        found = materialized(cursor)
         if found:
             change.put_back(cursor)
             materialized_views.reap(cursor)  # what a failed refresh had built but not yet served
-        for model, view, declared in found:
-            query = catalog.view_definition(cursor, view)
-            assert query is not None
-            reason = "asked for" if mode == "auto" else "forced"
-            parts = materialized_views.refresh(cursor, view, query.rstrip(" ;"), declared, mode, reason)
-            materialized_views.serve(cursor, Relation.parse(model))
-            _log.info("%s: %s", model, _told(parts))
-            for part in parts:
-                _log.info("  %s: %d rows", part.period.label, part.row_count)
+        for each in found:
+            show(cursor, *each, mode)
         if found:
             materialized_views.reap(cursor)
             seals.note_all(cursor)
     return bool(found)
 
 
-def _materialized(cursor: Cursor) -> list[tuple[str, Relation, declarations.Declarations]]:
+def show(cursor: Cursor, model: str, view: Relation, declared: declarations.Declarations, mode: str = "auto") -> None:
+    """Refreshes the parts of one materialized model whose inputs changed, and has prod show them.
+
+    Args:
+        cursor: commits by itself.
+        model: as `materialized` gives it, with what follows.
+        view: the physical view.
+        declared: what the model declares.
+        mode: as for `refresh`.
+
+    Raises:
+        DatabaseUnavailable: a reader kept its lock for too long.
+    """
+    query = catalog.view_definition(cursor, view)
+    assert query is not None
+    reason = "asked for" if mode == "auto" else "forced"
+    parts = materialized_views.refresh(cursor, view, query.rstrip(" ;"), declared, mode, reason)
+    materialized_views.serve(cursor, Relation.parse(model))
+    _log.info("%s: %s", model, _told(parts))
+    for part in parts:
+        _log.info("  %s: %d rows", part.period.label, part.row_count)
+
+
+def materialized(cursor: Cursor) -> list[tuple[str, Relation, declarations.Declarations]]:
     """Prod's materialized models: name, physical view and declarations."""
     if not relations_exist(cursor, "ops.declarations"):
         return []

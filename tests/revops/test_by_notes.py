@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
+import psycopg2
 import pytest
+from psycopg2 import sql
 
 from foundation.errors import CheckFailed
+from meshkeys.catalog import Relation
 from revops import by_notes
 from revops.by_notes import Evaluation, Notes
 from revops.ledger.days import Days, Unit
 from revops.ledger.graph import Node
 from revops.ledger.ledger import FIRST_DAY, OutOfDate
 from revops.ledger.rendered import Rendered
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
 
 ABOVE: dict[str, set[str]] = {"fact": set(), "long": {"fact"}, "short": {"fact"}, "last": {"long", "short"}}
 
@@ -107,3 +114,59 @@ def test_when_what_is_noted_is_enough(
     cursor = MagicMock()
     cursor.fetchone.return_value = (has_facts,)
     assert notes(days="day", whole=None).suffice(cursor, OutOfDate(days, frozenset(whole))) == expected
+
+
+ROWS = "SELECT id, day, amount, xmin::text FROM a.paid ORDER BY id"
+
+
+@pytest.fixture
+def paid(database_url: str) -> Iterator[Cursor]:
+    """Three rows of two days, in a transaction."""
+    with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA a; CREATE TABLE a.paid (id int PRIMARY KEY, day date, amount numeric(9, 2))")
+        cursor.execute("INSERT INTO a.paid VALUES (1, '2020-01-01', 1), (2, '2020-01-01', NULL), (3, '2020-01-02', 3)")
+        connection.commit()
+        yield cursor
+
+
+def replaced(cursor: Cursor, query: str, where: str = "TRUE") -> tuple[set[int], list[tuple[Any, ...]]]:
+    """The ids of the rows that were written, and all rows."""
+    cursor.execute(ROWS)
+    before = {row[0]: row for row in cursor.fetchall()}
+    by_notes.replace_rows(cursor, Relation("a", "paid"), sql.SQL(where), query)
+    cursor.connection.commit()
+    cursor.execute(ROWS)
+    after = {row[0]: row for row in cursor.fetchall()}
+    return {id for id, row in after.items() if row != before.get(id)}, [row[:3] for row in after.values()]
+
+
+def test_only_rows_that_differ_are_written(paid: Cursor) -> None:
+    first, second = date(2020, 1, 1), date(2020, 1, 2)
+    values = "(1, date '2020-01-01', 1.0), (2, '2020-01-01', 2), (4, '2020-01-02', NULL)"
+    query = f"SELECT * FROM (VALUES {values}) AS given (id, day, amount)"
+    assert replaced(paid, query) == ({2, 4}, [(1, first, 1), (2, first, 2), (4, second, None)])
+    assert replaced(paid, query) == (set(), [(1, first, 1), (2, first, 2), (4, second, None)])
+
+
+def test_rows_of_other_days_are_left_alone(paid: Cursor) -> None:
+    query = "SELECT 1 AS id, date '2020-01-01' AS day, 5 AS amount"
+    expected = [(1, date(2020, 1, 1), 5), (3, date(2020, 1, 2), 3)]
+    assert replaced(paid, query, "day = '2020-01-01'") == ({1}, expected)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT id, day, amount FROM a.paid UNION ALL SELECT id, day, amount FROM a.paid WHERE id = 1",
+        "SELECT 3 AS id, date '2020-01-01' AS day, 3 AS amount",
+    ],
+)
+def test_a_row_that_is_there_twice_is_refused(paid: Cursor, query: str) -> None:
+    with pytest.raises(psycopg2.IntegrityError, match="unique"):
+        replaced(paid, query, "day = '2020-01-01'")
+
+
+def test_without_a_primary_key_all_rows_are_written(paid: Cursor) -> None:
+    paid.execute("ALTER TABLE a.paid DROP CONSTRAINT paid_pkey")
+    paid.connection.commit()
+    assert replaced(paid, "SELECT 1 AS id, date '2020-01-01' AS day, 1 AS amount") == ({1}, [(1, date(2020, 1, 1), 1)])
