@@ -17,6 +17,8 @@ MOST_RANGES = 50
 
 Unit = Literal["day", "month", "year"]
 """What a table of days is evaluated by: a month or year is evaluated whole."""
+LONGEST: dict[Unit, int] = {"day": 1, "month": 31, "year": 366}
+"""How many days each may have."""
 
 
 def start_of(unit: Unit, day: date) -> date:

@@ -185,7 +185,7 @@ def _dates(days: Span) -> dict[str, str]:
 
 
 def _sql(query: Any) -> str:
-    return str(definitions.on_views(query).sql(dialect="postgres", comments=False))
+    return str(definitions.on_views(query).sql(dialect="postgres", comments=False, copy=False))
 
 
 def _declares_only(model: Any) -> bool:

@@ -24,7 +24,7 @@ from foundation.queries import first_row, one_row
 from meshkeys import catalog
 from meshkeys.catalog import Relation
 from revops.ledger import definitions
-from revops.ledger.days import Unit, end_of, start_of
+from revops.ledger.days import LONGEST, Unit, end_of, start_of
 from revops.ledger.models import noted_nodes
 from revops.ledger.rendered import Span
 from revops.result import Result, listed
@@ -133,7 +133,7 @@ def plan(
         elif suspected is None:
             asked = [_scope(model, scope) for scope in scopes]
         else:
-            is_due = in_turn(model) or _rows_looked_back(model, days, landed.facts[0]) <= ROWS_LOOKED_BACK
+            is_due = in_turn(model) or _rows_beside(model, days, landed.facts[0]) <= ROWS_LOOKED_BACK
             wanted = [*(scopes if is_due else ()), *_scopes_of(suspicion)]
             asked = [_scope(model, scope) for scope in wanted if not scope.is_whole]
             if suspicion.is_whole or FULL in scopes:
@@ -241,11 +241,12 @@ def _stretch(model: Model, days: Scope, rows: int, place: float) -> Scope:
     return found if look_back else found.in_whole(unit)
 
 
-def _rows_looked_back(model: Model, days: Scope, rows: int) -> int:
-    """How many transactions are read beside those of a day, to compute its rows again."""
+def _rows_beside(model: Model, days: Scope, rows: int) -> int:
+    """About how many transactions of other days are read to compute the rows again that are made of those of a day."""
     if days.first is None or days.last is None or model.definition is None:
         return 0
-    return rows * model.definition.look_back // ((days.last - days.first).days + 1)
+    beside = model.definition.look_back + LONGEST[model.definition.unit] - 1
+    return rows * beside // ((days.last - days.first).days + 1)
 
 
 def _scopes_of(suspected: Written) -> list[Scope]:

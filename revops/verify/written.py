@@ -12,7 +12,7 @@ from loaders.sources import SOURCES
 from meshkeys import catalog
 from meshkeys.catalog import Relation
 from revops.ledger import seals
-from revops.ledger.days import Unit
+from revops.ledger.days import LONGEST, Unit
 from revops.ledger.ledger import FIRST_DAY
 from revops.ledger.models import noted_nodes
 from revops.verify.landed import Landed
@@ -27,7 +27,6 @@ RUNS = 30
 """After so many runs each day was looked at again, whether it was touched or not."""
 LANDED = tuple(f"raw.{relation}" for relation in SOURCES)
 _BLOCK_DAYS = 93
-_LONGEST: dict[Unit, int] = {"day": 1, "month": 31, "year": 366}
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def felt(cursor: Cursor, models: Mapping[str, Model], written: Mapping[str, Writ
         for parent in above(name):
             of_parent = written.get(parent, Written())
             is_whole |= of_parent.is_whole
-            longer = _LONGEST[_unit(models[parent]) if parent in models else "day"]
+            longer = LONGEST[_unit(models[parent]) if parent in models else "day"]
             reach = (model.definition.look_back if model.definition else 0) + longer
             before = nodes[name].look_ahead
             days |= {day + timedelta(days=i) for day in of_parent.days for i in range(-before, reach)}

@@ -33,19 +33,29 @@ def test_a_scope_in_months_or_years_ends_with_these(
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize(("rows", "is_much"), [(10 * 90, False), (40_000 * 90, True)])
+@pytest.mark.parametrize(
+    ("unit", "look_back", "rows_a_day", "is_much"),
+    [
+        ("day", 90, 10, False),
+        ("day", 90, 4_000, True),
+        ("day", 0, 40_000, False),
+        ("month", 0, 3_600, False),
+        ("year", 0, 3_600, True),
+        ("year", 0, 10, False),
+    ],
+)
 @pytest.mark.parametrize("is_due", [False, True])
-def test_days_of_a_long_look_back_window_are_compared_when_their_turn_comes(
-    rows: int, is_much: bool, is_due: bool
+def test_days_that_many_others_are_read_for_are_compared_when_their_turn_comes(
+    unit: Unit, look_back: int, rows_a_day: int, is_much: bool, is_due: bool
 ) -> None:
     cursor = MagicMock()
     cursor.fetchone.return_value = (date(2015, 1, 1), date(2015, 3, 31))  # 90 days
     cursor.fetchall.return_value = []
-    query = f"SELECT day FROM a.b WHERE day BETWEEN '{definitions.FIRST - timedelta(days=90)}' AND '{definitions.LAST}'"
-    windows = Definition("1", False, query, day_column="day")
-    model = MagicMock(definition=windows, last_day=None)
+    first = definitions.FIRST - timedelta(days=look_back)
+    query = f"SELECT day FROM a.b WHERE day BETWEEN '{first}' AND '{definitions.LAST}'"
+    model = MagicMock(definition=Definition("1", False, query, day_column="day", unit=unit), last_day=None)
     model.name = "features.windows"
-    landed = MagicMock(facts=(rows, 0))
+    landed = MagicMock(facts=(rows_a_day * 90, 0))
     day = Scope(date(2015, 3, 31), date(2015, 3, 31))
     tasks = rows_module.plan(cursor, {model.name: model}, [day], landed, {}, lambda model: is_due)
     assert bool(tasks) == (is_due or not is_much)
