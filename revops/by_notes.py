@@ -25,6 +25,7 @@ from foundation import database
 from foundation.queries import scalar
 from meshkeys import catalog, change, evaluations, execution, parents, sessions
 from meshkeys.catalog import Relation
+from meshkeys.errors import DatabaseUnavailable, first_line
 from meshkeys.operations import AddForeignKey, ValidateConstraint
 from revops import refresh
 from revops.ledger import landings, rendered
@@ -230,6 +231,9 @@ class Notes:
             with connection.cursor() as cursor:
                 refresh.show(cursor, model, *self._materialized[model])
             connection.autocommit = False
+        except DatabaseUnavailable as error:  # a reader kept its lock; the end of the build tries again, and tells
+            connection.autocommit = False
+            _log.info("%s is refreshed when all else is evaluated: %s", model, first_line(error))
         except BaseException:
             builds.end(model, None, 0, 0)
             raise

@@ -13,9 +13,12 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
+from foundation import database
 from foundation.errors import CheckFailed
+from meshkeys import change
 from meshkeys.catalog import Relation
-from revops import by_notes
+from meshkeys.errors import DatabaseUnavailable, DeclarationError
+from revops import by_notes, refresh
 from revops.by_notes import Evaluation, Notes
 from revops.ledger.days import Days, Unit
 from revops.ledger.graph import Node
@@ -82,7 +85,7 @@ def test_after_a_fault_none_is_begun_and_what_runs_is_ended() -> None:
 @pytest.mark.unit
 def test_the_model_of_a_failed_statement_is_named() -> None:
     def fails(_: Any) -> Evaluation:
-        raise by_notes.psycopg2.DataError("value out of range")
+        raise psycopg2.DataError("value out of range")
 
     with pytest.raises(CheckFailed, match=r"Building prod failed: fact: value out of range"):
         in_order({"fact": fails, "long": fails, "short": fails, "last": fails})
@@ -114,6 +117,45 @@ def test_when_what_is_noted_is_enough(
     cursor = MagicMock()
     cursor.fetchone.return_value = (has_facts,)
     assert notes(days="day", whole=None).suffice(cursor, OutOfDate(days, frozenset(whole))) == expected
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("stale", "expected"), [(["fact", "report"], ["fact", "served", "report"]), (["report"], ["report"])]
+)
+def test_what_is_materialized_is_refreshed_when_it_can_be_and_before_reports(
+    stale: list[str], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = [Node("fact", "fact", True), Node("report", "report", True, parents=("fact",))]
+    nodes.append(Node("served", None, False, parents=("fact",)))
+    texts = {name: Rendered("SELECT 1", (), "day", "day") for name in ("fact", "report")}
+    of = by_notes.Notes(nodes, texts, {"report": 100.0}, [("served", Relation("a", "b"), MagicMock())])
+    begun: list[str] = []
+
+    def ended(_: Any, model: str, *__: Any) -> Evaluation:
+        begun.append(model)
+        return Evaluation(model, 0, 0, 0)
+
+    monkeypatch.setattr(of, "_evaluate", ended)
+    monkeypatch.setattr(of, "_refresh", ended)
+    monkeypatch.setattr(by_notes, "SESSIONS", 1)
+    monkeypatch.setattr(database, "connect", lambda *_, **__: MagicMock(closed=0))
+    monkeypatch.setattr(change, "pending", lambda _: [])
+    day = [Days(date(2015, 3, 9), date(2015, 3, 9))]
+    assert [each.model for each in of.evaluate("", MagicMock(), dict.fromkeys(stale, day), ())] == expected == begun
+
+
+@pytest.mark.unit
+def test_a_reader_who_keeps_its_lock_holds_up_no_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    builds, connection = MagicMock(), MagicMock(closed=0)
+    served = by_notes.Notes([], {}, {}, [("served", Relation("a", "b"), MagicMock())])
+    monkeypatch.setattr(refresh, "show", MagicMock(side_effect=DatabaseUnavailable("A reader kept its lock")))
+    ended = served._refresh(builds, "served", connection)
+    assert (ended.model, ended.faults) == ("served", ())
+    assert connection.autocommit is False
+    monkeypatch.setattr(refresh, "show", MagicMock(side_effect=DeclarationError("A row has no period")))
+    with pytest.raises(DeclarationError):
+        served._refresh(builds, "served", connection)
 
 
 ROWS = "SELECT id, day, amount, xmin::text FROM a.paid ORDER BY id"
