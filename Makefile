@@ -1,7 +1,7 @@
 # `make help` lists what there is. Works with GNU make 3.81 (macOS) and any POSIX shell.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-engines test-score check lint bench lock audit clean purge
+.PHONY: help run test test-engines test-spark test-score check lint bench lock audit clean purge
 
 BIN := .venv/bin
 DATA ?=
@@ -33,6 +33,10 @@ test: lint ## Everything: lint, types, format, and all tests, on real servers
 test-engines: .venv/spark ## The same models on Spark: installs its client and Sail, compares every row
 	REVOPS_TEST_ENGINES=1 $(BIN)/python -m pytest tests/engines $(ARGS)
 
+test-spark: .venv/spark .cache/spark/stamp ## The same models on Spark itself: needs Java 17, installs Spark, compares every row
+	REVOPS_TEST_ENGINES=1 REVOPS_TEST_SPARK_HOME="$(CURDIR)/.cache/spark/deps" \
+	    $(BIN)/python -m pytest tests/engines/test_spark_itself.py $(ARGS)
+
 test-score: .venv/score ## Training of scorecards: installs scikit-learn
 	$(BIN)/python -m pytest tests/revops/scoring $(ARGS)
 
@@ -55,6 +59,9 @@ lock: .venv/stamp ## Regenerate requirements.lock and those of the extras from p
 	    --no-emit-find-links --no-header --constraint requirements.lock --extra spark pyproject.toml -o requirements-spark.lock
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header --constraint requirements.lock --extra score pyproject.toml -o requirements-score.lock
+	sed -n 's/^pyspark-client==\([^ ]*\).*/pyspark==\1/p' requirements-spark.lock | \
+	    $(BIN)/uv pip compile --no-deps --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	    - -o requirements-spark-itself.lock
 
 audit: .venv/stamp ## Look up known vulnerabilities of the locked dependencies; needs the network
 	$(BIN)/uv tool run --from 'pip-audit>=2.10,<3' pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
@@ -71,6 +78,15 @@ purge: clean ## The same, and delete the embedded server's whole warehouse, key 
 .venv/spark: .venv/stamp requirements-spark.lock
 	@echo "Installing the client of Spark, and Sail" >&2
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-spark.lock
+	@touch $@
+
+# Spark with its jars, of the client's version: for tests of the models on Java alone.
+.cache/spark/stamp: requirements-spark-itself.lock .venv/stamp
+	@echo "Installing Spark" >&2
+	@rm -rf .cache/spark && mkdir -p .cache/spark
+	@$(BIN)/python -m pip download --quiet --no-deps --require-hashes --requirement requirements-spark-itself.lock \
+	    --dest .cache/spark
+	@tar -xzf .cache/spark/pyspark-*.tar.gz -C .cache/spark --strip-components 1 && rm .cache/spark/pyspark-*.tar.gz
 	@touch $@
 
 # Only those who train scorecards install this: .venv/bin/revops train then works.

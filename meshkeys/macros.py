@@ -106,7 +106,7 @@ def begin_change(evaluator):
         from meshkeys.events import before_change
 
         before_change(evaluator)
-    return "SELECT 1"  # a statement is expected
+    return "SELECT 1 AS nothing"  # a statement is expected
 
 
 @macro()
@@ -116,7 +116,7 @@ def end_change(evaluator):
         from meshkeys.events import after_change
 
         after_change(evaluator)
-    return "SELECT 1"  # a statement is expected
+    return "SELECT 1 AS nothing"  # a statement is expected
 
 
 _IN_MODELS = (

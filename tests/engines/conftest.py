@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-START_SECONDS = 60
+START_SECONDS = 120
 CATALOG = '[{name="spark_catalog", type="memory", initial_database=["default"], initial_database_comment=""}]'
 
 
@@ -54,7 +54,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         [program, "spark", "server", "--port", str(port)], env=environ, stdout=log, stderr=log, cwd=warehouse
     )
     try:
-        _wait_for(port, server)
+        wait_for(port, server)
         yield Engine(f"sc://127.0.0.1:{port}/;user_id=revops;session_id=5e551011-0000-4000-8000-{port:012d}", warehouse)
     finally:
         server.terminate()
@@ -62,7 +62,12 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         log.close()
 
 
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Waits until a server listens on loopback.
+
+    Raises:
+        RuntimeError: it ended, or does not listen in time.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         with socket.socket() as tried:
@@ -70,4 +75,4 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
             if tried.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.1)
-    raise RuntimeError(f"Sail did not start within {START_SECONDS} s (exit code {server.poll()})")
+    raise RuntimeError(f"The engine did not start within {START_SECONDS} s (exit code {server.poll()})")

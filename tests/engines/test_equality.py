@@ -2,78 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import RunningServer, fresh_database
-from tests.end_to_end.warehouse import Warehouse, copy_of_project
-from tests.engines import awkward, comparison
+from tests.engines import awkward, both, comparison
+from tests.engines.both import OnBoth
 from tests.engines.conftest import Engine
-from tests.revops.scoring import made
 
 # Of these a generated set with awkward rows has none, so that nothing is proven of them.
 MAY_BE_EMPTY: set[str] = set()
 
 
-class OnBoth:
-    """One warehouse, its database, and the engine on which the same models are built."""
-
-    def __init__(self, warehouse: Warehouse, engine: Engine) -> None:
-        self.warehouse = warehouse
-        self.engine = engine
-        self.names = comparison.relations(warehouse.root)
-
-    def land(self) -> None:
-        self.warehouse.load(prune=True, replace=True, max_rejects=1.0)
-
-    def build_on_spark(self) -> None:
-        from revops.engines.build import build_on_spark
-
-        before = dict(os.environ)
-        os.environ.update(self.engine.environ)
-        try:
-            with self.warehouse.commands():
-                os.environ.update(self.engine.environ)
-                build_on_spark(self.warehouse.settings)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-
-    def assert_equal(self) -> None:
-        from revops.engines.connection import session
-
-        found = comparison.differences(self.warehouse.url, session(self.engine.remote), self.names)
-        assert not found, "\n".join(map(str, found))
-
-    def evaluated(self) -> int:
-        return int(self.warehouse.query("SELECT max(evaluation_id) FROM ops.elsewhere")[0][0])
-
-
 @pytest.fixture(scope="module")
 def built(server: RunningServer, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnBoth]:
-    from generator import generate
-
-    data = tmp_path_factory.mktemp("files")
-    generate(data, scale=0.0003, seed=23)
-    awkward.write(data)
-    project = copy_of_project(tmp_path_factory.mktemp("built") / "project", whole=True)
     with fresh_database(server) as url:
-        both = OnBoth(Warehouse(project, url, data), engine)
-        both.land()
-        both.warehouse.build()
-        made.add(both.warehouse.url, date(2015, 3, 1), 1)
-        both.warehouse.build()
-        for decision in ("undecided", "fraud"):  # of one alert, so that the first is superseded
-            both.warehouse.query(
-                "SELECT desk.decide(min(transaction_id), %s, 'a note') FROM serving.fraud_alerts", (decision,)
-            )
-        both.build_on_spark()
-        yield both
+        made = both.built(url, engine, tmp_path_factory.mktemp("on_both"))
+        made.build_on_spark()
+        yield made
 
 
 def test_every_relation_is_equal_and_none_is_empty(built: OnBoth) -> None:
