@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import date
@@ -22,6 +24,27 @@ WAITING = """
 SELECT query FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
 WHERE NOT l.granted AND l.mode = 'AccessExclusiveLock' AND l.relation = %s::regclass
 """
+
+
+def keep_clients(data: Path, count: int) -> None:
+    """Leaves of a generated set the clients with most transactions: reports of clients take as long as there are clients."""
+
+    def lines_of(name: str) -> list[str]:
+        return (data / name).read_text().splitlines()
+
+    header, *transactions = lines_of("transactions_data.csv")
+    by_client = Counter(line.split(",")[2] for line in transactions)
+    kept = {client for client, _ in by_client.most_common(count)}
+    transactions = [line for line in transactions if line.split(",")[2] in kept]
+    ids = {line.split(",")[0] for line in transactions}
+    (data / "transactions_data.csv").write_text("\n".join([header, *transactions]) + "\n")
+    for name, place in (("users_data.csv", 0), ("cards_data.csv", 1)):
+        header, *lines = lines_of(name)
+        lines = [line for line in lines if line.split(",")[place] in kept]
+        (data / name).write_text("\n".join([header, *lines]) + "\n")
+    labels = json.loads((data / "train_fraud_labels.json").read_text())["target"]
+    left = {key: label for key, label in labels.items() if key in ids}
+    (data / "train_fraud_labels.json").write_text(json.dumps({"target": left}))
 
 
 def land_a_new_user(warehouse: Warehouse) -> None:

@@ -18,6 +18,7 @@ from revops.verify import Result, rows, verify_and_note
 from revops.verify.models import Model
 from revops.verify.written import RUNS, share
 from tests.conftest import RunningServer
+from tests.end_to_end.changes import keep_clients
 from tests.end_to_end.conftest import NAME, recreate
 from tests.end_to_end.warehouse import Warehouse, copy_of_project
 
@@ -45,7 +46,8 @@ def whole(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> It
 
     data = tmp_path_factory.mktemp("whole") / "data"
     data.mkdir()
-    generate(data, scale=0.0005, seed=5)
+    generate(data, scale=0.002, seed=5)
+    keep_clients(data, 150)
     transactions = data / "transactions_data.csv"
     lines = transactions.read_text().splitlines()
     first = lines[1].split(",")
