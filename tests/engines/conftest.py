@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+# `make test-spark` runs it: it needs Java, and Spark with its jars.
+collect_ignore = [] if "REVOPS_TEST_SPARK_HOME" in os.environ else ["test_spark_itself.py"]
 START_SECONDS = 120
 CATALOG = '[{name="spark_catalog", type="memory", initial_database=["default"], initial_database_comment=""}]'
 

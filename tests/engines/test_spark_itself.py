@@ -23,8 +23,7 @@ from tests.conftest import RunningServer, fresh_database
 from tests.engines import both
 from tests.engines.conftest import Engine, wait_for
 
-HOME = os.environ.get("REVOPS_TEST_SPARK_HOME")
-pytestmark = pytest.mark.skipif(HOME is None, reason="run by `make test-spark`, which installs Spark")
+HOME = os.environ.get("REVOPS_TEST_SPARK_HOME", "")
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 SETTINGS = {
     "spark.connect.grpc.binding.address": "127.0.0.1",
@@ -50,10 +49,10 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     }
     options = [part for name, value in chosen.items() for part in ("--conf", f"{name}={value}")]
     command = [
-        Path(HOME or "") / "bin" / "spark-submit",
+        Path(HOME) / "bin" / "spark-submit",
         *("--class", SERVER, "--master", "local[2]", "--driver-memory", "2g"), *options, "spark-internal",
     ]  # fmt: skip
-    environ = {**os.environ, "SPARK_HOME": HOME or "", "SPARK_LOCAL_IP": "127.0.0.1"}
+    environ = {**os.environ, "SPARK_HOME": HOME, "SPARK_LOCAL_IP": "127.0.0.1"}
     with (folder / "spark.log").open("w") as log:
         server = subprocess.Popen(command, env=environ, stdout=log, stderr=log, cwd=folder)
         try:
