@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from revops.engines import connection
+
 # `make test-spark` runs it: it needs Java, and Spark with its jars.
 collect_ignore = [] if "REVOPS_TEST_SPARK_HOME" in os.environ else ["test_spark_itself.py"]
 START_SECONDS = 120
@@ -59,9 +61,17 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         wait_for(port, server)
         yield Engine(f"sc://127.0.0.1:{port}/;user_id=revops;session_id=5e551011-0000-4000-8000-{port:012d}", warehouse)
     finally:
-        server.terminate()
-        server.wait(30)
+        stop(server)
         log.close()
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """Closes the sessions, then ends the server: a client that is open tries for minutes to reach it when its process exits."""
+    for session in connection._sessions.values():
+        session.client.close()
+    connection._sessions.clear()
+    server.terminate()
+    server.wait(60)
 
 
 def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:

@@ -21,7 +21,7 @@ from revops.engines import adapter
 from revops.engines.adapter import SparkAdapter
 from tests.conftest import RunningServer, fresh_database
 from tests.engines import both
-from tests.engines.conftest import Engine, wait_for
+from tests.engines.conftest import Engine, stop, wait_for
 
 HOME = os.environ.get("REVOPS_TEST_SPARK_HOME", "")
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -59,8 +59,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
             wait_for(port, server)
             yield Engine(f"sc://127.0.0.1:{port}/;user_id=revops", folder / "tables")
         finally:
-            server.terminate()
-            server.wait(60)
+            stop(server)
 
 
 def test_every_relation_is_equal_on_spark_itself(
