@@ -44,9 +44,7 @@ class Engine:
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A server with an empty catalog. Sail keeps tables by session, so that all who take part name the same."""
     warehouse = tmp_path_factory.mktemp("tables")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     program = Path(sys.executable).with_name("sail")
     log = (warehouse / "sail.log").open("w")
     environ = {
@@ -65,13 +63,22 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         log.close()
 
 
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 def stop(server: subprocess.Popen[bytes]) -> None:
     """Closes the sessions, then ends the server: a client that is open tries for minutes to reach it when its process exits."""
-    for session in connection._sessions.values():
-        session.client.close()
-    connection._sessions.clear()
-    server.terminate()
-    server.wait(60)
+    try:
+        for session in connection._sessions.values():
+            session.client.close()
+        connection._sessions.clear()
+    finally:
+        server.terminate()
+        server.wait(60)
 
 
 def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from revops.engines import adapter
 from revops.engines.adapter import SparkAdapter
 from tests.conftest import RunningServer, fresh_database
 from tests.engines import both
-from tests.engines.conftest import Engine, stop, wait_for
+from tests.engines.conftest import Engine, free_port, stop, wait_for
 
 HOME = os.environ.get("REVOPS_TEST_SPARK_HOME", "")
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -39,9 +38,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     if shutil.which("java") is None:
         pytest.skip("no Java on this machine: Spark 4 needs version 17 or later")
     folder = tmp_path_factory.mktemp("spark")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     chosen = {
         **SETTINGS,
         "spark.connect.grpc.binding.port": str(port),
