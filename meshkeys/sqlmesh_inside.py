@@ -165,6 +165,30 @@ def parse_once() -> None:
         exp.DataType.from_str = classmethod(_parsed_once(exp.DataType.from_str.__func__, str))
 
 
+def fill_tables_by_queries_as_written() -> None:
+    """Has PostgreSQL find the names and types of a query itself, which SQLMesh takes longer to add than to render the query.
+
+    Not those of views, which are compared with what SQLMesh renders.
+    """
+    from sqlmesh.core.macros import RuntimeStage
+    from sqlmesh.core.renderer import QueryRenderer
+
+    render = QueryRenderer.render
+    stages = (RuntimeStage.CREATING, RuntimeStage.EVALUATING)
+
+    @wraps(render)
+    def rendered(renderer: Any, *, needs_optimization: bool = True, **options: Any) -> Any:
+        fills = needs_optimization and options.get("runtime_stage") in stages and not renderer._model.kind.is_view
+        if not fills or options["engine_adapter"].dialect != "postgres":
+            return render(renderer, needs_optimization=needs_optimization, **options)
+        query = render(renderer, needs_optimization=False, **options)
+        return query and renderer._resolve_tables(query, **options)
+
+    if not hasattr(render, "meshkeys_wraps"):
+        rendered.meshkeys_wraps = render  # type: ignore[attr-defined]
+        QueryRenderer.render = rendered
+
+
 def _parsed_once(parse: Callable[..., Any], key: Callable[[Any], str]) -> Callable[..., Any]:
     """A method that parses a text, with copies of what it returned for the same text, options and owner before."""
     known: dict[Any, Any] = {}

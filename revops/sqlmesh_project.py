@@ -98,6 +98,7 @@ def _hurry() -> None:
     sqlmesh_inside.share_types_of_copies()
     sqlmesh_inside.compile_macros_once()
     sqlmesh_inside.parse_once()
+    sqlmesh_inside.fill_tables_by_queries_as_written()
 
 
 def environment_name(name: str) -> str:

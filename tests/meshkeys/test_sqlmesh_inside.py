@@ -14,8 +14,9 @@ from sqlmesh import Context
 from sqlmesh.core import console as consoles
 from sqlmesh.core.context import GenericContext
 from sqlmesh.core.engine_adapter.postgres import PostgresEngineAdapter
-from sqlmesh.core.macros import MacroEvaluator
+from sqlmesh.core.macros import MacroEvaluator, RuntimeStage
 from sqlmesh.core.plan.definition import EvaluatablePlan
+from sqlmesh.core.renderer import QueryRenderer
 from sqlmesh.utils import metaprogramming
 from sqlmesh.utils.metaprogramming import Executable
 
@@ -303,6 +304,27 @@ def test_compile_macros_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [env["twice"](21) for env in environments] == [42, 42]
     assert compiled == [source.payload] * 2
     assert environments[0]["twice"] is not environments[1]["twice"]
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "duckdb"])
+def test_fill_tables_by_queries_as_written(context: Context, monkeypatch: pytest.MonkeyPatch, dialect: str) -> None:
+    monkeypatch.setattr(QueryRenderer, "render", QueryRenderer.render)
+    optimized: list[str] = []
+    optimize = QueryRenderer._optimize_query
+    monkeypatch.setattr(
+        QueryRenderer, "_optimize_query", lambda self, *rest: optimized.append(self._model_fqn) or optimize(self, *rest)
+    )
+    sqlmesh_inside.fill_tables_by_queries_as_written()
+    sqlmesh_inside.fill_tables_by_queries_as_written()
+    snapshots = {snapshot.name: snapshot for snapshot in plan(context)[0].snapshots}
+    optimized.clear()
+    for name, is_view in (('"memory"."a"."days"', False), ('"memory"."a"."shown"', True)):
+        for stage in (RuntimeStage.CREATING, RuntimeStage.EVALUATING):
+            query = snapshots[name].model.render_query_or_raise(
+                start="2020-01-02", snapshots=snapshots, engine_adapter=MagicMock(dialect=dialect), runtime_stage=stage
+            )
+            assert ("sqlmesh__a" in query.sql()) is is_view, "the view is of the table of days"
+            assert (name in optimized) is (is_view or dialect != "postgres")
 
 
 def test_parse_once(monkeypatch: pytest.MonkeyPatch) -> None:
