@@ -174,8 +174,10 @@ def summed_up(models: Mapping[str, Model], compared: Sequence[Compared]) -> Resu
         if not each.scope.is_whole:
             in_part.setdefault(each.scope, []).append(each.model)
     shown = f"{sum(each.rows for each in compared):,} rows of {len(compared)} relations compared one by one"
-    for scope, names in in_part.items():
-        shown += f"; {names[0] if len(names) == 1 else f'{len(names)} relations'} computed again from {scope}"
+    for scope, models_of in in_part.items():
+        shown += (
+            f"; {models_of[0] if len(models_of) == 1 else f'{len(models_of)} relations'} computed again from {scope}"
+        )
     return Result("rows as their models make them", not wrong, listed(wrong, names) or shown)
 
 
