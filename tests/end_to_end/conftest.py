@@ -69,7 +69,7 @@ def warehouse(built: Built, tmp_path: Path) -> Warehouse:
     data = tmp_path / "data"
     shutil.copytree(built.data, data)
     made = Warehouse(copy_of_project(tmp_path / "project"), built.server.database(NAME), data)
-    shutil.copytree(built.project / ".cache", made.root / ".cache")  # else each test would parse all models again
+    shutil.copytree(built.project / ".cache", made.root / ".cache", dirs_exist_ok=True)
     assert urlsplit(made.url).path == f"/{NAME}"
     return made
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunningServer
-from tests.end_to_end.changes import purchase, write_purchases
+from tests.end_to_end.changes import keep_clients, purchase, write_purchases
 from tests.end_to_end.conftest import NAME, recreate
 from tests.end_to_end.warehouse import Warehouse, copy_of_project
 from tests.end_to_end.whole import assert_same, command, contents, run
@@ -71,7 +71,8 @@ def whole(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("whole")
     recreate(server, NAME, "template0")
     warehouse = Warehouse(copy_of_project(folder / "project", whole=True), server.database(NAME), folder / "data")
-    generate(warehouse.data, scale=0.0003, seed=7)
+    generate(warehouse.data, scale=0.001, seed=7)
+    keep_clients(warehouse.data, 150)
     users = warehouse.data / "users_data.csv"
     rewrite(users, [line for line in lines_of(users) if not line.startswith(f"{ABSENT},")])
     run(warehouse)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -206,12 +207,21 @@ GROUP BY 1 ORDER BY 1
 )
 
 
+_copies: dict[bool, list[Path]] = {True: [], False: []}
+
+
 def copy_of_project(folder: Path, whole: bool = os.environ.get("REVOPS_TEST_WHOLE") == "1") -> Path:
     """A copy of the SQLMesh project, to edit: its core, because each plan takes the longer the more models there are.
 
-    `REVOPS_TEST_WHOLE=1` has every test use the whole project.
+    `REVOPS_TEST_WHOLE=1` has every test use the whole project. What SQLMesh made of the models of an earlier copy is copied too,
+    or each would parse them all again; not which tables they have, that is of the earlier copy's database.
     """
-    return copied(folder, whole)
+    copied(folder, whole)
+    earlier = next((each for each in _copies[whole] if (each / ".cache").is_dir()), None)
+    if earlier:
+        shutil.copytree(earlier / ".cache", folder / ".cache", ignore=shutil.ignore_patterns("snapshot"))
+    _copies[whole].append(folder)
+    return folder
 
 
 class Reader:
