@@ -37,7 +37,13 @@ WITH landed AS (
   SELECT
     'fraud_labels' AS relation,
     MAX(transacted_on) AS last_transaction_on,
-    MAX(CASE WHEN is_fraud THEN transacted_on END) AS last_fraud_on
+    (
+      SELECT
+        MAX(transacted_on)
+      FROM facts.fct_outcomes
+      WHERE
+        is_fraud
+    ) AS last_fraud_on /* One maximum a query: each is found at the end of an index */
   FROM facts.fct_outcomes
   WHERE
     NOT is_fraud IS NULL
