@@ -22,14 +22,14 @@ from tests.revops.processes import ask
 
 # What else can be chosen on a page.
 CHOICES = {
-    "revenue": ("Card type", "All"),
+    "revenue": ("Card type", "All", "Margin", "Unusual days"),
     "geography": ("Fraud rate",),
     "clients": ("Year",),
     "declines": ("1 month",),
-    "fraud": ("By value", "All"),
+    "fraud": ("By value", "All", "Hours", "Ages of cards", "Runs"),
     "merchants": ("By risk", "Network monitors", "Points of compromise"),
     "alerts": ("Newest",),
-    "rules": ("Cards a day",),
+    "rules": ("Cards a day", "Overlap", "Capacity"),
 }
 FAULTS = "[data-testid=stException], [data-testid=stAlertContentError]"
 NO_CHART_IS_CUT = """() => ![...document.querySelectorAll("[data-testid=stVegaLiteChart]")]
@@ -120,12 +120,13 @@ def test_every_page_opens_by_its_address_nothing_fails_nothing_is_cut_and_nothin
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             page.wait_for_function(NO_CHART_IS_CUT, timeout=30_000)  # one that is being drawn may be for a moment
             page.screenshot(path=str(tmp_path / f"{section.path}.png"))
-            if width != 390:
-                for choice in CHOICES.get(section.path, ()):
-                    page.get_by_test_id("stBaseButton-segmented_control").filter(has_text=choice).first.click()
-                    page.get_by_test_id("stBaseButton-segmented_controlActive").filter(has_text=choice).first.wait_for()
-                    _wait(page)
-                    assert page.locator(FAULTS).all_inner_texts() == [], choice
+            for choice in CHOICES.get(section.path, ()):
+                page.get_by_test_id("stBaseButton-segmented_control").filter(has_text=choice).first.click()
+                page.get_by_test_id("stBaseButton-segmented_controlActive").filter(has_text=choice).first.wait_for()
+                _wait(page)
+                assert page.locator(FAULTS).all_inner_texts() == [], choice
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, choice
+                page.wait_for_function(NO_CHART_IS_CUT, timeout=30_000)
         dark = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme")
         assert dark == ("dark" if width == 390 else "light")
         assert urlsplit(warehouse_of_all_models.url).password not in page.content()

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -141,7 +142,20 @@ def _values(url: str) -> dict[str, Any]:
         " JOIN serving.network_monitors AS monitors ON monitors.merchant_id = alerts.merchant_id LIMIT 1",
     )
     unchosen = dict.fromkeys(
-        ("channel", "card_type", "brand", "mcc", "place", "rule", "action", "card", "least", "login", "outcome")
+        (
+            "channel",
+            "card_type",
+            "brand",
+            "mcc",
+            "place",
+            "rule",
+            "action",
+            "card",
+            "least",
+            "login",
+            "outcome",
+            "reason",
+        )
     )
     ((decided, decided_card),) = ask_all(url, "SELECT transaction_id, card_id FROM serving.alert_decisions LIMIT 1")
     return {
@@ -242,7 +256,7 @@ def test_each_filter_leaves_its_rows_alone(chosen: Filters, condition: str, buil
         assert shown
         found = opened.rows(
             import_module("revops.dashboard.sections.transactions").COUNTED,
-            filters.values(chosen, shown) | {"outcome": None},
+            filters.values(chosen, shown) | {"outcome": None, "reason": None},
         )
     ((expected,),) = ask_all(built_url, f"SELECT count(*) FROM serving.enriched_transactions WHERE {condition}")
     assert found.iloc[0, 0] == expected > 0
@@ -352,8 +366,12 @@ def test_a_mover_is_the_day_against_the_mean_of_the_days_before(built_url: str) 
     day = date(2019, 10, 30)
     with reader.opened(built_url) as opened:
         values = filters.values(Filters(), Days(day - timedelta(days=28), day, day, day)) | {"day": day, "band": 28}
-        found = opened.rows(yesterday.MOVERS, values)
-    chip = found[found.channel == "chip"].iloc[0]
+        found = {kind: opened.rows(yesterday.MOVERS, values | {"kind": kind}) for kind in yesterday.KINDS.values()}
+    for moved in found.values():
+        assert moved.net_volume.sum() == pytest.approx(found["channel"].net_volume.sum()), "each is all of the day"
+    categories = dict(ask_all(built_url, "SELECT mcc::text, mcc_description FROM dimensions.dim_mcc"))
+    assert all(categories[row.mover] == row.mover_name for row in found["category"].itertuples())
+    chip = found["channel"][found["channel"].mover == "chip"].iloc[0]
     ((today, before),) = ask_all(
         built_url,
         "SELECT sum(net_volume) FILTER (WHERE transacted_on = DATE '2019-10-30'),"
@@ -397,6 +415,46 @@ def test_each_page_is_made_without_a_fault(path: str, built_url: str, monkeypatc
     assert sum(caption.value.startswith("Units") for caption in page.caption) == bool(section.units)
 
 
+@pytest.mark.parametrize(
+    ("path", "view", "headings"),
+    [
+        ("fraud", "hours", ["By hour of the day", "By hour and weekday"]),
+        ("fraud", "ages_of_cards", ["By age of the card"]),
+        ("fraud", "runs", ["Runs of fraud on a card"]),
+        ("revenue", "margin", ["What the issuer makes", "The rates of the estimate"]),
+        ("revenue", "unusual_days", ["Unusual days and holidays"]),
+        ("rules", "overlap", ["Which rules hit the same"]),
+        ("rules", "capacity", ["How many cards a day are worth a look"]),
+    ],
+)
+def test_each_view_of_a_page_is_at_its_address(
+    path: str, view: str, headings: list[str], built_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = _page(built_url, monkeypatch, f"/{path}", view=view)
+    assert not page.exception
+    assert [each.value.removeprefix("##### ") for each in page.markdown if each.value.startswith("##### ")] == headings
+    assert page.dataframe or view == "hours"
+
+
+def test_a_band_shows_where_a_day_lies_and_says_each_value() -> None:
+    days = pd.DataFrame({
+        "day": [date(2019, 10, 29), date(2019, 10, 30), date(2019, 10, 31)], "rate": [10.0, float("nan"), 30.0],
+        "low": 10.0, "high": 20.0, "is_last": [False, False, True],
+    })  # fmt: skip
+    drawn = ElementTree.fromstring(
+        charts.band(days, "rate", lambda value: "none" if value != value else f"{value:.0f} < 1")
+    )
+    titles = [title.text for title in drawn.iter("title")]
+    assert titles == ["Tue 2019-10-29: 10 < 1", "Wed 2019-10-30: none", "Thu 2019-10-31: 30 < 1"]
+    (last,) = drawn.findall("circle")
+    assert float(last.attrib["cy"]) == 8, "at the top"
+    (shaded, *_) = drawn.findall("rect")
+    assert (float(shaded.attrib["y"]), float(shaded.attrib["height"])) == (40, 32), "where the days before lay"
+    (line,) = drawn.findall("path")
+    assert line.attrib["d"].split("M")[1].endswith(" 72.0"), "the first day at the bottom"
+    assert line.attrib["d"].count("M") == 2, "a day without a rate is a gap"
+
+
 def _count(page: AppTest) -> int:
     """Of how many transactions the page of transactions tells."""
     (said,) = (
@@ -417,7 +475,7 @@ THERE = "SELECT count(*) FROM serving.enriched_transactions WHERE transacted_on 
         ("declines", "decline rates", {"shown": "Jul 2019", "part": "online"}, {},
          f"{DECLINED} transacted_on BETWEEN '2019-07-01' AND '2019-07-31'"),
         ("declines", "reasons", {"decline_reason": "Insufficient Balance", "part": "online"}, {},
-         f"{DECLINED} transacted_on >= '2018-11-01'"),
+         f"{DECLINED} transacted_on >= '2018-11-01' AND has_insufficient_balance"),
         ("declines", "decline reasons", {"decline_reason": "Any error", "part": "online"}, {},
          f"{DECLINED} transacted_on >= '2018-11-01'"),
         ("geography", "states", {"place": "CA"}, {}, f"{THERE} 'CA'"),

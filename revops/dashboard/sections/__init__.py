@@ -75,6 +75,7 @@ ALL = (
         "Business",
         "US dollars, refunds negative.",
         back=transactions.BACK,
+        cleared=(*OF_ONE_THING, transactions.REASON),
     ),
     Section("fraud", "Fraud", "shield", fraud.show, "Fraud", f"US dollars; {_BP}; {_LABELLED}.", back=fraud.BACK),
     Section(

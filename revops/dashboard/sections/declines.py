@@ -81,6 +81,7 @@ WHERE month_start >= %(since)s AND month_start < %(until)s AND (%(channel)s IS N
 GROUP BY channel
 ORDER BY channel
 """
+NO_ONE_REASON = ("Any error", "Other")
 BACK = 12
 
 
@@ -123,7 +124,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         )
     parts.note(
         "A transaction with two errors counts for both reasons, and once as any error: reasons do not add up to it. A click "
-        "leads to the declined transactions of the channel, for any reason."
+        "leads to the transactions of the channel that were declined for it; on other reasons, to those declined for any."
     )
     row = parts.shown(
         reader, reasons, values, "decline_reasons", f"decline reasons {values}",
@@ -154,4 +155,10 @@ def _follow(chosen: Filters, shown: Days, period: Any, reason: Any) -> None:
             "transactions", parts.chosen_period(chosen, period, shown).but(channel=period["part"]), outcome="declined"
         )
     if reason is not None:
-        links.go("transactions", filters.within(chosen, shown).but(channel=reason["part"]), outcome="declined")
+        said = reason["decline_reason"]
+        links.go(
+            "transactions",
+            filters.within(chosen, shown).but(channel=reason["part"]),
+            outcome="declined",
+            reason=None if said in NO_ONE_REASON else said,
+        )

@@ -95,51 +95,24 @@ BACK = 12
 
 
 def show(reader: Reader, chosen: Filters) -> None:
-    """Rates by month, the table of what they divide by, the hours, the ages, the runs."""
+    """One of the views: rates by month with what they divide by, hours, ages of cards, runs."""
     shown = filters.days(reader, chosen, BACK)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return
     parts.title(f"Fraud, {shown}")
-    if not _rates(reader, chosen, shown):
-        return
-    _hours(reader, chosen, shown)
-    in_months = filters.values(chosen, shown, in_months=True)
-    parts.heading("By age of the card")
-    parts.note("Months from the opening of the account." + parts.in_months(shown, chosen, ("channel",)))
-    parts.shown(
-        reader, BY_CARD_AGE, in_months, "fraud_by_card_age",
-        card_age="Age", part="Channel", transaction_count=parts.count("Transactions"),
-        labelled_count=parts.count("Labelled"), fraud_count=parts.count("Fraud"), fraud_rate_bp=parts.rate("Fraud, bp"),
-        net_fraud_loss=parts.money("Net loss"),
-    )  # fmt: skip
-    parts.heading("Runs of fraud on a card")
-    parts.note(
-        "Frauds of a card with at most 60 days between them, by the first. Loss after the alert: what a block at the first "
-        "alert would have saved. A click leads to the card." + parts.in_months(shown, chosen, (), whole_months=False)
-    )
-    clicked = parts.shown(
-        reader, RUNS, filters.values(chosen, shown), "fraud_runs", f"runs {shown}",
-        card_id=parts.identity("Card"), client_id=parts.identity("Client"), first_fraud_at=parts.moment("First fraud"),
-        days_long=parts.count("Days"), fraud_count=parts.count("Frauds"), merchant_count=parts.count("Merchants"),
-        net_fraud_loss=parts.money("Net loss"), alerted_fraud_count=parts.count("With an alert"),
-        minutes_to_alert=parts.count("Minutes to alert"), loss_after_alert=parts.money("Loss after the alert"),
-    )  # fmt: skip
-    if clicked:
-        row, column = clicked
-        if column == "client_id":
-            links.go("client", chosen, id=row.client_id)
-        links.go("card", chosen, id=row.card_id, at=f"{row.first_fraud_at:%Y-%m-%d}")
+    views = {"Rates": _rates, "Hours": _hours, "Ages of cards": _ages, "Runs": _runs}
+    views[parts.segments("view", list(views))](reader, chosen, shown)
 
 
-def _rates(reader: Reader, chosen: Filters, shown: Days) -> bool:
+def _rates(reader: Reader, chosen: Filters, shown: Days) -> None:
     by_value = parts.segments("rate", ["By count", "By value"]) == "By value"
     by_month = not filters.not_applied(chosen, ("channel",)) and shown.are_whole_months
     statement, values = RATES_BY_MONTH if by_month else RATES_CHOSEN, filters.values(chosen, shown)
     found = reader.rows(statement, values)
     if found.empty:
         parts.nothing()
-        return False
+        return
     months = charts.with_labels(found, shown.landed_last)
     parts.heading("Fraud rate by month and channel")
     parts.note("Of settled purchases." + parts.part_months(shown))
@@ -169,7 +142,6 @@ def _rates(reader: Reader, chosen: Filters, shown: Days) -> bool:
         labelled_settled_volume=parts.money("Labelled, settled volume"), net_fraud_loss=parts.money("Net loss"),
         settled_fraud_rate_by_value_bp=parts.rate("Their rate by value, bp"),
     )  # fmt: skip
-    return True
 
 
 def _hours(reader: Reader, chosen: Filters, shown: Days) -> None:
@@ -201,3 +173,34 @@ def _hours(reader: Reader, chosen: Filters, shown: Days) -> None:
         with place:
             parts.chart(charts.week(week.astype({column: float}), column, title, spelled, tips))
     parts.download(WEEK, values, "hours_by_weekday")
+
+
+def _ages(reader: Reader, chosen: Filters, shown: Days) -> None:
+    parts.heading("By age of the card")
+    parts.note("Months from the opening of the account." + parts.in_months(shown, chosen, ("channel",)))
+    parts.shown(
+        reader, BY_CARD_AGE, filters.values(chosen, shown, in_months=True), "fraud_by_card_age",
+        card_age="Age", part="Channel", transaction_count=parts.count("Transactions"),
+        labelled_count=parts.count("Labelled"), fraud_count=parts.count("Fraud"), fraud_rate_bp=parts.rate("Fraud, bp"),
+        net_fraud_loss=parts.money("Net loss"),
+    )  # fmt: skip
+
+
+def _runs(reader: Reader, chosen: Filters, shown: Days) -> None:
+    parts.heading("Runs of fraud on a card")
+    parts.note(
+        "Frauds of a card with at most 60 days between them, by the first. Loss after the alert: what a block at the first "
+        "alert would have saved. A click leads to the card." + parts.in_months(shown, chosen, (), whole_months=False)
+    )
+    clicked = parts.shown(
+        reader, RUNS, filters.values(chosen, shown), "fraud_runs", f"runs {shown}",
+        card_id=parts.identity("Card"), client_id=parts.identity("Client"), first_fraud_at=parts.moment("First fraud"),
+        days_long=parts.count("Days"), fraud_count=parts.count("Frauds"), merchant_count=parts.count("Merchants"),
+        net_fraud_loss=parts.money("Net loss"), alerted_fraud_count=parts.count("With an alert"),
+        minutes_to_alert=parts.count("Minutes to alert"), loss_after_alert=parts.money("Loss after the alert"),
+    )  # fmt: skip
+    if clicked:
+        row, column = clicked
+        if column == "client_id":
+            links.go("client", chosen, id=row.client_id)
+        links.go("card", chosen, id=row.card_id, at=f"{row.first_fraud_at:%Y-%m-%d}")

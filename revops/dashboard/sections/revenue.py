@@ -83,12 +83,17 @@ BACK = 12
 
 
 def show(reader: Reader, chosen: Filters) -> None:
-    """Volume and refunds by day or month, the period in a table, the margin, the rates, the unusual days."""
+    """One of the views: volume and refunds by day or month, the issuer's margin with its rates, unusual days."""
     parts.title("Revenue")
     shown = filters.days(reader, chosen, BACK)
     if shown is None:
         parts.nothing("No day has landed yet.")
         return
+    views = {"Volume": _volume, "Margin": _issuer, "Unusual days": _season}
+    views[parts.segments("view", list(views))](reader, chosen, shown)
+
+
+def _volume(reader: Reader, chosen: Filters, shown: Days) -> None:
     by_channel = parts.segments("by", ["Channel", "Card type"]) == "Channel"
     values = filters.values(chosen, shown) | {"by_day": shown.by_day, "by_channel": by_channel}
     only_small = not filters.not_applied(chosen, ("channel", "card_type"))
@@ -123,7 +128,6 @@ def show(reader: Reader, chosen: Filters) -> None:
             else " With a brand, category or place chosen there is no estimate of the interchange here."
         )
     )
-    _issuer(reader, chosen, shown)
     if clicked:
         links.go("categories", parts.chosen_period(chosen, clicked, shown))
 
@@ -155,6 +159,9 @@ def _issuer(reader: Reader, chosen: Filters, shown: Days) -> None:
         valid_from_date=parts.day("From"), valid_until_date=parts.day("Until"), rate_bp=parts.rate("Rate, bp"),
         fixed_fee=parts.money("Fee of each"), reason=parts.sentences("Modelled on"),
     )  # fmt: skip
+
+
+def _season(reader: Reader, chosen: Filters, shown: Days) -> None:
     parts.heading("Unusual days and holidays")
     parts.note(
         "Settled volume as an index: 100 is the mean of the 35 or the 365 days around. Holidays, and days beyond 75 to 125."

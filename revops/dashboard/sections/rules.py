@@ -64,6 +64,7 @@ ORDER BY cards_a_day
 KINDS = {"Rules": ("rule", "alerts (transactions)"), "Score": ("score", "alerts (transactions)"),
          "Cards a day": ("cards", "cards of a day"), "Scorecard": ("scorecard", "transactions with that score"),
          "Cards a day by scorecard": ("scorecard cards", "cards of a day")}  # fmt: skip
+BACK = 12
 OF_SCORECARDS = (
     "Each scorecard was trained on what was known before its month alone; months without one are left out. It raises no alert "
     "and is no part of the score."
@@ -71,8 +72,13 @@ OF_SCORECARDS = (
 
 
 def show(reader: Reader, chosen: Filters) -> None:
-    """The back-test by era, how rules overlap, what a number of cards a day is worth."""
+    """One of the views: the back-test by era, how rules overlap, what a number of cards a day is worth."""
     parts.title("Rules")
+    views = {"Back-test": _back_test, "Overlap": _overlap, "Capacity": _capacity}
+    views[parts.segments("view", list(views))](reader, chosen)
+
+
+def _back_test(reader: Reader, chosen: Filters) -> None:
     picked = parts.segments("measure", list(KINDS))
     kind, counted = KINDS[picked]
     found = reader.rows(BY_ERA, {"kind": kind})
@@ -109,35 +115,6 @@ def show(reader: Reader, chosen: Filters) -> None:
     )  # fmt: skip
     if kind in ("rule", "score"):
         _reviews(reader, kind)
-    shown = filters.days(reader, chosen, 12)
-    if shown is None:
-        return
-    in_months = filters.values(chosen, shown, in_months=True)
-    parts.heading("Which rules hit the same")
-    parts.note(
-        f"{shown}. Beside each rule, the alerts that another rule hit too; none: what this rule alone catches."
-        + parts.in_months(shown, chosen, ())
-    )
-    parts.shown(
-        reader, OVERLAP, in_months, "rule_overlap",
-        rule_name="Rule", other_rule_name="And", alert_count=parts.count("Alerts"),
-        labelled_alert_count=parts.count("Labelled"), fraud_alert_count=parts.count("Fraud found"),
-        precision_percent=parts.rate("Precision, %"), value_caught=parts.money("Value caught"),
-        value_of_false_positives=parts.money("Value of false positives"),
-    )  # fmt: skip
-    parts.heading("How many cards a day are worth a look")
-    parts.note(
-        f"{shown}. Cards that had an alert that day, those with the highest score first: fraud on a card without an alert is in "
-        "none of these columns." + parts.in_months(shown, chosen, ())
-    )
-    parts.shown(
-        reader, CAPACITY, in_months, "alert_capacity",
-        cards_a_day=parts.count("Cards a day"), days_over_capacity=parts.count("Days over capacity"),
-        day_count=parts.count("of days"), reviewed_cards=parts.count("Cards looked at"),
-        alerted_cards=parts.count("of cards with alerts"), defrauded_reviewed_cards=parts.count("Defrauded"),
-        precision_percent=parts.rate("Precision, %"), defrauded_missed_cards=parts.count("Defrauded, not looked at"),
-        value_caught=parts.money("Value caught"), value_missed=parts.money("Value not looked at"),
-    )  # fmt: skip
 
 
 def _reviews(reader: Reader, kind: str) -> None:
@@ -152,4 +129,43 @@ def _reviews(reader: Reader, kind: str) -> None:
         reviewed_fraud_count=parts.count("Fraud by review"), reviewed_precision_percent=parts.rate("Precision by review, %"),
         labelled_count=parts.count("Of these labelled"), fraud_count=parts.count("Fraud by label"),
         precision_percent=parts.rate("Precision by label, %"), contradicted_count=parts.count("Label says otherwise"),
+    )  # fmt: skip
+
+
+def _overlap(reader: Reader, chosen: Filters) -> None:
+    shown = filters.days(reader, chosen, BACK)
+    if shown is None:
+        parts.nothing("No day has landed yet.")
+        return
+    parts.heading("Which rules hit the same")
+    parts.note(
+        f"{shown}. Beside each rule, the alerts that another rule hit too; none: what this rule alone catches."
+        + parts.in_months(shown, chosen, ())
+    )
+    parts.shown(
+        reader, OVERLAP, filters.values(chosen, shown, in_months=True), "rule_overlap",
+        rule_name="Rule", other_rule_name="And", alert_count=parts.count("Alerts"),
+        labelled_alert_count=parts.count("Labelled"), fraud_alert_count=parts.count("Fraud found"),
+        precision_percent=parts.rate("Precision, %"), value_caught=parts.money("Value caught"),
+        value_of_false_positives=parts.money("Value of false positives"),
+    )  # fmt: skip
+
+
+def _capacity(reader: Reader, chosen: Filters) -> None:
+    shown = filters.days(reader, chosen, BACK)
+    if shown is None:
+        parts.nothing("No day has landed yet.")
+        return
+    parts.heading("How many cards a day are worth a look")
+    parts.note(
+        f"{shown}. Cards that had an alert that day, those with the highest score first: fraud on a card without an alert is in "
+        "none of these columns." + parts.in_months(shown, chosen, ())
+    )
+    parts.shown(
+        reader, CAPACITY, filters.values(chosen, shown, in_months=True), "alert_capacity",
+        cards_a_day=parts.count("Cards a day"), days_over_capacity=parts.count("Days over capacity"),
+        day_count=parts.count("of days"), reviewed_cards=parts.count("Cards looked at"),
+        alerted_cards=parts.count("of cards with alerts"), defrauded_reviewed_cards=parts.count("Defrauded"),
+        precision_percent=parts.rate("Precision, %"), defrauded_missed_cards=parts.count("Defrauded, not looked at"),
+        value_caught=parts.money("Value caught"), value_missed=parts.money("Value not looked at"),
     )  # fmt: skip

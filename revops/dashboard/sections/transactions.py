@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import streamlit as st
+
 from revops.dashboard import filters, links, parts
 from revops.dashboard.filters import Filters, where_chosen
 from revops.dashboard.reader import Reader
@@ -11,6 +13,7 @@ from revops.dashboard.reader import Reader
 _FOUND = where_chosen("""
 FROM serving.enriched_transactions
 WHERE {chosen} AND (%(outcome)s IS NULL OR (%(outcome)s = 'declined' AND NOT is_approved) OR (%(outcome)s = 'fraud' AND is_fraud))
+  AND (%(reason)s IS NULL OR POSITION(%(reason)s IN errors) > 0)
 """)
 
 CHOSEN = (
@@ -26,6 +29,7 @@ PAGE = CHOSEN + "LIMIT %(size)s OFFSET %(skipped)s\n"
 COUNTED = "\nSELECT COUNT(*) AS transaction_count" + _FOUND
 
 OUTCOMES = {"All": None, "Declined": "declined", "Labelled as fraud": "fraud"}
+REASON = "reason"
 BACK = timedelta(days=31)
 
 
@@ -36,7 +40,13 @@ def show(reader: Reader, chosen: Filters) -> None:
         parts.nothing("No day has landed yet.")
         return
     parts.title(f"Transactions, {shown}")
-    values = filters.values(chosen, shown) | {"outcome": OUTCOMES[parts.segments("outcome", list(OUTCOMES))]}
+    reason = st.query_params.get(REASON)
+    values = filters.values(chosen, shown) | {
+        "outcome": OUTCOMES[parts.segments("outcome", list(OUTCOMES))],
+        "reason": reason,
+    }
+    if reason:
+        parts.note(f"Declined for: {reason}, alone or beside other reasons.")
     total = int(reader.rows(COUNTED, values).iloc[0].transaction_count)
     if not total:
         parts.nothing()

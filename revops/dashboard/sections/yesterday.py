@@ -14,7 +14,7 @@ from revops.dashboard.filters import Filters, where_chosen
 from revops.dashboard.reader import Reader
 
 BAND = 28
-MOST_MOVERS = 8
+KINDS = {"Categories": "category", "States and countries": "place", "Channels": "channel"}
 MEASURES = {
     "net_volume": "Net volume",
     "transaction_count": "Transactions",
@@ -47,13 +47,13 @@ ORDER BY 1
 
 MOVERS = where_chosen("""
 WITH chosen AS (
-    SELECT transacted_on, channel, mcc, mcc_description, {place} AS place,
+    SELECT transacted_on, mcc_description,
+           CASE %(kind)s WHEN 'channel' THEN channel WHEN 'place' THEN {place} ELSE mcc::TEXT END AS mover,
            CASE WHEN is_approved THEN amount ELSE 0 END AS moved
     FROM serving.enriched_transactions
     WHERE {chosen}
 )
-SELECT CASE WHEN GROUPING(channel) = 0 THEN 'channel' WHEN GROUPING(place) = 0 THEN 'place' ELSE 'category' END AS kind,
-       channel, place, mcc, MAX(mcc_description) AS mcc_description,
+SELECT mover, CASE WHEN %(kind)s = 'category' THEN MAX(mcc_description) ELSE mover END AS mover_name,
        SUM(moved) FILTER (WHERE transacted_on = %(day)s) AS net_volume,
        SUM(moved) FILTER (WHERE transacted_on = %(day)s - 7) AS week_before,
        ROUND(SUM(moved) FILTER (WHERE transacted_on < %(day)s) / %(band)s, 2) AS usual,
@@ -61,9 +61,9 @@ SELECT CASE WHEN GROUPING(channel) = 0 THEN 'channel' WHEN GROUPING(place) = 0 T
        - ROUND(COALESCE(SUM(moved) FILTER (WHERE transacted_on < %(day)s), 0) / %(band)s, 2) AS change,
        COUNT(*) FILTER (WHERE transacted_on = %(day)s) AS transaction_count
 FROM chosen
-GROUP BY GROUPING SETS ((channel), (place), (mcc))
+GROUP BY mover
 ORDER BY ABS(COALESCE(SUM(moved) FILTER (WHERE transacted_on = %(day)s), 0)
-             - COALESCE(SUM(moved) FILTER (WHERE transacted_on < %(day)s), 0) / %(band)s) DESC, kind, channel, place, mcc
+             - COALESCE(SUM(moved) FILTER (WHERE transacted_on < %(day)s), 0) / %(band)s) DESC, mover
 """)
 
 
@@ -78,7 +78,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     week_before = day - timedelta(days=7)
     parts.note(
         f"The last day {'chosen' if chosen.last else 'that has landed'}, against {week_before:%A} {week_before} and the "
-        f"{BAND} days before. Grey in the charts: where those {BAND} days lay. Fraud is of the last day whose labels are "
+        f"{BAND} days before. Grey in the pictures: where those {BAND} days lay. Fraud is of the last day whose labels are "
         f"complete: {labels.DELAY.days} days are declared for them to arrive."
     )
     first = day - timedelta(days=BAND + labels.DELAY.days)
@@ -130,7 +130,7 @@ def _measure(found: pd.DataFrame, measure: str, day: date) -> None:
     low, high = earlier.min(), earlier.max()
     where = "above" if value > high else "below" if value < low else "within"
     drawn = last_days.assign(day=last_days.index, low=low, high=high, is_last=last_days.index == day)
-    parts.chart(charts.band(drawn.reset_index(drop=True), measure, MEASURES[measure], ",.2f"))
+    st.html(charts.band(drawn, measure, lambda value: _spelled(measure, value)))
     parts.note(f"{where.capitalize()} the {len(earlier)} days before: {_spelled(measure, low)} to {_spelled(measure, high)}, "
                f"median {_spelled(measure, earlier.median())}.")  # fmt: skip
 
@@ -146,26 +146,18 @@ def _spelled(measure: str, value: float) -> str:
 def _movers(reader: Reader, chosen: Filters, day: date) -> None:
     """What moved most against the mean of the days before; a click leads to the transactions of the day."""
     since = day - timedelta(days=BAND)
-    values = filters.values(chosen, filters.Days(since, day, since, day)) | {"day": day, "band": BAND}
-    found = reader.rows(MOVERS, values)
     parts.heading("What moved most")
     parts.note(
         f"Net volume of the day against the daily mean of the {BAND} days before. A click leads to the transactions."
     )
-    names = {"category": "mcc_description", "place": "place", "channel": "channel"}
-    filtered = {"category": "mcc", "place": "place", "channel": "channel"}
-    for column, (kind, name) in zip(st.columns([5, 4, 4]), names.items(), strict=True):
-        with column:
-            rows = found[found.kind == kind].head(MOST_MOVERS)
-            columns: dict[str, Any] = {name: parts.text(filters.TITLES[kind], 180 if kind == "category" else 110)}
-            columns |= {
-                "net_volume": parts.money("Day"),
-                "usual": parts.money("Usual"),
-                "change": parts.money("Change"),
-            }
-            clicked = parts.table(rows, f"movers {kind} {day}", **columns)
-        if clicked:
-            picked: Any = clicked[0][filtered[kind]]
-            value = int(picked) if kind == "category" else str(picked)
-            links.go("transactions", chosen.but(first=day, last=day, **{kind: value}))
-    parts.download(MOVERS, values, f"movers_of_{day}")
+    kind = KINDS[parts.segments("movers", list(KINDS))]
+    values = filters.values(chosen, filters.Days(since, day, since, day)) | {"day": day, "band": BAND, "kind": kind}
+    clicked = parts.shown(
+        reader, MOVERS, values, f"movers_of_{day}", f"movers {kind} {day}",
+        mover_name=parts.text(filters.TITLES[kind], 300), net_volume=parts.money("Day"), week_before=parts.money("Week before"),
+        usual=parts.money("Usual"), change=parts.money("Change"), transaction_count=parts.count("Transactions"),
+    )  # fmt: skip
+    if clicked:
+        mover = str(clicked[0].mover)
+        picked: Any = int(mover) if kind == "category" else mover
+        links.go("transactions", chosen.but(first=day, last=day, **{kind: picked}))
