@@ -153,7 +153,7 @@ def divisors(frame: pd.DataFrame, column: str, title: str, by_day: bool = False)
     )
 
 
-def band(days: pd.DataFrame, column: str, spelled: Callable[[float], str]) -> str:
+def band(days: pd.DataFrame, column: str, title: str, spelled: Callable[[float], str]) -> str:
     """One measure of the days before, the range in which it lay, and the last day as a large point.
 
     A picture in SVG: a browser draws it at once, where a chart takes it a seventh of a second, and a page has several.
@@ -161,6 +161,7 @@ def band(days: pd.DataFrame, column: str, spelled: Callable[[float], str]) -> st
     Args:
         days: `day`, the measure, `is_last`, and the same `low` and `high` in all rows.
         column: the measure.
+        title: its name.
         spelled: its values in words, for what is under the pointer.
     """
     width, height, around = 280, 80, 8
@@ -184,7 +185,7 @@ def band(days: pd.DataFrame, column: str, spelled: Callable[[float], str]) -> st
         )
         unknown = np.isnan(value)
     return (
-        f'<svg viewBox="0 0 {width} {height}" width="100%" role="img">'
+        f'<svg viewBox="0 0 {width} {height}" width="100%" role="img" aria-label="{escape(title)}">'
         f'<rect y="{y(high)}" width="{width}" height="{y(low) - y(high):.1f}" fill="{COLOURS["other"]}" opacity="0.25"/>'
         f'<path d="{line}" fill="none" stroke="{ACCENT}" stroke-width="1.5"/>{points}</svg>'
     )

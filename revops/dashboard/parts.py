@@ -83,6 +83,11 @@ def chart(drawn: Any, key: str | None = None) -> Any:
     return clicked[0] if clicked else None
 
 
+def picture(svg: str) -> None:
+    """Shows a picture of ours, with what is under the pointer; `st.html` takes SVG out, and within `div` nothing is markup."""
+    st.markdown(f"<div>{svg}</div>", unsafe_allow_html=True)
+
+
 def month_of(clicked: Mapping[str, Any]) -> date:
     """The month of a clicked mark."""
     return datetime.strptime(clicked["shown"], "%b %Y").date()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,6 +119,12 @@ def test_every_page_opens_by_its_address_nothing_fails_nothing_is_cut_and_nothin
             assert _address(page)[0] == f"/{section.path}"
             assert page.locator(FAULTS).all_inner_texts() == [], section.path
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+            if section.path == "yesterday":
+                picture = page.locator("svg[aria-label='Net volume']")
+                picture.locator("path").wait_for(timeout=30_000)
+                said = picture.locator("title").all_text_contents()
+                assert len(said) > 20
+                assert all(re.fullmatch(r"\w{3} [0-9-]{10}: -?\$[0-9,]+", each) for each in said), said
             page.wait_for_function(NO_CHART_IS_CUT, timeout=30_000)  # one that is being drawn may be for a moment
             page.screenshot(path=str(tmp_path / f"{section.path}.png"))
             for choice in CHOICES.get(section.path, ()):

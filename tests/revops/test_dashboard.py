@@ -442,8 +442,9 @@ def test_a_band_shows_where_a_day_lies_and_says_each_value() -> None:
         "low": 10.0, "high": 20.0, "is_last": [False, False, True],
     })  # fmt: skip
     drawn = ElementTree.fromstring(
-        charts.band(days, "rate", lambda value: "none" if value != value else f"{value:.0f} < 1")
+        charts.band(days, "rate", "R & D", lambda value: "none" if value != value else f"{value:.0f} < 1")
     )
+    assert drawn.attrib["aria-label"] == "R & D"
     titles = [title.text for title in drawn.iter("title")]
     assert titles == ["Tue 2019-10-29: 10 < 1", "Wed 2019-10-30: none", "Thu 2019-10-31: 30 < 1"]
     (last,) = drawn.findall("circle")
