@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -156,6 +157,13 @@ def server(request: pytest.FixtureRequest, server_of: Callable[[int], RunningSer
         return RunningServer(url, None, version)
     version = getattr(request, "param", None) or int(os.environ.get("REVOPS_TEST_POSTGRES_VERSION", "18"))
     return server_of(version)
+
+
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 @contextmanager

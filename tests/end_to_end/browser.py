@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, free_port
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = [
@@ -41,9 +40,7 @@ class Served:
 @contextmanager
 def served(command: str, environ: Mapping[str, str], log: Path) -> Iterator[Served]:
     """`revops <command>` on a free port, answering."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "loaders", command, "--port", str(port)],

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from revops.engines import connection
+from tests.conftest import free_port
 
 # `make test-spark` runs it: it needs Java, and Spark with its jars.
 collect_ignore = [] if "REVOPS_TEST_SPARK_HOME" in os.environ else ["test_spark_itself.py"]
@@ -61,13 +62,6 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     finally:
         stop(server)
         log.close()
-
-
-def free_port() -> int:
-    """A port of loopback on which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:

@@ -18,9 +18,9 @@ from sqlglot import exp
 
 from revops.engines import adapter
 from revops.engines.adapter import SparkAdapter
-from tests.conftest import RunningServer, fresh_database
+from tests.conftest import RunningServer, free_port, fresh_database
 from tests.engines import both
-from tests.engines.conftest import Engine, free_port, stop, wait_for
+from tests.engines.conftest import Engine, stop, wait_for
 
 HOME = os.environ.get("REVOPS_TEST_SPARK_HOME", "")
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"

@@ -16,7 +16,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from foundation import connection
-from tests.conftest import RUN
+from tests.conftest import RUN, free_port
 
 PROGRAM = shutil.which("pgbouncer", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
 
@@ -30,9 +30,7 @@ def pooled(url: str, mode: str, alias: str | None = None, **settings: str) -> It
             pytest.fail(reason)
         pytest.skip(reason)
     real = parse_dsn(url)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     name = alias or real["dbname"]
     options = {
         "listen_addr": "127.0.0.1",

@@ -22,7 +22,7 @@ from revops import envfile, settings
 from revops.embedded import account as accounts
 from revops.embedded import postmaster, server, tuning
 from revops.embedded.server import DATABASE, Server
-from tests.conftest import ROOT, RUN, RunningServer, new_server
+from tests.conftest import ROOT, RUN, RunningServer, free_port, new_server
 from tests.revops.processes import as_ordinary_user, ask
 
 REVOPS = [sys.executable, "-m", "loaders"]
@@ -197,9 +197,7 @@ def test_a_taken_port_that_was_asked_for_is_an_error_that_names_it() -> None:
 def test_a_port_that_was_asked_for_is_used(cluster: Server) -> None:
     cluster.up()
     cluster.down()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     asked = new_server(home=cluster.home, REVOPS_PORT=str(port))
     asked.up()
     assert _port(asked) == port
