@@ -177,7 +177,7 @@ def band(days: pd.DataFrame, column: str, title: str, spelled: Callable[[float],
     for place, (day, value, is_last) in enumerate(zip(days.day, values, days.is_last, strict=True)):
         x = round(step * (place + 0.5), 1)
         if not np.isnan(value):
-            line += f"{'M' if unknown else 'L'}{x} {y(value)}"
+            line += f"M{x} {y(value)}h0" if unknown else f"L{x} {y(value)}"  # with round ends, one alone is a dot
             points += f'<circle cx="{x}" cy="{y(value)}" r="5" fill="{ACCENT}"/>' if is_last else ""
         points += (
             f'<rect x="{step * place:.1f}" width="{step:.1f}" height="{height}" fill="transparent">'
@@ -187,7 +187,7 @@ def band(days: pd.DataFrame, column: str, title: str, spelled: Callable[[float],
     return (
         f'<svg viewBox="0 0 {width} {height}" width="100%" role="img" aria-label="{escape(title)}">'
         f'<rect y="{y(high)}" width="{width}" height="{y(low) - y(high):.1f}" fill="{COLOURS["other"]}" opacity="0.25"/>'
-        f'<path d="{line}" fill="none" stroke="{ACCENT}" stroke-width="1.5"/>{points}</svg>'
+        f'<path d="{line}" fill="none" stroke="{ACCENT}" stroke-width="1.5" stroke-linecap="round"/>{points}</svg>'
     )
 
 

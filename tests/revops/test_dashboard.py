@@ -452,7 +452,7 @@ def test_a_band_shows_where_a_day_lies_and_says_each_value() -> None:
     (shaded, *_) = drawn.findall("rect")
     assert (float(shaded.attrib["y"]), float(shaded.attrib["height"])) == (40, 32), "where the days before lay"
     (line,) = drawn.findall("path")
-    assert line.attrib["d"].split("M")[1].endswith(" 72.0"), "the first day at the bottom"
+    assert line.attrib["d"].split("M")[1].endswith(" 72.0h0"), "the first day at the bottom"
     assert line.attrib["d"].count("M") == 2, "a day without a rate is a gap"
 
 
