@@ -69,7 +69,7 @@ def warehouse(built: Built, tmp_path: Path) -> Warehouse:
     data = tmp_path / "data"
     shutil.copytree(built.data, data)
     made = Warehouse(copy_of_project(tmp_path / "project"), built.server.database(NAME), data)
-    shutil.copytree(built.project / ".cache", made.root / ".cache", dirs_exist_ok=True)
+    shutil.copytree(built.project / ".cache", made.root / ".cache", dirs_exist_ok=True)  # which tables there are, too
     assert urlsplit(made.url).path == f"/{NAME}"
     return made
 

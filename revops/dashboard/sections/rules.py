@@ -7,7 +7,7 @@ import streamlit as st
 
 from revops import demo_set
 from revops.dashboard import charts, filters, parts
-from revops.dashboard.filters import Filters
+from revops.dashboard.filters import Days, Filters
 from revops.dashboard.reader import Reader
 from revops.dashboard.sections.transaction import GENERATED
 
@@ -74,11 +74,17 @@ OF_SCORECARDS = (
 def show(reader: Reader, chosen: Filters) -> None:
     """One of the views: the back-test by era, how rules overlap, what a number of cards a day is worth."""
     parts.title("Rules")
-    views = {"Back-test": _back_test, "Overlap": _overlap, "Capacity": _capacity}
-    views[parts.segments("view", list(views))](reader, chosen)
+    of_days = {"Overlap": _overlap, "Capacity": _capacity}
+    view = parts.segments("view", ["Back-test", *of_days])
+    if view not in of_days:
+        _back_test(reader)
+    elif (shown := filters.days(reader, chosen, BACK)) is None:
+        parts.nothing("No day has landed yet.")
+    else:
+        of_days[view](reader, chosen, shown)
 
 
-def _back_test(reader: Reader, chosen: Filters) -> None:
+def _back_test(reader: Reader) -> None:
     picked = parts.segments("measure", list(KINDS))
     kind, counted = KINDS[picked]
     found = reader.rows(BY_ERA, {"kind": kind})
@@ -132,11 +138,7 @@ def _reviews(reader: Reader, kind: str) -> None:
     )  # fmt: skip
 
 
-def _overlap(reader: Reader, chosen: Filters) -> None:
-    shown = filters.days(reader, chosen, BACK)
-    if shown is None:
-        parts.nothing("No day has landed yet.")
-        return
+def _overlap(reader: Reader, chosen: Filters, shown: Days) -> None:
     parts.heading("Which rules hit the same")
     parts.note(
         f"{shown}. Beside each rule, the alerts that another rule hit too; none: what this rule alone catches."
@@ -151,11 +153,7 @@ def _overlap(reader: Reader, chosen: Filters) -> None:
     )  # fmt: skip
 
 
-def _capacity(reader: Reader, chosen: Filters) -> None:
-    shown = filters.days(reader, chosen, BACK)
-    if shown is None:
-        parts.nothing("No day has landed yet.")
-        return
+def _capacity(reader: Reader, chosen: Filters, shown: Days) -> None:
     parts.heading("How many cards a day are worth a look")
     parts.note(
         f"{shown}. Cards that had an alert that day, those with the highest score first: fraud on a card without an alert is in "

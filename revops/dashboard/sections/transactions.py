@@ -40,7 +40,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         parts.nothing("No day has landed yet.")
         return
     parts.title(f"Transactions, {shown}")
-    reason = st.query_params.get(REASON)
+    reason = st.query_params.get(REASON) or None
     values = filters.values(chosen, shown) | {
         "outcome": OUTCOMES[parts.segments("outcome", list(OUTCOMES))],
         "reason": reason,
