@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -159,7 +160,6 @@ REPORTS = {
     "serving.rule_performance": "precision_bp",
     "serving.seasonality": "settled_count_index_35d",
 }
-
 
 DAMAGES: dict[str, tuple[str, str]] = {
     # what landed
@@ -522,20 +522,18 @@ OF_MODELS = {
 def missed(whole: Warehouse, server: RunningServer, damages: Iterable[str]) -> list[str]:
     """Of these damages to models, those that a verification does not name."""
     with closing(psycopg2.connect(whole.url)) as connection, connection.cursor() as cursor:
-        parents = {node.model: node.parents for node in noted_nodes(cursor)}
-
-    def depth(model: str) -> int:
-        return 1 + max(map(depth, parents.get(model, ())), default=0)
-
+        depth: dict[str, int] = {}
+        for node in noted_nodes(cursor):  # parents first
+            depth[node.model] = 1 + max((depth.get(parent, 0) for parent in node.parents), default=0)
     left, unnamed = list(damages), []
     while left:
-        deepest = max(depth(OF_MODELS[damage][1]) for damage in left)
-        at_once = {OF_MODELS[each][1]: each for each in left if depth(OF_MODELS[each][1]) == deepest}
+        deepest = max(depth[OF_MODELS[damage][1]] for damage in left)
+        at_once = {OF_MODELS[each][1]: each for each in left if depth[OF_MODELS[each][1]] == deepest}
         recreate(server, NAME, WHOLE)
         for damage in at_once.values():
             whole.query(OF_MODELS[damage][0])
         said = found(whole.verify())
-        unnamed += [f"{damage}: {said}" for model, damage in at_once.items() if model not in said]
+        unnamed += [f"{damage}: {said}" for model, damage in at_once.items() if not re.search(rf"{model}\b", said)]
         left = [damage for damage in left if damage not in at_once.values()]
     return unnamed
 
