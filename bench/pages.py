@@ -5,7 +5,7 @@
 Reads the selected warehouse with `revops dashboard`, which it starts and stops, unless --url names a running one. Opened is a
 page by its address in a new window; switched is one by the menu of the page before it. Painted is the browser's first
 contentful paint; made is when nothing of the page is still to come but the drawing of its charts. The first round is not
-counted. --screenshots keeps each page at 1440 and at 390 pixels, light and dark.
+counted. --screenshots keeps each page and view at 1440 and at 390 pixels, light and dark.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ ORDER BY transacted_on DESC, transaction_id DESC
 LIMIT 1
 """
 _PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000"
+_VIEWS = ".st-key-segments-view button"
 _IN_MENU = tuple(section for section in sections.ALL if section.group)
 
 
@@ -92,7 +93,7 @@ def switched(page: Any, section: Section) -> float:
 
 
 def photograph(address: str, numbers: Mapping[str, int], folder: Path) -> None:
-    """Each page as PNG, from its top to its foot."""
+    """Each page as PNG, from its top to its foot, and each view of one that has several."""
     folder.mkdir(parents=True, exist_ok=True)
     with browsing.browser() as browser:
         for width, scheme in LOOKS:
@@ -100,8 +101,14 @@ def photograph(address: str, numbers: Mapping[str, int], folder: Path) -> None:
             for section in sections.ALL:
                 page.goto(address + path_of(section, numbers))
                 browsing.wait(page)
-                page.wait_for_timeout(2000)  # charts are drawn after the page is made
-                page.screenshot(path=str(folder / f"{section.path}-{width}-{scheme}.png"))
+                for number, view in enumerate(page.locator(_VIEWS).all_inner_texts() or [""]):
+                    if number:
+                        page.locator(_VIEWS).get_by_text(view, exact=True).click()
+                        page.wait_for_url("**view=**", timeout=browsing.PATIENCE)
+                        browsing.wait(page)
+                    page.wait_for_timeout(2000)  # charts are drawn after the page is made
+                    name = f"{section.path}-{view.lower().replace(' ', '_')}".rstrip("-")
+                    page.screenshot(path=str(folder / f"{name}-{width}-{scheme}.png"))
             page.close()
 
 

@@ -83,9 +83,12 @@ def chart(drawn: Any, key: str | None = None) -> Any:
     return clicked[0] if clicked else None
 
 
-def picture(svg: str) -> None:
-    """Shows a picture of ours, with what is under the pointer; `st.html` takes SVG out, and within `div` nothing is markup."""
-    st.markdown(f"<div>{svg}</div>", unsafe_allow_html=True)
+def picture(svg: str, text: str) -> None:
+    """Shows a picture of ours, with what is under the pointer, and plain words below it in small letters.
+
+    One element for both: `st.html` would take SVG out, and within `div` nothing is markup.
+    """
+    st.caption(f"<div>{svg}</div>\n\n{plain(text)}", unsafe_allow_html=True)
 
 
 def month_of(clicked: Mapping[str, Any]) -> date:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import logging
 import os
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import psycopg2
 from psycopg2 import errors, extensions, sql
 
 from foundation import database
@@ -20,10 +22,13 @@ from revops.roles import ANALYST
 from revops.settings import CONNECTION, EMBEDDED_URL
 
 if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
 # A page that is left open must neither keep the server busy nor hold up a refresh that waits for its locks.
 LIMITS = {"statement_timeout": "30s", "lock_timeout": "10s"}
+# Workers take longer to start than most statements of a page, and the browser wants the same cores: only long ones get any.
+_SETTINGS = {**LIMITS, "idle_session_timeout": "5min", "parallel_setup_cost": "30000"}
 
 # Rows that one statement may bring into a page, and into a file.
 MOST_READ = 20_000
@@ -115,13 +120,58 @@ def opened(dsn: str) -> Iterator[Reader]:
     Raises:
         DatabaseUnavailable: the database cannot be reached.
     """
-    with closing(database.connect(dsn, "revops dashboard")) as connection:
-        connection.set_session(readonly=True, autocommit=True)
-        extensions.register_type(_FLOATS, connection)
+    connection = _left_over(dsn) or _new(dsn)
+    try:
         with connection.cursor() as cursor:
-            for name, limit in LIMITS.items():
+            for name, limit in _SETTINGS.items():
                 cursor.execute("SELECT set_config(%s, %s, FALSE)", (name, limit))
             yield Reader(cursor, _become_analyst(cursor))
+    finally:
+        _leave(dsn, connection)
+
+
+# Connections that pages have left. A new one would read the catalog anew: for a table of forty parts, that takes longer than
+# to sum up a month of it. The server ends those that nobody takes.
+_MOST_LEFT = 4
+_left: list[tuple[str, Connection]] = []
+_lock = threading.Lock()
+
+
+def _new(dsn: str) -> Connection:
+    connection = database.connect(dsn, "revops dashboard")
+    connection.set_session(readonly=True, autocommit=True)
+    extensions.register_type(_FLOATS, connection)
+    return connection
+
+
+def _left_over(dsn: str) -> Connection | None:
+    """The last connection that a page has left and that still answers; None where there is none."""
+    while True:
+        with _lock:
+            found = next((each for each in reversed(_left) if each[0] == dsn), None)
+            if found is None:
+                return None
+            _left.remove(found)
+        _, connection = found
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except psycopg2.Error as error:
+            _log.debug("a connection was ended meanwhile: %s", error)
+            connection.close()
+        else:
+            return connection
+
+
+def _leave(dsn: str, connection: Connection) -> None:
+    """Leaves a connection to the next page, in the place of the oldest one; not one that was lost or is still busy."""
+    given_up: Connection | None = connection
+    if not connection.closed and connection.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE:
+        with _lock:
+            _left.append((dsn, connection))
+            given_up = _left.pop(0)[1] if len(_left) > _MOST_LEFT else None
+    if given_up is not None:
+        given_up.close()
 
 
 def _limited(statement: str, most: int) -> sql.Composed:

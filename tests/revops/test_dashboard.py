@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import date, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 from xml.etree import ElementTree
 
 import pandas as pd
+import psycopg2
 import pytest
 import sqlglot
 import streamlit as st
@@ -499,6 +501,8 @@ def test_a_choice_is_put_into_the_address_and_starts_at_the_first_page(
 ) -> None:
     page = _page(built_url, monkeypatch, "transactions", page="2", first="2019-01-01", last="2019-10-31")
     assert any(caption.value.startswith("Page 2 of") for caption in page.caption)
+    page.session_state["filters"] = True  # the box is open
+    page.run()
     page.selectbox(key="choose channel").select("online").run()
     assert not page.exception
     assert page.query_params == {"channel": ["online"], "first": ["2019-01-01"], "last": ["2019-10-31"]}
@@ -786,6 +790,50 @@ def test_it_reads_serving_and_nothing_else_and_writes_nothing(built_url: str) ->
             opened.value("SELECT count(*) FROM facts.fct_transactions")
     with reader.opened(built_url) as opened, pytest.raises(errors.ReadOnlySqlTransaction):
         opened.value("CREATE TEMPORARY TABLE mine AS SELECT 1")
+
+
+BACKEND = "SELECT pg_backend_pid()"
+OF_PAGES = "application_name = 'revops dashboard' AND datname = current_database()"
+
+
+def test_a_page_takes_the_connection_that_another_has_left(built_url: str) -> None:
+    with reader.opened(built_url) as opened:
+        first = opened.value(BACKEND)
+        with reader.opened(built_url) as meanwhile:
+            assert meanwhile.value(BACKEND) != first
+            assert meanwhile.reads_as == "revops_analyst"
+    with reader.opened(built_url) as opened:
+        assert opened.value(BACKEND) == first, "the last one that was left"
+        assert opened.value("SHOW transaction_read_only") == "on"
+
+
+def test_a_connection_that_was_ended_or_is_still_busy_is_not_taken(built_url: str) -> None:
+    with reader.opened(built_url) as opened:
+        ended = opened.value(BACKEND)
+    ask(built_url, f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {OF_PAGES}")
+    with reader.opened(built_url) as opened:
+        busy = opened.value(BACKEND)
+        assert busy != ended
+        opened.cursor.execute("BEGIN")
+    with reader.opened(built_url) as opened:
+        lost = opened.value(BACKEND)
+        assert lost != busy
+        ask(built_url, f"SELECT pg_terminate_backend({lost})")
+        with pytest.raises(psycopg2.OperationalError):
+            opened.value(BACKEND)
+    with reader.opened(built_url) as opened:
+        assert opened.value(BACKEND) not in (ended, busy, lost)
+
+
+def test_few_connections_are_left_open(built_url: str) -> None:
+    with ExitStack() as pages:
+        for _ in range(7):
+            pages.enter_context(reader.opened(built_url))
+    deadline = time.monotonic() + 30
+    count = f"SELECT count(*) FROM pg_stat_activity WHERE {OF_PAGES}"
+    while ask(built_url, count) != 4 and time.monotonic() < deadline:  # the server takes a moment to see an end
+        time.sleep(0.05)
+    assert ask(built_url, count) == 4
 
 
 def test_an_account_that_may_not_take_the_role_reads_as_itself(built_url: str, database_url: str) -> None:

@@ -130,9 +130,11 @@ def _measure(found: pd.DataFrame, measure: str, day: date) -> None:
     low, high = earlier.min(), earlier.max()
     where = "above" if value > high else "below" if value < low else "within"
     drawn = last_days.assign(day=last_days.index, low=low, high=high, is_last=last_days.index == day)
-    parts.picture(charts.band(drawn, measure, MEASURES[measure], lambda value: _spelled(measure, value)))
-    parts.note(f"{where.capitalize()} the {len(earlier)} days before: {_spelled(measure, low)} to {_spelled(measure, high)}, "
-               f"median {_spelled(measure, earlier.median())}.")  # fmt: skip
+    parts.picture(
+        charts.band(drawn, measure, MEASURES[measure], lambda value: _spelled(measure, value)),
+        f"{where.capitalize()} the {len(earlier)} days before: {_spelled(measure, low)} to {_spelled(measure, high)}, "
+        f"median {_spelled(measure, earlier.median())}.",
+    )
 
 
 def _spelled(measure: str, value: float) -> str:
