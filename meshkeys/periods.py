@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
@@ -86,12 +87,25 @@ def query_of(query: str, wanted: MaterializedView, period: Period) -> sql.Compos
     return statement
 
 
+# In place of the days of a period, in a query that is bounded for all of them.
+_START, _END = "the period starts", "the period ends"
+
+
 def bounded(query: str, column: str, period: Period) -> str:
     """The query, with tables joined on the period's column restricted to the period's days.
 
     The rows are the same. PostgreSQL passes an equality on through the join but not a range: without this it would look up the
     table once per row, or read all of it.
     """
+    text = _bounded(query, column)
+    for place, day in ((_START, period.starts_on), (_END, period.ends_before)):
+        text = text.replace(f"'{place}'", f"'{day}'")
+    return text
+
+
+@lru_cache(maxsize=8)
+def _bounded(query: str, column: str) -> str:
+    """The same for any period: a view has dozens of them, and to read its query takes longer than to fill a small one."""
     import sqlglot  # here, because it takes long to import and is needed for parts that are built
     from sqlglot import exp
 
@@ -108,9 +122,7 @@ def bounded(query: str, column: str, period: Period) -> str:
         equal = {(table.alias_or_name, column), (shown.table, shown.name)}
         if any(_equated(condition) == equal for condition in _conditions(join.args.get("on"))):
             days = exp.column(column)
-            start, end = (
-                exp.cast(exp.Literal.string(str(day)), "DATE") for day in (period.starts_on, period.ends_before)
-            )
+            start, end = (exp.cast(exp.Literal.string(place), "DATE") for place in (_START, _END))
             bare = exp.Table(**{part: table.args.get(part) for part in ("this", "db", "catalog")})
             of_period = exp.select("*").from_(bare).where(days >= start, days.copy() < end)
             join.set("this", of_period.subquery(table.args.get("alias") or table.name))

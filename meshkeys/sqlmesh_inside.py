@@ -139,7 +139,7 @@ def replace_view(adapter: EngineAdapter, name: Any, query: Any, *args: Any, **op
 
 
 def share_types_of_copies() -> None:
-    """Has copies of an expression share the types of its nodes: SQLGlot copies one for each node, most of a copy's time.
+    """Has copies of an expression share the types of its nodes, numbers and texts: most of a copy's time, SQLGlot copies them.
 
     A type is set on a node, and never changed in place. SQLMesh copies a query several times for each evaluation and audit.
     """
@@ -224,20 +224,28 @@ def _copied(self: Any, memo: Any) -> Any:
     root = type(self)()
     left = [(self, root)]
 
-    def begun(child: Any) -> Any:
+    def begun(child: Any, parent: Any, key: str, index: int | None = None) -> Any:
         if not isinstance(child, Expr):
             return child
-        left.append((child, type(child)()))
-        return left[-1][1]
+        copy = type(child)()
+        copy.parent, copy.arg_key, copy.index = parent, key, index
+        left.append((child, copy))
+        return copy
 
     while left:
         node, copy = left.pop()
         copy._type = node._type
         copy.comments = node.comments and list(node.comments)
-        copy._meta = deepcopy(node._meta) if node._meta else None
+        if node._meta:  # where it is in its file, mostly: numbers
+            copy._meta = {
+                key: value if type(value) in (int, str, bool) else deepcopy(value) for key, value in node._meta.items()
+            }
         for key, value in node.args.items():
-            copy.args[key] = [begun(child) for child in value] if type(value) is list else begun(value)
-            copy._set_parent(key, copy.args[key])
+            copy.args[key] = (
+                [begun(child, copy, key, index) for index, child in enumerate(value)]
+                if type(value) is list
+                else begun(value, copy, key)
+            )
     return root
 
 

@@ -18,6 +18,7 @@ import hypothesis
 import psutil
 import pytest
 import sqlmesh.core.dialect  # noqa: F401  # it extends sqlglot, which remembers at its first use what it can write
+from sqlmesh.core import constants as sqlmesh_constants
 
 from revops import settings as revops_settings
 from revops.embedded import server as revops_server
@@ -28,6 +29,9 @@ ROOT = Path(__file__).resolve().parents[1]
 collect_ignore = [] if "REVOPS_TEST_ENGINES" in os.environ else ["engines"]
 RUNS = Path(tempfile.gettempdir()) / f"revops-tests-{os.geteuid()}"
 RUN = RUNS / str(os.getpid())
+
+# As in revops' own commands, which say so before they import SQLMesh: a process of tests is large, and takes long to fork.
+sqlmesh_constants.MAX_FORK_WORKERS = 1
 
 # How long an example takes says nothing of the code while others run beside it.
 hypothesis.settings.register_profile("patient", deadline=None, parent=hypothesis.settings.get_profile("default"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.conftest import ROOT
@@ -21,11 +21,11 @@ WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relis
 """
 
 
-def contents(warehouse: Warehouse) -> dict[str, list[str]]:
-    """Every row of every relation, as text, in order."""
+def contents(warehouse: Warehouse, without: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Every row of every relation, as text, in order; without these columns."""
     found = {}
     for (name,) in warehouse.query(_RELATIONS, (list(LAYERS),)):
-        rows = warehouse.query(f"SELECT (to_jsonb(t) - %s)::text FROM {name} AS t", (list(OF_THE_LANDING),))
+        rows = warehouse.query(f"SELECT (to_jsonb(t) - %s)::text FROM {name} AS t", ([*OF_THE_LANDING, *without],))
         found[name] = sorted(row for (row,) in rows)
     return found
 

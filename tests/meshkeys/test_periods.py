@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+import sqlglot
 
 from meshkeys.periods import Period, bounded
 
@@ -40,6 +41,17 @@ def test_as_postgresql_prints_it_and_with_other_tables() -> None:
     )
     assert f"LEFT JOIN {BOUNDED} b ON" in contents
     assert "LEFT JOIN s.c ON" in contents
+
+
+def test_each_period_has_its_days_and_the_query_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    parse = sqlglot.parse_one
+    monkeypatch.setattr(sqlglot, "parse_one", lambda text, **options: read.append(text) or parse(text, **options))
+    query = "SELECT a.day FROM s.a AS a JOIN s.b AS b ON b.day = a.day AND b.kind = 'only of this test'"
+    for year in (2013, 2014):
+        contents = bounded(query, "day", Period(f"{year}", date(year, 1, 1), date(year + 1, 1, 1)))
+        assert f"day >= CAST('{year}-01-01' AS DATE) AND day < CAST('{year + 1}-01-01' AS DATE)" in contents
+    assert read.count(query) == 1
 
 
 @pytest.mark.parametrize(
