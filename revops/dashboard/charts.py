@@ -408,12 +408,12 @@ def timeline(transactions: pd.DataFrame, at: date, around: timedelta) -> Any:
     return alt.layer(moment, marks).properties(height=HEIGHT)
 
 
-def with_labels(frame: pd.DataFrame, last_landed: date, by_day: bool = False) -> pd.DataFrame:
+def with_labels(frame: pd.DataFrame, labelled_last: date | None, by_day: bool = False) -> pd.DataFrame:
     """Adds the column `labels`: whether those of a period are complete."""
 
     def of(period: Any) -> str:
         last = period if by_day else (pd.Timestamp(period) + pd.offsets.MonthEnd(0)).date()
-        return labels.FINAL if labels.are_complete(last, last_landed) else labels.PENDING
+        return labels.FINAL if labels.are_complete(last, labelled_last) else labels.PENDING
 
     changed: pd.DataFrame = frame.assign(labels=[of(period) for period in frame["period"]])
     return changed

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from revops.dashboard import history
+from revops.dashboard import history, labels
 from revops.dashboard.reader import Reader
 
 CHANNELS = ("chip", "swipe", "online")
@@ -35,6 +35,12 @@ CHOSEN = f"""transacted_on >= %(since)s AND transacted_on < %(until)s
 DAYS = """
 SELECT MIN(transacted_on) AS first_day, MAX(transacted_on) AS last_day
 FROM serving.daily_revenue
+"""
+
+LABELLED = """
+SELECT last_transaction_on AS last_labelled_day
+FROM serving.data_freshness
+WHERE relation_name = 'fraud_labels'
 """
 
 CATEGORIES = """
@@ -112,12 +118,14 @@ class Days:
         last: the last one, included.
         landed_first: the first day that has landed.
         landed_last: the last day that has landed.
+        labelled_last: the last day whose labels are complete; None where no label has landed.
     """
 
     first: date
     last: date
     landed_first: date
     landed_last: date
+    labelled_last: date | None = None
 
     @property
     def by_day(self) -> bool:
@@ -137,6 +145,11 @@ class Days:
             self.first,
             self.last,
         )
+
+    @property
+    def whole_until(self) -> date:
+        """The first day after the last month that has landed whole."""
+        return (self.landed_last + timedelta(days=1)).replace(day=1)
 
     def __str__(self) -> str:
         return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
@@ -194,12 +207,21 @@ def days(reader: Reader, chosen: Filters, default: timedelta | int) -> Days | No
     if landed.last_day is None:
         return None
     last = min(chosen.last or landed.last_day, landed.last_day)
-    if isinstance(default, int):
-        back, _ = _span(default, landed.first_day, last)
-    else:
-        back = last - default + timedelta(days=1)
+    back, _ = _span(default, landed.first_day, last)
     first = chosen.first or back
-    return Days(max(min(first, last), landed.first_day), max(last, landed.first_day), landed.first_day, landed.last_day)
+    return Days(
+        max(min(first, last), landed.first_day),
+        max(last, landed.first_day),
+        landed.first_day,
+        landed.last_day,
+        labelled_last(reader, landed.last_day),
+    )
+
+
+def labelled_last(reader: Reader, landed_last: date) -> date | None:
+    """The last day whose labels are complete, by their delay and by what has landed; None where no label has."""
+    found = reader.rows(LABELLED)
+    return None if found.empty else labels.last_mature_day(landed_last, found.last_labelled_day[0])
 
 
 def values(chosen: Filters, shown: Days, in_months: bool = False) -> dict[str, object]:
@@ -235,8 +257,8 @@ def bar(reader: Reader, chosen: Filters, default: timedelta | int | None, cleare
     if landed.last_day is None:
         return
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    shown = None if default is None else days(reader, chosen, default)
-    _period(row, chosen, (chosen.first, chosen.last) if shown is None else (shown.first, shown.last), landed)
+    if default is not None and (shown := days(reader, chosen, default)) is not None:
+        _period(row, chosen, shown)
     # Fields that nobody sees cost a page a seventh of its time: they are made when the box opens.
     box = row.popover("Filters", key="filters", icon=":material/filter_alt:", on_change="rerun")
     if box.open:
@@ -268,12 +290,13 @@ def not_applied(chosen: Filters, applied: Iterable[str]) -> str:
     return ", ".join(TITLES[name].lower() for name in chosen.chosen() if name not in tuple(applied))
 
 
-PERIODS = {"1 month": 1, "1 year": 12, "3 years": 36, "All": None}
+PERIODS: dict[str, timedelta | int | None] = {"31 days": timedelta(days=31), "1 year": 12, "3 years": 36, "All": None}
 
 
-def _period(row: Any, chosen: Filters, shown: tuple[date | None, date | None], landed: Any) -> None:
-    spans = {name: _span(months, landed.first_day, landed.last_day) for name, months in PERIODS.items()}
-    st.session_state["period"] = next((name for name, span in spans.items() if span == shown), None)
+def _period(row: Any, chosen: Filters, shown: Days) -> None:
+    spans = {name: _span(back, shown.landed_first, shown.landed_last) for name, back in PERIODS.items()}
+    days = (shown.first, shown.last)
+    st.session_state["period"] = next((name for name, span in spans.items() if span == days), None)
 
     def change() -> None:
         picked = st.session_state["period"]
@@ -283,12 +306,14 @@ def _period(row: Any, chosen: Filters, shown: tuple[date | None, date | None], l
     row.segmented_control("Period", list(PERIODS), key="period", on_change=change, label_visibility="collapsed")
 
 
-def _span(months: int | None, first: date, last: date) -> tuple[date, date]:
-    """Whole months up to the last landed day, or all of the data."""
-    if months is None:
+def _span(back: timedelta | int | None, first: date, last: date) -> tuple[date, date]:
+    """Some days up to the last one, or whole months and the days of the last one that have landed, or all."""
+    if back is None:
         return first, last
-    back = last.year * 12 + last.month - months
-    return max(date(back // 12, back % 12 + 1, 1), first), last
+    if isinstance(back, timedelta):
+        return max(last - back + timedelta(days=1), first), last
+    month = last.year * 12 + last.month - back
+    return max(date(month // 12, month % 12 + 1, 1), first), last
 
 
 def _dates(chosen: Filters, first: date, last: date) -> None:

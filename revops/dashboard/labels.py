@@ -15,11 +15,16 @@ WORDS = {True: "fraud", False: "not fraud"}
 UNKNOWN = "unknown"
 
 
-def last_mature_day(last_landed: date) -> date:
-    """The last day whose labels are complete, seen from the last day that has landed."""
-    return last_landed - DELAY
+def last_mature_day(last_landed: date, last_labelled: date | None) -> date | None:
+    """The last day whose labels are complete.
+
+    Args:
+        last_landed: the last day with a transaction.
+        last_labelled: the last day with a label; None where there is none.
+    """
+    return None if last_labelled is None else min(last_landed - DELAY, last_labelled)
 
 
-def are_complete(last_day: date, last_landed: date) -> bool:
-    """Whether all labels up to this day have arrived."""
-    return last_day <= last_mature_day(last_landed)
+def are_complete(last_day: date, labelled_last: date | None) -> bool:
+    """Whether all labels up to this day have arrived, by the last day whose labels are complete."""
+    return labelled_last is not None and last_day <= labelled_last

@@ -179,7 +179,7 @@ def shown(
         return None
     clicked = table(rows, key, **columns)
     if len(rows) == MOST_ROWS:
-        note(f"The first {MOST_ROWS} rows. The download has all.")
+        note(f"The first {MOST_ROWS} rows: a click on the name of a column sorts these alone. The download has all.")
     download(statement, values, name)
     return clicked
 
@@ -260,8 +260,11 @@ def chosen_period(chosen: Filters, clicked: Mapping[str, Any], shown: Days) -> F
 
 
 def part_months(days: Days) -> str:
-    """Says that the first or last of some months is not whole."""
-    return "" if days.by_day or days.are_whole_months else f" The first or last month is a part of one: {days}."
+    """Says which of some months are not whole, so that none is taken for a bad one."""
+    if days.by_day:
+        return ""
+    said = f" {days.first:%B %Y} is from {days.first} on." if days.first.day > 1 else ""
+    return said + (f" {days.last:%B %Y} is up to {days.last} alone." if (days.last + timedelta(days=1)).day > 1 else "")
 
 
 def in_months(days: Days, chosen: Filters, applied: tuple[str, ...], whole_months: bool = True) -> str:
@@ -277,19 +280,31 @@ def in_months(days: Days, chosen: Filters, applied: tuple[str, ...], whole_month
     if whole_months and not days.are_whole_months:
         since, until = days.whole_months
         said += f" Whole months: {since:%b %Y} to {until - timedelta(days=1):%b %Y}."
+    if whole_months and days.whole_until <= days.landed_last < days.whole_months[1]:
+        said += f" {days.landed_last:%B %Y} has landed up to {days.landed_last} alone."
     if left := filters.not_applied(chosen, applied):
         said += f" Not applied here: {left}."
     return said
 
 
-def pending(days: Days) -> None:
-    """Says where labels are still to come, so that the newest fraud is not taken for all of it."""
-    last = labels.last_mature_day(days.landed_last)
-    if days.last > last:
-        st.caption(
-            f":material/hourglass_top: Labels are still to come for the days after {last} ({labels.DELAY.days} days are "
-            "declared): fraud of these will grow. Charts show their months pale or hollow."
+def pending(days: Days, is_drawn: bool = False) -> None:
+    """Says where labels are still to come, so that the newest fraud is not taken for all of it.
+
+    Args:
+        days: what the page shows.
+        is_drawn: whether a chart shows the months.
+    """
+    last = days.labelled_last
+    if last is None:
+        said = "No label has landed: of no transaction it is known whether it was fraud."
+    elif days.last > last:
+        why = f"{labels.DELAY.days} days are declared" if last == days.landed_last - labels.DELAY else "none has landed"
+        said = f"Labels are still to come for the days after {last} ({why}): fraud of these will grow." + (
+            " Charts show their months pale or hollow." if is_drawn else ""
         )
+    else:
+        return
+    st.caption(f":material/hourglass_top: {said}")
 
 
 def segments(name: str, choices: Sequence[str]) -> str:

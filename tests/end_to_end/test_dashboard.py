@@ -26,7 +26,7 @@ CHOICES = {
     "revenue": ("Card type", "All", "Margin", "Unusual days"),
     "geography": ("Fraud rate",),
     "clients": ("Year",),
-    "declines": ("1 month",),
+    "declines": ("31 days",),
     "fraud": ("By value", "All", "Hours", "Ages of cards", "Runs"),
     "merchants": ("By risk", "Network monitors", "Points of compromise"),
     "alerts": ("Newest",),
@@ -150,16 +150,19 @@ def test_what_is_chosen_stays_from_page_to_page_and_opens_elsewhere(dashboard: S
         page.get_by_role("option", name="online").click()
         _wait(page)
         page.get_by_role("heading").first.click()
-        page.get_by_test_id("stBaseButton-segmented_control").filter(has_text="1 year").click()
+        page.get_by_text("Business", exact=True).first.click()
+        page.get_by_role("link", name="Revenue").click()
+        _wait(page)
+        page.get_by_test_id("stBaseButton-segmented_control").filter(has_text="3 years").click()
         _wait(page)
         page.get_by_text("Business", exact=True).first.click()
         page.get_by_role("link", name="Declines").click()
         _wait(page)
         path, said = _address(page)
         assert path == "/declines"
-        assert said == {"channel": "online", "first": "2018-11-01", "last": "2019-10-31"}
+        assert said == {"channel": "online", "first": "2016-11-01", "last": "2019-10-31"}
         link, words = page.url, page.get_by_test_id("stCaptionContainer").first.inner_text()
-        assert "2018-11-01 to 2019-10-31, channel online" in words
+        assert "2016-11-01 to 2019-10-31, channel online" in words
     with looking(browser_path) as elsewhere:
         elsewhere.goto(link, wait_until="domcontentloaded")
         _wait(elsewhere)

@@ -46,18 +46,19 @@ class OnBoth:
         return int(self.warehouse.query("SELECT max(evaluation_id) FROM ops.elsewhere")[0][0])
 
 
-def built(url: str, engine: Engine, folder: Path) -> OnBoth:
+def built(url: str, engine: Engine, folder: Path, scale: float = 0.0003) -> OnBoth:
     """Of a small generated set with awkward rows, with a scorecard and decisions; on PostgreSQL alone at first.
 
     Args:
         url: an empty database.
         engine: the other engine.
         folder: for the files and a copy of the project.
+        scale: of the generated set.
     """
     from generator import generate
 
     data = folder / "files"
-    generate(data, scale=0.0003, seed=23)
+    generate(data, scale=scale, seed=23)
     awkward.write(data)
     both = OnBoth(Warehouse(copy_of_project(folder / "project", whole=True), url, data), engine)
     both.land()

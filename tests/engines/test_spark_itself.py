@@ -1,4 +1,4 @@
-"""The same model files give the same rows on Spark itself, to the last cell: on Java, in place of a server of its dialect.
+"""The same model files give the same rows on Spark itself, to the last cell: on Java, in one process and on a small cluster.
 
 No Delta for it can be had without a download at run time, so the tables are Parquet here, which are filled once: that days are
 replaced is proven with Delta, in the other tests of this folder. Run by `make test-spark`.
@@ -32,9 +32,9 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """A Spark Connect server with two cores and an empty catalog."""
+@pytest.fixture
+def spark(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A Spark Connect server with an empty catalog, of the master that the test names."""
     if shutil.which("java") is None:
         pytest.skip("no Java on this machine: Spark 4 needs version 17 or later")
     folder = tmp_path_factory.mktemp("spark")
@@ -47,7 +47,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     options = [part for name, value in chosen.items() for part in ("--conf", f"{name}={value}")]
     command = [
         Path(HOME) / "bin" / "spark-submit",
-        *("--class", SERVER, "--master", "local[2]", "--driver-memory", "2g"), *options, "spark-internal",
+        *("--class", SERVER, "--master", request.param, "--driver-memory", "2g"), *options, "spark-internal",
     ]  # fmt: skip
     environ = {**os.environ, "SPARK_HOME": HOME, "SPARK_LOCAL_IP": "127.0.0.1"}
     with (folder / "spark.log").open("w") as log:
@@ -59,8 +59,12 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
             stop(server)
 
 
+# One process with two cores; two executors of their own with one core and 1,024 MB each, which exchange rows.
+@pytest.mark.parametrize(
+    ("spark", "scale"), [("local[2]", 0.0003), ("local-cluster[2,1,1024]", 0.0002)], indirect=["spark"]
+)
 def test_every_relation_is_equal_on_spark_itself(
-    spark: Engine, server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: Engine, scale: float, server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = SparkAdapter._to_sql
 
@@ -73,6 +77,6 @@ def test_every_relation_is_equal_on_spark_itself(
     monkeypatch.setattr(adapter, "TABLE_FORMAT", "parquet")
     monkeypatch.setattr(SparkAdapter, "_to_sql", fills_once)
     with fresh_database(server) as url:
-        made = both.built(url, spark, tmp_path)
+        made = both.built(url, spark, tmp_path, scale)
         made.build_on_spark()
         made.assert_equal()

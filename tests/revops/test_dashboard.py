@@ -39,6 +39,7 @@ from revops.dashboard.filters import Days, Filters
 from revops.dashboard.sections import (
     alerts,
     categories,
+    clients,
     declines,
     fraud,
     geography,
@@ -161,8 +162,9 @@ def _values(url: str) -> dict[str, Any]:
     )
     ((decided, decided_card),) = ask_all(url, "SELECT transaction_id, card_id FROM serving.alert_decisions LIMIT 1")
     return {
-        **unchosen, "since": date(2010, 1, 1), "until": date(2020, 1, 1), "day": date(2019, 10, 30), "band": 28,
+        **unchosen, "since": date(2010, 1, 1), "until": date(2020, 1, 1), "day": date(2019, 10, 30), "days": 28,
         "by_day": False, "by_channel": True, "kind": "rule", "order": "score", "state": "open", "size": 50, "skipped": 0,
+        "month": date(2015, 3, 1),
         "ids": {"card": card, "client": client, "merchant": merchant, "transaction": transaction, "search": transaction},
         "decided": {"id": decided, "card": decided_card},
     }  # fmt: skip
@@ -367,7 +369,7 @@ def test_yesterday_is_what_the_days_revenue_says(built_url: str) -> None:
 def test_a_mover_is_the_day_against_the_mean_of_the_days_before(built_url: str) -> None:
     day = date(2019, 10, 30)
     with reader.opened(built_url) as opened:
-        values = filters.values(Filters(), Days(day - timedelta(days=28), day, day, day)) | {"day": day, "band": 28}
+        values = filters.values(Filters(), Days(day - timedelta(days=28), day, day, day)) | {"day": day, "days": 28}
         found = {kind: opened.rows(yesterday.MOVERS, values | {"kind": kind}) for kind in yesterday.KINDS.values()}
     for moved in found.values():
         assert moved.net_volume.sum() == pytest.approx(found["channel"].net_volume.sum()), "each is all of the day"
@@ -513,12 +515,10 @@ def test_a_choice_is_put_into_the_address_and_starts_at_the_first_page(
     [
         ("declines", {}, "1 year"),
         ("fraud", {}, "1 year"),
-        ("transactions", {}, "1 month"),
-        ("declines", {"first": "2019-10-01"}, "1 month"),
+        ("transactions", {}, "31 days"),
+        ("declines", {"first": "2019-10-01"}, "31 days"),
         ("declines", {"first": "2019-10-02"}, None),
         ("declines", {"first": "2010-01-01", "last": "2019-10-31"}, "All"),
-        ("yesterday", {}, None),
-        ("overview", {}, None),
     ],
 )
 def test_the_period_that_a_page_shows_is_marked_also_where_no_days_are_chosen(
@@ -527,6 +527,13 @@ def test_the_period_that_a_page_shows_is_marked_also_where_no_days_are_chosen(
     page = _page(built_url, monkeypatch, path, **address)
     assert not page.exception
     assert page.session_state["period"] == period
+
+
+@pytest.mark.parametrize("path", ["yesterday", "overview"])
+def test_a_page_that_shows_no_period_asks_for_none(path: str, built_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = _page(built_url, monkeypatch, path)
+    assert not page.exception
+    assert "period" not in page.session_state
 
 
 @pytest.mark.parametrize(
@@ -660,11 +667,79 @@ def test_no_change_is_grey(change: float | None, unit: str, more_is: str, expect
 @pytest.mark.unit
 def test_months_whose_labels_are_still_to_come_are_marked() -> None:
     months = pd.DataFrame({"period": [date(2019, 8, 1), date(2019, 9, 1)], "part": "chip", "rate": 1.0})
-    seen = {day: list(charts.with_labels(months, day)["labels"]) for day in (date(2019, 10, 6), date(2019, 10, 7))}
-    assert seen[date(2019, 10, 6)] == [labels.FINAL, labels.PENDING]
-    assert seen[date(2019, 10, 7)] == [labels.FINAL, labels.FINAL]
-    drawn = charts.rates(charts.with_labels(months, date(2019, 10, 6)), "rate", "rate", {}).to_dict()
+    seen = [list(charts.with_labels(months, day)["labels"]) for day in (date(2019, 9, 29), date(2019, 9, 30), None)]
+    assert seen == [[labels.FINAL, labels.PENDING], [labels.FINAL] * 2, [labels.PENDING] * 2]
+    drawn = charts.rates(charts.with_labels(months, date(2019, 9, 29)), "rate", "rate", {}).to_dict()
     assert drawn["layer"][1]["encoding"]["fillOpacity"]["field"] == "labels"
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("landed", "labelled", "expected"),
+    [
+        (date(2019, 10, 31), date(2019, 10, 31), date(2019, 10, 24)),
+        (date(2019, 11, 11), date(2019, 10, 31), date(2019, 10, 31)),
+        (date(2019, 11, 11), None, None),
+    ],
+)
+def test_labels_are_complete_up_to_their_delay_and_to_the_last_that_has_landed(
+    landed: date, labelled: date | None, expected: date | None
+) -> None:
+    assert labels.last_mature_day(landed, labelled) == expected
+
+
+def test_the_last_labelled_day_is_the_one_of_the_facts(built_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ((landed, labelled),) = ask_all(
+        built_url,
+        "SELECT max(transacted_on), max(transacted_on) FILTER (WHERE is_fraud IS NOT NULL) FROM facts.fct_outcomes",
+    )
+    expected = labels.last_mature_day(landed, labelled)
+    assert expected is not None
+    with reader.opened(built_url) as opened:
+        assert filters.labelled_last(opened, landed) == expected
+    page = _page(built_url, monkeypatch, "yesterday")
+    ((count,),) = ask_all(
+        built_url, f"SELECT count(is_fraud) FROM facts.fct_outcomes WHERE transacted_on = DATE '{expected}'"
+    )
+    assert page.metric[4].label == f"Fraud, {expected:%d %b}, of {count:,} labelled"
+
+
+@pytest.mark.unit
+def test_months_that_are_not_whole_are_named() -> None:
+    landed = date(2010, 1, 1), date(2019, 11, 11)
+    year = Days(date(2018, 12, 1), date(2019, 11, 11), *landed)
+    assert parts.part_months(year) == " November 2019 is up to 2019-11-11 alone."
+    assert parts.in_months(year, Filters(), ()) == " November 2019 has landed up to 2019-11-11 alone."
+    assert year.whole_until == date(2019, 11, 1)
+    earlier = Days(date(2018, 3, 15), date(2019, 10, 31), *landed)
+    assert parts.part_months(earlier) == " March 2018 is from 2018-03-15 on."
+    assert parts.in_months(earlier, Filters(), ()) == " Whole months: Mar 2018 to Oct 2019."
+    assert parts.part_months(Days(date(2019, 11, 1), date(2019, 11, 11), *landed)) == "", "it is drawn by day"
+    assert Days(date(2019, 10, 1), date(2019, 10, 31), date(2010, 1, 1), date(2019, 10, 31)).whole_until == date(
+        2019, 11, 1
+    )
+
+
+def test_the_newest_days_are_compared_with_those_before_them(built_url: str) -> None:
+    with reader.opened(built_url) as opened:
+        found = opened.rows(revenue.SEASON, {"since": date(2010, 1, 1), "until": date(2020, 1, 1)})
+    days = ask_all(built_url, "SELECT date_day, is_holiday, settled_volume FROM serving.seasonality ORDER BY date_day")
+    volumes = [float(volume) for _, _, volume in days]
+    expected = {
+        day
+        for place, (day, is_holiday, volume) in list(enumerate(days))[-17:]
+        if is_holiday or not 75 <= 100 * float(volume) / (sum(volumes[place - 35 : place]) / 35) <= 125
+    }
+    assert expected, "it tests nothing"
+    assert {day for day in found.date_day if day > days[-18][0]} == expected
+
+
+def test_the_clients_that_are_lost_are_those_that_the_cohorts_count(built_url: str) -> None:
+    with reader.opened(built_url) as opened:
+        cohorts = opened.rows(clients.COHORTS, {"since": date(2015, 1, 1), "until": date(2016, 1, 1)})
+        lost = {month: len(opened.rows(clients.LOST, {"month": month})) for month in cohorts.period}
+    assert lost == dict(zip(cohorts.period, cohorts.lost_clients, strict=True))
+    assert sum(lost.values()) > 0
 
 
 @pytest.mark.unit

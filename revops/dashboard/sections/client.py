@@ -71,6 +71,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     months = reader.rows(MONTHS, values)
     if not months.empty:
         parts.heading(f"Settled volume by month, the last {MONTHS_SHOWN}")
+        parts.note("A month that goes on is shown as far as it has landed.")
         tips = {"settled_count": ("purchases", charts.COUNT), "declined_count": ("declined", charts.COUNT)}
         drawn = months.tail(MONTHS_SHOWN)
         parts.chart(charts.bars(drawn, "settled_volume", "settled volume, US$", tips=tips))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+import pandas as pd
+
 from revops.dashboard import charts, filters, links, parts
 from revops.dashboard.filters import Filters
 from revops.dashboard.reader import Reader
@@ -24,6 +28,16 @@ FROM serving.client_cohorts
 WHERE month_start >= %(since)s AND month_start < %(until)s
 GROUP BY month_start
 ORDER BY month_start
+"""
+
+LOST = """
+SELECT now.client_id, before.settled_count AS settled_count_before, before.settled_volume AS settled_volume_before,
+       now.last_purchase_on
+FROM serving.client_activity AS now
+JOIN serving.client_activity AS before
+    ON before.client_id = now.client_id AND before.month_start = (now.month_start - INTERVAL '1 month')::DATE
+WHERE now.month_start = %(month)s AND before.is_active AND NOT now.is_active
+ORDER BY before.settled_volume DESC, now.client_id
 """
 
 VALUE = """
@@ -58,7 +72,8 @@ def show(reader: Reader, chosen: Filters) -> None:
         active_cards=parts.count("Active cards"), open_cards=parts.count("Open cards"),
         active_cards_percent=parts.rate("Active cards, %"),
     )  # fmt: skip
-    found = reader.rows(COHORTS, values)
+    complete = values | {"until": min(shown.whole_until, shown.whole_months[1])}
+    found = reader.rows(COHORTS, complete)
     if not found.empty:
         parts.heading("Active clients by month")
         tips = {
@@ -68,12 +83,14 @@ def show(reader: Reader, chosen: Filters) -> None:
         }
         parts.chart(charts.bars(found, "active_clients", "active clients", charts.COUNT, tips))
         parts.heading("Who came and went")
+        parts.note("Complete months: who has bought nothing yet in the first days of a month is not lost.")
         parts.shown(
-            reader, COHORTS, values, "cohorts",
+            reader, COHORTS, complete, "cohorts",
             period=parts.month("Month"), active_clients=parts.count("Active"), new_clients=parts.count("New"),
             returning_clients=parts.count("Returning"), lost_clients=parts.count("Lost"),
             retained_after_year_percent=parts.rate("Active of those first seen a year ago or more, %"),
         )  # fmt: skip
+        _lost(reader, chosen, pd.Timestamp(found.period.iloc[-1]).date())
     parts.heading("What clients are worth")
     parts.note(
         "Over all of the data: estimated interchange less fraud loss of labelled purchases. No filter is applied here. "
@@ -86,6 +103,18 @@ def show(reader: Reader, chosen: Filters) -> None:
         settled_count=parts.count("Purchases"), active_months=parts.count("Active months"),
         used_cards=parts.count("Used cards"), last_purchase_on=parts.day("Last purchase"),
         net_fraud_loss=parts.money("Net fraud loss"),
+    )  # fmt: skip
+    if clicked:
+        links.go("client", chosen, id=clicked[0].client_id)
+
+
+def _lost(reader: Reader, chosen: Filters, month: date) -> None:
+    parts.heading(f"Lost in {month:%B %Y}")
+    parts.note("With a settled purchase in the month before, and none in this one. A click leads to the client.")
+    clicked = parts.shown(
+        reader, LOST, {"month": month}, f"lost_in_{month:%Y_%m}", f"lost {month}", empty="No client was lost.",
+        client_id=parts.identity("Client"), settled_volume_before=parts.money("Settled volume of the month before"),
+        settled_count_before=parts.count("Purchases of the month before"), last_purchase_on=parts.day("Last purchase"),
     )  # fmt: skip
     if clicked:
         links.go("client", chosen, id=clicked[0].client_id)

@@ -110,7 +110,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         ),
         f"decline rates {values}",
     )
-    parts.note("A click on a point leads to its declined transactions.")
+    parts.note("A click on a point leads to its declined transactions." + parts.part_months(shown))
     parts.download(rates, values, "decline_rates")
     reasons = REASONS_BY_MONTH if by_month else REASONS_CHOSEN
     by_reason = reader.rows(reasons, values)

@@ -113,10 +113,10 @@ def _rates(reader: Reader, chosen: Filters, shown: Days) -> None:
     if found.empty:
         parts.nothing()
         return
-    months = charts.with_labels(found, shown.landed_last)
+    months = charts.with_labels(found, shown.labelled_last)
     parts.heading("Fraud rate by month and channel")
     parts.note("Of settled purchases." + parts.part_months(shown))
-    parts.pending(shown)
+    parts.pending(shown, is_drawn=True)
     if by_value:
         divisor, name = "labelled_settled_volume", "labelled, settled purchases, US$"
         rate, tips = "settled_fraud_rate_by_value_bp", {"net_fraud_loss": ("fraud, US$", charts.WHOLE_DOLLARS)}

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from revops.dashboard import charts, labels, links, parts
+from revops.dashboard import charts, filters, labels, links, parts
 from revops.dashboard.filters import DAYS, Filters
 from revops.dashboard.reader import Reader
 
@@ -109,7 +109,11 @@ def _month(reader: Reader, chosen: Filters, month: Any, landed: Any) -> None:
             }
             parts.metric(label, value, changes, more_is)
     last_of_month = (pd.Timestamp(month.month_start) + pd.offsets.MonthEnd(0)).date()
-    still = "" if labels.are_complete(last_of_month, landed) else " Its labels are still to come: the figure will grow."
+    still = (
+        ""
+        if labels.are_complete(last_of_month, filters.labelled_last(reader, landed))
+        else " Its labels are still to come: the figure will grow."
+    )
     parts.note(
         f"Net volume is {parts.dollars(month.settled_volume)} of settled purchases less refunds; "
         f"{month.reversed_count:,.0f} holds of {parts.dollars(month.reversed_volume)} were released and count in neither. "

@@ -71,12 +71,21 @@ WHERE valid_from_date < %(until)s AND (valid_until_date IS NULL OR valid_until_d
 ORDER BY card_brand, card_type, mcc_group, is_card_present, valid_from_date
 """
 
+# The newest days have no days after them: they are compared with those before.
 SEASON = """
-SELECT date_day, weekday_name, holiday_name, settled_count, settled_volume, settled_volume_index_35d,
+WITH days AS (
+    SELECT date_day, weekday_name, is_holiday, holiday_name, settled_count, settled_volume, settled_volume_index_35d,
+           settled_volume_index_365d,
+           ROUND(100 * settled_volume / NULLIF(AVG(settled_volume) OVER (
+               ORDER BY date_day ROWS BETWEEN 35 PRECEDING AND 1 PRECEDING
+           ), 0), 2) AS index_of_before
+    FROM serving.seasonality
+)
+SELECT date_day, weekday_name, holiday_name, settled_count, settled_volume, index_of_before, settled_volume_index_35d,
        settled_volume_index_365d
-FROM serving.seasonality
+FROM days
 WHERE date_day >= %(since)s AND date_day < %(until)s
-  AND (is_holiday OR settled_volume_index_35d NOT BETWEEN 75 AND 125)
+  AND (is_holiday OR COALESCE(settled_volume_index_35d, index_of_before) NOT BETWEEN 75 AND 125)
 ORDER BY date_day DESC
 """
 BACK = 12
@@ -164,12 +173,14 @@ def _issuer(reader: Reader, chosen: Filters, shown: Days) -> None:
 def _season(reader: Reader, chosen: Filters, shown: Days) -> None:
     parts.heading("Unusual days and holidays")
     parts.note(
-        "Settled volume as an index: 100 is the mean of the 35 or the 365 days around. Holidays, and days beyond 75 to 125."
+        "Settled volume as an index: 100 is the mean of the 35 or the 365 days around. Holidays, and days beyond 75 to 125. "
+        "The newest days, which have too few after them, are compared with the 35 before."
         + parts.in_months(shown, chosen, (), whole_months=False)
     )
     parts.shown(
         reader, SEASON, filters.values(chosen, shown), "season",
         date_day=parts.day("Day"), weekday_name="Weekday", holiday_name="Holiday", settled_count=parts.count("Purchases"),
-        settled_volume=parts.money("Settled volume"), settled_volume_index_35d=parts.rate("Index, 35 days"),
-        settled_volume_index_365d=parts.rate("Index, 365 days"),
+        settled_volume=parts.money("Settled volume"), index_of_before=parts.rate("Index, 35 days before"),
+        settled_volume_index_35d=parts.rate("Index, 35 days around"),
+        settled_volume_index_365d=parts.rate("Index, 365 days around"),
     )  # fmt: skip

@@ -127,7 +127,7 @@ def _reviews(reader: Reader, kind: str) -> None:
     parts.heading("By review")
     parts.note(
         "Alerts that investigators decided on, all of the data: precision by their decisions beside precision by the labels of "
-        "the same alerts. Somebody chose which to look at: they are no sample."
+        "the same alerts. Somebody chose which to look at: they are no sample. Rules that are not in force are tried on them too."
     )
     parts.shown(
         reader, BY_REVIEW, {"kind": kind}, f"reviewed_{kind}", empty="No alert was decided to be fraud or not fraud yet.",

@@ -56,14 +56,14 @@ WITH chosen AS (
 SELECT mover, CASE WHEN %(kind)s = 'category' THEN MAX(mcc_description) ELSE mover END AS mover_name,
        SUM(moved) FILTER (WHERE transacted_on = %(day)s) AS net_volume,
        SUM(moved) FILTER (WHERE transacted_on = %(day)s - 7) AS week_before,
-       ROUND(SUM(moved) FILTER (WHERE transacted_on < %(day)s) / %(band)s, 2) AS usual,
+       ROUND(SUM(moved) FILTER (WHERE transacted_on < %(day)s) / %(days)s, 2) AS usual,
        COALESCE(SUM(moved) FILTER (WHERE transacted_on = %(day)s), 0)
-       - ROUND(COALESCE(SUM(moved) FILTER (WHERE transacted_on < %(day)s), 0) / %(band)s, 2) AS change,
+       - ROUND(COALESCE(SUM(moved) FILTER (WHERE transacted_on < %(day)s), 0) / %(days)s, 2) AS change,
        COUNT(*) FILTER (WHERE transacted_on = %(day)s) AS transaction_count
 FROM chosen
 GROUP BY mover
 ORDER BY ABS(COALESCE(SUM(moved) FILTER (WHERE transacted_on = %(day)s), 0)
-             - COALESCE(SUM(moved) FILTER (WHERE transacted_on < %(day)s), 0) / %(band)s) DESC, mover
+             - COALESCE(SUM(moved) FILTER (WHERE transacted_on < %(day)s), 0) / %(days)s) DESC, mover
 """)
 
 
@@ -74,23 +74,27 @@ def show(reader: Reader, chosen: Filters) -> None:
         parts.nothing("No day has landed yet.")
         return
     day = shown.last
+    labelled = min(day, shown.labelled_last) if shown.labelled_last else None
+    if labelled is not None and labelled < day - timedelta(days=BAND):
+        labelled = None  # so long ago that it says nothing of this day
     parts.title(f"{day:%A, %d %B %Y}")
     week_before = day - timedelta(days=7)
     parts.note(
         f"The last day {'chosen' if chosen.last else 'that has landed'}, against {week_before:%A} {week_before} and the "
         f"{BAND} days before. Grey in the pictures: where those {BAND} days lay. Fraud is of the last day whose labels are "
-        f"complete: {labels.DELAY.days} days are declared for them to arrive."
+        f"complete: {labels.DELAY.days} days are declared for them to arrive, and the last that arrived are of "
+        f"{shown.labelled_last or 'no day'}."
     )
-    first = day - timedelta(days=BAND + labels.DELAY.days)
+    first = (labelled or day) - timedelta(days=BAND)
     values = filters.values(chosen, filters.Days(first, day, shown.landed_first, shown.landed_last))
     found = _every_day(reader.rows(BY_DAY, values), max(first, shown.landed_first), day)
-    mature = min(day, labels.last_mature_day(shown.landed_last))
     columns = st.columns(len(MEASURES))
     for column, measure in zip(columns, MEASURES, strict=True):
         with column:
-            _measure(found, measure, mature if measure == "fraud_count" else day)
+            _measure(found, measure, labelled if measure == "fraud_count" else day)
     parts.download(BY_DAY, values, f"days_to_{day}")
-    _movers(reader, chosen, day)
+    before = found[(found.index < day) & (found.index >= day - timedelta(days=BAND))]
+    _movers(reader, chosen, day, int((before.transaction_count > 0).sum()))
 
 
 def _every_day(found: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
@@ -102,16 +106,17 @@ def _every_day(found: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
     return filled
 
 
-def _measure(found: pd.DataFrame, measure: str, day: date) -> None:
+def _measure(found: pd.DataFrame, measure: str, day: date | None) -> None:
     """One figure of a day, its change from the same weekday before, and the band of the days before."""
     title = MEASURES[measure]
     if day not in found.index:
-        parts.metric(title, parts.NONE, {"week before": (None, "")})
+        parts.metric(title, parts.NONE, {"same weekday before": (None, "")})
         return
+    assert day is not None
     value: Any = found[measure].get(day)
     before: Any = found[measure].get(day - timedelta(days=7))
     if measure == "fraud_count":
-        title = f"Fraud, {day:%d %b}"
+        title = f"Fraud, {day:%d %b}, of {found.labelled_count[day]:,.0f} labelled"
     worse = measure in ("decline_rate_percent", "alert_count", "fraud_count")
     change: float | None
     if measure in ("net_volume", "transaction_count"):
@@ -145,15 +150,27 @@ def _spelled(measure: str, value: float) -> str:
     return f"{value:.2f} %" if measure == "decline_rate_percent" else f"{value:,.0f}"
 
 
-def _movers(reader: Reader, chosen: Filters, day: date) -> None:
-    """What moved most against the mean of the days before; a click leads to the transactions of the day."""
+def _movers(reader: Reader, chosen: Filters, day: date, days: int) -> None:
+    """What moved most against the mean of the days before; a click leads to the transactions of the day.
+
+    Args:
+        reader: where it is read.
+        chosen: what is chosen.
+        day: the day.
+        days: on how many of the days before there are transactions.
+    """
     since = day - timedelta(days=BAND)
     parts.heading("What moved most")
     parts.note(
-        f"Net volume of the day against the daily mean of the {BAND} days before. A click leads to the transactions."
+        f"Net volume of the day against the daily mean of {days} days: those with transactions of the {BAND} before. A click "
+        "leads to the transactions."
     )
     kind = KINDS[parts.segments("movers", list(KINDS))]
-    values = filters.values(chosen, filters.Days(since, day, since, day)) | {"day": day, "band": BAND, "kind": kind}
+    values = filters.values(chosen, filters.Days(since, day, since, day)) | {
+        "day": day,
+        "days": max(days, 1),
+        "kind": kind,
+    }
     clicked = parts.shown(
         reader, MOVERS, values, f"movers_of_{day}", f"movers {kind} {day}",
         mover_name=parts.text(filters.TITLES[kind], 300), net_volume=parts.money("Day"), week_before=parts.money("Week before"),
