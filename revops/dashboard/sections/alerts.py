@@ -96,6 +96,8 @@ def show(reader: Reader, chosen: Filters) -> None:
     if own["state"] == "mine" and investigator.current() is None:
         parts.nothing("Sign in to see the alerts that you decided or are assigned to.")
         return
+    if own["state"] in ("mine", "decided"):
+        parts.note('Of transactions of these days, whenever they were decided: "All" days has older ones too.')
     following(reader, chosen, None)
     total = int(reader.rows(COUNTED, values).iloc[0].alert_count)
     if not total:
