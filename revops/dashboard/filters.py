@@ -257,18 +257,19 @@ def bar(reader: Reader, chosen: Filters, default: timedelta | int | None, cleare
     if landed.last_day is None:
         return
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    if default is not None and (shown := days(reader, chosen, default)) is not None:
+    shown = None if default is None else days(reader, chosen, default)
+    if shown is not None:
         _period(row, chosen, shown)
     # Fields that nobody sees cost a page a seventh of its time: they are made when the box opens.
     box = row.popover("Filters", key="filters", icon=":material/filter_alt:", on_change="rerun")
     if box.open:
         with box:
-            _fields(reader, chosen, landed)
+            _fields(reader, chosen, (chosen.first, chosen.last) if shown is None else (shown.first, shown.last), landed)
     if chosen != Filters() or any(name in st.query_params for name in cleared):
         row.button("Clear all", key="clear", on_click=choose, args=(Filters(), cleared), type="tertiary")
 
 
-def _fields(reader: Reader, chosen: Filters, landed: Any) -> None:
+def _fields(reader: Reader, chosen: Filters, shown: tuple[date | None, date | None], landed: Any) -> None:
     _choice("channel", chosen, dict(zip(CHANNELS, CHANNELS, strict=True)))
     _choice("card_type", chosen, dict(zip(CARD_TYPES, CARD_TYPES, strict=True)))
     _choice("brand", chosen, dict(zip(BRANDS, BRANDS, strict=True)))
@@ -277,7 +278,7 @@ def _fields(reader: Reader, chosen: Filters, landed: Any) -> None:
     places = reader.rows(PLACES)
     _choice("place", chosen, dict(zip(places.place, places.place_name.fillna(places.place), strict=True)))
     # Last, because the first field of a box that opens has the focus, and the calendar would open over the others.
-    _dates(chosen, landed.first_day, landed.last_day)
+    _dates(chosen, shown, (landed.first_day, landed.last_day))
 
 
 def within(chosen: Filters, shown: Days) -> Filters:
@@ -316,17 +317,19 @@ def _span(back: timedelta | int | None, first: date, last: date) -> tuple[date, 
     return max(date(month // 12, month % 12 + 1, 1), first), last
 
 
-def _dates(chosen: Filters, first: date, last: date) -> None:
-    st.session_state["from"], st.session_state["to"] = chosen.first, chosen.last
-
-    def change() -> None:
-        choose(chosen.but(first=st.session_state["from"], last=st.session_state["to"]))
-
-    columns = st.columns(2)
-    for column, key, label in ((columns[0], "from", "From"), (columns[1], "to", "To")):
+def _dates(chosen: Filters, shown: tuple[date | None, date | None], landed: tuple[date, date]) -> None:
+    """The first and the last day: those shown, or landed. A field that may be empty is emptied by the key that closes the box."""
+    names = (("first", "from", "From"), ("last", "to", "To"))
+    for column, (name, key, label), day, end in zip(st.columns(2), names, shown, landed, strict=True):
+        st.session_state[key] = end if day is None else min(max(day, landed[0]), landed[1])
         column.date_input(
-            label, key=key, value=None, min_value=first, max_value=last, format="YYYY-MM-DD", on_change=change
-        )
+            label, key=key, min_value=landed[0], max_value=landed[1], format="YYYY-MM-DD", on_change=_choose_day,
+            args=(chosen, name, key),
+        )  # fmt: skip
+
+
+def _choose_day(chosen: Filters, name: str, key: str) -> None:
+    choose(chosen.but(**{name: st.session_state[key]}))
 
 
 def _choice(name: str, chosen: Filters, options: Mapping[Any, str]) -> None:

@@ -169,6 +169,24 @@ def test_what_is_chosen_stays_from_page_to_page_and_opens_elsewhere(dashboard: S
         assert elsewhere.get_by_test_id("stCaptionContainer").first.inner_text() == words
 
 
+def test_the_key_that_closes_the_box_of_filters_leaves_the_days_that_were_typed(
+    dashboard: Served, browser_path: str
+) -> None:
+    with looking(browser_path) as page:
+        page.goto(f"{dashboard.address}/declines", wait_until="domcontentloaded")
+        _wait(page)
+        page.get_by_role("button", name="Filters").click()
+        page.get_by_test_id("stDateInput").first.locator("input").fill("2019-07-01")
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: "first=2019-07-01" in url)
+        box = page.get_by_test_id("stPopoverBody")
+        for _ in range(3):  # the calendar of the field closes first
+            page.keyboard.press("Escape")
+            _wait(page)
+        assert box.count() == 0
+        assert _address(page) == ("/declines", {"first": "2019-07-01"})
+
+
 def test_a_month_leads_to_its_categories_to_a_merchant_and_to_a_transaction(
     dashboard: Served, warehouse_of_all_models: Built, browser_path: str
 ) -> None:

@@ -537,6 +537,26 @@ def test_a_page_that_shows_no_period_asks_for_none(path: str, built_url: str, mo
 
 
 @pytest.mark.parametrize(
+    ("path", "address", "days"),
+    [
+        ("declines", {}, (date(2018, 11, 1), date(2019, 10, 31))),
+        ("overview", {}, (date(2010, 1, 1), date(2019, 10, 31))),
+        ("overview", {"first": "1999-01-01", "last": "2030-01-01"}, (date(2010, 1, 1), date(2019, 10, 31))),
+    ],
+)
+def test_the_days_of_the_box_are_never_empty_and_one_is_chosen_alone(
+    path: str, address: dict[str, str], days: tuple[date, date], built_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = _page(built_url, monkeypatch, path, **address)
+    page.session_state["filters"] = True
+    page.run()
+    assert (page.date_input(key="from").value, page.date_input(key="to").value) == days
+    page.date_input(key="from").set_value(date(2019, 7, 1)).run()
+    assert not page.exception
+    assert page.query_params == {name: [value] for name, value in {**address, "first": "2019-07-01"}.items()}
+
+
+@pytest.mark.parametrize(
     ("path", "left"),
     [
         ("declines", {"rule": ["rapid_use"], "order": ["newest"]}),
