@@ -1,9 +1,10 @@
-"""Mends how the pinned Streamlit goes back and forward in the browser's history.
+"""Mends how the pinned Streamlit goes back and forward in the browser's history, and where a page begins.
 
 After such a step its script tells the server the address of the page that was left: the number of a card on the page of a
 transaction. And a click that leads to another page makes two steps: the page that is left, with the address of the next one, is
 between them. Newer versions mend the first (github.com/streamlit/streamlit/issues/13963), but do not get on with the web server
-that SQLMesh's interface needs. Until they do, the script is served with both corrections.
+that SQLMesh's interface needs. Until they do, the script is served with both corrections; and with one that shows the top of a
+page to which a click leads, where Streamlit keeps how far the last one was scrolled.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ RETURNED = "returned"
 
 _SEARCH = "document.location.search"
 _STEP = "window.history[this.led?`replaceState`:`pushState`]"
+_TO_THE_TOP = "document.querySelector(`[data-testid=stMain]`)?.scrollTo(0,0)"
 CHANGES = (
     # What asks the server to make a page: `i` is an address that a link gives, `a` says that it is a step in history.
     (
@@ -30,7 +32,8 @@ CHANGES = (
         "window.history.pushState({},``,n),",
         f"n!==document.location.pathname+{_SEARCH}&&({_STEP}({{}},``,n),this.led=!0),",
     ),
-    ("window.history.pushState({},``,o)", f"{_STEP}({{}},``,o),this.led=!0"),
+    # Another page, to which the reader was led: a step in history has its path before the server says so.
+    ("window.history.pushState({},``,o)", f"{_STEP}({{}},``,o),this.led=!0,{_TO_THE_TOP}"),
 )
 """Parts of the script, and what is in their place."""
 

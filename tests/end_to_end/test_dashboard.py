@@ -35,6 +35,7 @@ CHOICES = {
 FAULTS = "[data-testid=stException], [data-testid=stAlertContentError]"
 NO_CHART_IS_CUT = """() => ![...document.querySelectorAll("[data-testid=stVegaLiteChart]")]
     .some(chart => chart.scrollWidth > chart.clientWidth + 1)"""
+SCROLLED = "document.querySelector('[data-testid=stMain]').scrollTop"
 KEY = "33" * 32
 CLICKS = 5
 
@@ -260,6 +261,21 @@ def test_a_page_that_is_gone_back_to_has_the_filters_of_its_address(dashboard: S
         _wait(page)
         assert _address(page) == ("/revenue", {})
         assert page.get_by_text("Chosen: ").count() == 0
+
+
+def test_a_page_to_which_a_click_leads_begins_at_its_top(dashboard: Served, browser_path: str) -> None:
+    with looking(browser_path, 700) as page:
+        page.goto(f"{dashboard.address}/clients", wait_until="domcontentloaded")
+        _wait(page)
+        list_of_clients = page.get_by_test_id("stDataFrame").last
+        list_of_clients.evaluate("each => each.scrollIntoView({block: 'center'})")
+        page.wait_for_timeout(500)
+        box = list_of_clients.bounding_box()
+        assert page.evaluate(SCROLLED) > 300
+        page.mouse.click(box["x"] + 40, box["y"] + 52)
+        page.wait_for_url(lambda url: urlsplit(url).path == "/client")
+        _wait(page)
+        assert page.evaluate(SCROLLED) == 0
 
 
 def test_the_place_of_a_list_shows_the_same_days_as_the_list(dashboard: Served, browser_path: str) -> None:
