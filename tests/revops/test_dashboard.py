@@ -345,6 +345,14 @@ def test_a_decision_is_beside_the_label_in_the_back_test(built_url: str) -> None
     assert summed.contradicted_count.sum() > 0
 
 
+def test_a_note_is_read_as_it_was_written(built_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    number, note = _queue(built_url)[0], "Eyes test: amount of **$5**"
+    assert ask(built_url, f"SELECT desk.decide({number}, 'undecided', '{note}')")
+    page = _page(built_url, monkeypatch, "transaction", id=str(number))
+    (shown,) = [caption.value for caption in page.caption if caption.value.startswith("undecided, by ")]
+    assert shown.endswith(f" {parts.plain(note)}"), "escaped once"
+
+
 def test_yesterday_is_what_the_days_revenue_says(built_url: str) -> None:
     ((last,),) = ask_all(built_url, "SELECT max(transacted_on) FROM serving.daily_revenue")
     with reader.opened(built_url) as opened:

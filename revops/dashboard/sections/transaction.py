@@ -192,7 +192,7 @@ def _desk(reader: Reader, chosen: Filters, row: Any) -> None:
     else:
         latest = found.iloc[0]
         given = f", assigned to {latest.assigned_to}" if latest.assigned_to else ""
-        because = f" {parts.plain(latest.note)}" if latest.note else ""
+        because = f" {latest.note}" if latest.note else ""
         parts.note(
             f"{latest.decision}, by {latest.decided_by} at {latest.decided_at:%Y-%m-%d %H:%M %Z}{given}.{because}"
         )
