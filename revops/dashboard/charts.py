@@ -363,7 +363,7 @@ def timeline(transactions: pd.DataFrame, at: date, around: timedelta) -> Any:
     """Transactions of a card by time and amount, by what came of them; a line where it is looked at.
 
     Args:
-        transactions: `transacted_at`, `amount` and `outcome`, a name of a colour.
+        transactions: `transacted_at`, `amount`, `outcome`, a name of a colour, and `payment`, whether it was approved.
         at: the day that is looked at.
         around: how long before and after it.
     """
@@ -394,7 +394,8 @@ def timeline(transactions: pd.DataFrame, at: date, around: timedelta) -> Any:
             tooltip=[
                 alt.Tooltip("transacted_at:T", title="when", format="%Y-%m-%d %H:%M"),
                 alt.Tooltip("amount:Q", title="amount", format=DOLLARS),
-                alt.Tooltip("outcome:N"),
+                alt.Tooltip("outcome:N", title="drawn as"),
+                alt.Tooltip("payment:N", title="outcome"),
                 alt.Tooltip("what:N", title="category"),
                 alt.Tooltip("place:N"),
             ],

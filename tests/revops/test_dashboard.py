@@ -353,6 +353,27 @@ def test_a_note_is_read_as_it_was_written(built_url: str, monkeypatch: pytest.Mo
     assert shown.endswith(f" {parts.plain(note)}"), "escaped once"
 
 
+def test_the_table_of_a_card_says_what_was_declined_also_of_fraud(
+    built_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ((card, day),) = ask_all(
+        built_url,
+        "SELECT transactions.card_id, transactions.transacted_on FROM serving.enriched_transactions AS transactions"
+        " JOIN serving.card_risk USING (card_id) WHERE is_fraud AND NOT is_approved ORDER BY transaction_id LIMIT 1",
+    )
+    page = _page(built_url, monkeypatch, "card", id=str(card), at=str(day))
+    shown = page.dataframe[0].value
+    found = shown.groupby(["payment", "is_fraud"]).size()
+    expected = ask_all(
+        built_url,
+        "SELECT CASE WHEN is_approved THEN 'approved' ELSE 'declined' END, CASE WHEN is_fraud THEN 'fraud'"
+        " WHEN NOT is_fraud THEN 'not fraud' ELSE 'unknown' END, count(*) FROM serving.enriched_transactions"
+        f" WHERE card_id = {card} AND transacted_on BETWEEN DATE '{day}' - 30 AND DATE '{day}' + 30 GROUP BY 1, 2",
+    )
+    assert {tuple(key): count for key, count in found.items()} == {(one, two): count for one, two, count in expected}
+    assert ("declined", "fraud") in found
+
+
 def test_yesterday_is_what_the_days_revenue_says(built_url: str) -> None:
     ((last,),) = ask_all(built_url, "SELECT max(transacted_on) FROM serving.daily_revenue")
     with reader.opened(built_url) as opened:

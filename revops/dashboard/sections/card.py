@@ -122,14 +122,14 @@ def _around(reader: Reader, chosen: Filters, number: int | None, at: date) -> No
     if found.empty:
         parts.nothing("No transaction in these days.")
         return
-    outcome = found.is_approved.map({True: "approved", False: "declined"})
-    outcome = outcome.mask(found.score.notna(), "alert").mask(found.is_fraud == True, "fraud")  # noqa: E712
+    found["payment"] = found.is_approved.map({True: "approved", False: "declined"})
+    outcome = found.payment.mask(found.score.notna(), "alert").mask(found.is_fraud == True, "fraud")  # noqa: E712
     drawn = found.assign(outcome=outcome, what=found.mcc_description)
-    parts.chart(charts.timeline(drawn[["transacted_at", "amount", "outcome", "what", "place"]], at, AROUND))
-    shown = found.assign(outcome=outcome)
+    parts.chart(charts.timeline(drawn[["transacted_at", "amount", "outcome", "payment", "what", "place"]], at, AROUND))
     clicked = parts.table(
-        shown, f"card {number} {at}", 380,
-        transacted_at=parts.moment("When"), amount=parts.money("Amount"), outcome="Outcome", score=parts.identity("Score"),
+        found.assign(is_fraud=found.is_fraud.map(labels.WORDS).fillna(labels.UNKNOWN)), f"card {number} {at}", 380,
+        transacted_at=parts.moment("When"), amount=parts.money("Amount"), payment="Outcome", is_fraud="Label",
+        score=parts.identity("Score"),
         merchant_id=parts.identity("Merchant"), merchant_fraud_bp=parts.rate("Its fraud (estimate), bp"),
         mcc_description="Category", channel="Channel", place="Place", errors="Errors",
         reasons=parts.sentences("Why it has an alert"),
