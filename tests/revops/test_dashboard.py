@@ -798,6 +798,21 @@ def test_the_declared_delay_is_the_one_of_the_features() -> None:
 
 
 @pytest.mark.unit
+@pytest.mark.parametrize(
+    "page", ["overview", "categories", "geography", "merchants", "merchant", "card", "client", "fraud"]
+)
+def test_a_column_of_fraud_says_of_which_transactions_it_is(page: str) -> None:
+    source = (ROOT / "revops" / "dashboard" / "sections" / f"{page}.py").read_text(encoding="utf-8")
+    named = re.findall(r'(\w*(?:fraud|labelled|event)(?:_settled)?_(?:count|rate_bp))=parts\.\w+\("([^"]+)"\)', source)
+    assert named or page == "card"
+    for column, name in named:
+        if column.startswith(("recent", "alerted", "estimated", "unlabelled")):
+            continue
+        is_of_purchases = "settled" in column or column == "event_count"
+        assert re.search("purchases|settled|Their rate" if is_of_purchases else "kinds|declined|refunds", name), column
+
+
+@pytest.mark.unit
 def test_one_colour_means_one_thing() -> None:
     assert len(set(charts.COLOURS.values())) == len(charts.COLOURS)
 

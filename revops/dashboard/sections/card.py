@@ -77,7 +77,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         parts.facts("All of the data", {
             "Transactions": f"{card.transaction_count:,.0f}, {card.declined_count:,.0f} of them declined",
             "Settled volume": parts.dollars(card.settled_volume),
-            "Fraud": parts.share(card.fraud_count, card.labelled_count, "labelled"),
+            "Fraud of all kinds": parts.share(card.fraud_count, card.labelled_count, "labelled"),
             "Net fraud loss": parts.dollars(card.net_fraud_loss), "Last fraud": card.last_fraud_on,
             "Lifetime value (estimate)": parts.dollars(card.estimated_lifetime_value),
         })  # fmt: skip
@@ -100,7 +100,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     parts.heading("Runs of fraud")
     parts.shown(
         reader, RUNS, {"id": number}, f"runs_of_card_{number}", empty="It has none.",
-        first_fraud_at=parts.moment("First"), last_fraud_at=parts.moment("Last"), fraud_count=parts.count("Frauds"),
+        first_fraud_at=parts.moment("First"), last_fraud_at=parts.moment("Last"), fraud_count=parts.count("Frauds of all kinds"),
         merchant_count=parts.count("Merchants"), net_fraud_loss=parts.money("Net loss"),
         minutes_to_alert=parts.count("Minutes to alert"), loss_after_alert=parts.money("Loss after the alert"),
     )  # fmt: skip

@@ -64,7 +64,10 @@ def show(reader: Reader, chosen: Filters) -> None:
         parts.nothing()
         return
     parts.pending(shown)
-    tips = {"settled_count": ("purchases", charts.COUNT), "settled_fraud_rate_bp": ("fraud, bp", charts.PERCENT)}
+    tips = {
+        "settled_count": ("purchases", charts.COUNT),
+        "settled_fraud_rate_bp": ("fraud of purchases, bp", charts.PERCENT),
+    }
     parts.heading("The largest by settled volume")
     parts.chart(charts.ranked(found.head(MOST_DRAWN), "mcc_description", "settled_volume", "settled volume, US$", tips))
     parts.heading("All")
@@ -74,7 +77,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         mcc=parts.identity("MCC"), mcc_description="Category", settled_volume=parts.money("Settled volume"),
         settled_count=parts.count("Purchases"), transaction_count=parts.count("Transactions"),
         declined_count=parts.count("Declined"), labelled_settled_count=parts.count("Labelled purchases"),
-        settled_fraud_count=parts.count("Fraud"), settled_fraud_rate_bp=parts.rate("Fraud, bp"),
+        settled_fraud_count=parts.count("Fraud of purchases"), settled_fraud_rate_bp=parts.rate("Fraud of purchases, bp"),
         net_fraud_loss=parts.money("Net fraud loss"),
     )  # fmt: skip
     if clicked:

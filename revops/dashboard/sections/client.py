@@ -63,7 +63,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         card_id=parts.identity("Card"), card_brand="Brand", card_type="Type", card_last4="Ends in",
         last_transaction_on=parts.day("Last transaction"), transaction_count=parts.count("Transactions"),
         declined_count=parts.count("Declined"), settled_volume=parts.money("Settled volume"),
-        credit_limit=parts.money("Limit"), settled_fraud_count=parts.count("Fraud"),
+        credit_limit=parts.money("Limit"), settled_fraud_count=parts.count("Fraud of purchases"),
         net_fraud_loss=parts.money("Net fraud loss"), card_expires_on=parts.day("Expires"),
     )  # fmt: skip
     if card:

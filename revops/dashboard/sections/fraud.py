@@ -181,7 +181,8 @@ def _ages(reader: Reader, chosen: Filters, shown: Days) -> None:
     parts.shown(
         reader, BY_CARD_AGE, filters.values(chosen, shown, in_months=True), "fraud_by_card_age",
         card_age="Age", part="Channel", transaction_count=parts.count("Transactions"),
-        labelled_count=parts.count("Labelled"), fraud_count=parts.count("Fraud"), fraud_rate_bp=parts.rate("Fraud, bp"),
+        labelled_count=parts.count("Labelled of all kinds"), fraud_count=parts.count("Fraud of all kinds"),
+        fraud_rate_bp=parts.rate("Fraud of all kinds, bp"),
         net_fraud_loss=parts.money("Net loss"),
     )  # fmt: skip
 
@@ -195,7 +196,7 @@ def _runs(reader: Reader, chosen: Filters, shown: Days) -> None:
     clicked = parts.shown(
         reader, RUNS, filters.values(chosen, shown), "fraud_runs", f"runs {shown}",
         card_id=parts.identity("Card"), client_id=parts.identity("Client"), first_fraud_at=parts.moment("First fraud"),
-        days_long=parts.count("Days"), fraud_count=parts.count("Frauds"), merchant_count=parts.count("Merchants"),
+        days_long=parts.count("Days"), fraud_count=parts.count("Frauds of all kinds"), merchant_count=parts.count("Merchants"),
         net_fraud_loss=parts.money("Net loss"), alerted_fraud_count=parts.count("With an alert"),
         minutes_to_alert=parts.count("Minutes to alert"), loss_after_alert=parts.money("Loss after the alert"),
     )  # fmt: skip

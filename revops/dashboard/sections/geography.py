@@ -73,7 +73,7 @@ ORDER BY estimated_labelled_margin DESC, place, channel
 
 MEASURES = {
     "Settled volume": ("settled_volume", "settled volume, US$", charts.WHOLE_DOLLARS),
-    "Fraud rate": ("settled_fraud_rate_bp", "fraud, bp", charts.PERCENT),
+    "Fraud rate": ("settled_fraud_rate_bp", "fraud of purchases, bp", charts.PERCENT),
     "Net fraud loss": ("net_fraud_loss", "net fraud loss, US$", charts.WHOLE_DOLLARS),
 }
 MOST_COUNTRIES = 15
@@ -98,8 +98,8 @@ def show(reader: Reader, chosen: Filters) -> None:
     column, title, value_format = MEASURES[picked]
     tips = {
         "settled_count": ("purchases", charts.COUNT),
-        "labelled_settled_count": ("labelled", charts.COUNT),
-        "settled_fraud_count": ("fraud", charts.COUNT),
+        "labelled_settled_count": ("labelled purchases", charts.COUNT),
+        "settled_fraud_count": ("fraud of purchases", charts.COUNT),
     }
     states, countries = st.columns(2)
     with states:
@@ -122,8 +122,8 @@ def show(reader: Reader, chosen: Filters) -> None:
         reader, statement, values, "places", f"places {values}",
         place="Place", place_name="Name", place_kind="Kind", settled_volume=parts.money("Settled volume"),
         settled_count=parts.count("Purchases"), declined_count=parts.count("Declined"),
-        labelled_settled_count=parts.count("Labelled purchases"), settled_fraud_count=parts.count("Fraud"),
-        settled_fraud_rate_bp=parts.rate("Fraud, bp"), net_fraud_loss=parts.money("Net fraud loss"),
+        labelled_settled_count=parts.count("Labelled purchases"), settled_fraud_count=parts.count("Fraud of purchases"),
+        settled_fraud_rate_bp=parts.rate("Fraud of purchases, bp"), net_fraud_loss=parts.money("Net fraud loss"),
     )  # fmt: skip
     parts.heading("What the issuer makes by place and channel")
     parts.note(

@@ -56,12 +56,14 @@ def show(reader: Reader, chosen: Filters) -> None:
         "Seen": f"{merchant.first_month_date:%b %Y} to {merchant.last_month_date:%b %Y}",
         "Transactions": f"{merchant.transaction_count:,.0f}, {merchant.declined_count:,.0f} of them declined",
         "Settled volume": parts.dollars(merchant.settled_volume),
-        "Fraud": parts.share(merchant.fraud_count, merchant.labelled_count, "labelled"),
-        "In the last 12 months": parts.share(merchant.recent_fraud_count, merchant.recent_labelled_count, "labelled"),
-        "Fraud rate (95 % interval), bp":
+        "Fraud of all kinds": parts.share(merchant.fraud_count, merchant.labelled_count, "labelled"),
+        "The same in the last 12 months":
+            parts.share(merchant.recent_fraud_count, merchant.recent_labelled_count, "labelled"),
+        "Fraud rate of all kinds (95 % interval), bp":
             parts.NONE if pd.isna(merchant.fraud_rate_bp) else
             f"{merchant.fraud_rate_bp:,.2f} ({merchant.fraud_rate_low_bp:,.2f} to {merchant.fraud_rate_high_bp:,.2f})",
-        "Estimate, to compare merchants by, bp": merchant.estimated_fraud_rate_bp,
+        "Estimate, to compare merchants by, bp":
+            parts.NONE if pd.isna(merchant.estimated_fraud_rate_bp) else f"{merchant.estimated_fraud_rate_bp:,.2f}",
         "Net fraud loss": parts.dollars(merchant.net_fraud_loss), "Last fraud": merchant.last_fraud_on,
     })  # fmt: skip
     last_seen = (pd.Timestamp(merchant.last_month_date) + pd.offsets.MonthEnd(0)).date()
@@ -74,8 +76,8 @@ def show(reader: Reader, chosen: Filters) -> None:
     parts.shown(
         reader, MONITORS, {"id": number}, f"monitors_of_merchant_{number}", empty="No settled fraud in any month.",
         month_start=parts.month("Month"), monitor="Monitor", level="Level then", latest_level="By the latest thresholds",
-        event_count=parts.count("Fraud"), transaction_count=parts.count("Divides by"), ratio_bp=parts.rate("Ratio, bp"),
-        fraud_amount=parts.money("Fraud amount"),
+        event_count=parts.count("Fraud of purchases"), transaction_count=parts.count("Divides by"),
+        ratio_bp=parts.rate("Ratio, bp"), fraud_amount=parts.money("Fraud amount"),
     )  # fmt: skip
     parts.heading("Cards that had been here before they were defrauded")
     parts.shown(

@@ -79,19 +79,21 @@ def show(reader: Reader, chosen: Filters) -> None:
             merchant_id=parts.identity("Merchant"), mcc_description=parts.text("Category", 300),
             settled_volume=parts.money("Settled volume"), settled_count=parts.count("Purchases"),
             transaction_count=parts.count("Transactions"), declined_count=parts.count("Declined"),
-            labelled_count=parts.count("Labelled"), fraud_count=parts.count("Fraud"), fraud_rate_bp=parts.rate("Fraud, bp"),
+            labelled_count=parts.count("Labelled of all kinds"), fraud_count=parts.count("Fraud of all kinds"),
+            fraud_rate_bp=parts.rate("Fraud of all kinds, bp"),
         )  # fmt: skip
     elif picked == lists[1]:
         parts.note(
-            "Over all of the data and its last twelve months. The estimate ranks: as if 100 more labelled at the rate of all "
-            "had been seen." + parts.in_months(shown, chosen, ("category",), whole_months=False)
+            "Transactions of all kinds, over all of the data and its last twelve months. The estimate ranks: as if 100 more "
+            "labelled at the rate of all had been seen."
+            + parts.in_months(shown, chosen, ("category",), whole_months=False)
         )
         clicked = parts.shown(
             reader, RISK, in_months, "merchant_risk", f"risk {chosen.category}",
-            merchant_id=parts.identity("Merchant"), mcc_description=parts.text("Category", 300),
-            estimated_fraud_rate_bp=parts.rate("Estimated fraud, bp"), fraud_rate_bp=parts.rate("Fraud, bp"),
-            fraud_rate_low_bp=parts.rate("95 % from, bp"), fraud_count=parts.count("Fraud"),
-            labelled_count=parts.count("Labelled"), recent_fraud_rate_bp=parts.rate("Last 12 months, bp"),
+            merchant_id=parts.identity("Merchant"), mcc_description=parts.text("Category", 220),
+            estimated_fraud_rate_bp=parts.rate("Estimate, bp"), fraud_rate_bp=parts.rate("Fraud of all kinds, bp"),
+            fraud_rate_low_bp=parts.rate("95 % from, bp"), fraud_count=parts.count("Fraud of all kinds"),
+            labelled_count=parts.count("Labelled of all kinds"), recent_fraud_rate_bp=parts.rate("12 months, bp"),
             net_fraud_loss=parts.money("Net fraud loss"), settled_volume=parts.money("Settled volume"),
             last_fraud_on=parts.day("Last fraud"),
         )  # fmt: skip
@@ -108,7 +110,7 @@ def show(reader: Reader, chosen: Filters) -> None:
             reader, MONITORS, in_months, "network_monitors", f"monitors {shown}",
             "No merchant had settled fraud in these months. Choose more days.",
             month_start=parts.month("Month"), merchant_id=parts.identity("Merchant"), monitor="Monitor", level="Level then",
-            latest_level="By the latest thresholds", event_count=parts.count("Fraud"),
+            latest_level="By the latest thresholds", event_count=parts.count("Fraud of purchases"),
             transaction_count=parts.count("Divides by"), ratio_bp=parts.rate("Ratio, bp"),
             labelled_ratio_bp=parts.rate("By the labelled, bp"), fraud_amount=parts.money("Fraud amount"),
         )  # fmt: skip

@@ -78,8 +78,8 @@ def show(reader: Reader, chosen: Filters) -> None:
             year=parts.identity("Year"), complete_months=parts.count("Complete months"),
             net_volume=parts.money("Net volume"), settled_volume=parts.money("Settled volume"),
             settled_refunds=parts.money("Refunds"), transaction_count=parts.count("Transactions"),
-            decline_rate_percent=parts.rate("Declined, %"), labelled_count=parts.count("Labelled"),
-            fraud_count=parts.count("Fraud"), fraud_rate_bp=parts.rate("Fraud, bp"),
+            decline_rate_percent=parts.rate("Declined, %"), labelled_count=parts.count("Labelled of all kinds"),
+            fraud_count=parts.count("Fraud of all kinds"), fraud_rate_bp=parts.rate("Fraud of all kinds, bp"),
         )  # fmt: skip
     parts.heading("How fresh is this?")
     parts.shown(
