@@ -91,7 +91,7 @@ def bars(
         .mark_bar()
         .encode(
             x=_period(order),
-            y=alt.Y(f"{column}:Q", title=title, axis=alt.Axis(format="$~s" if value_format == WHOLE_DOLLARS else "~s")),
+            y=alt.Y(f"{column}:Q", title=title, axis=alt.Axis(**_short(value_format))),
             color=colour,
             opacity=_pending(drawn),
             tooltip=[
@@ -132,7 +132,7 @@ def rates(frame: pd.DataFrame, column: str, title: str, tips: Tips, by_day: bool
     return _layers(drawn, base.mark_line(strokeWidth=2), points).properties(height=HEIGHT)
 
 
-def divisors(frame: pd.DataFrame, column: str, title: str, by_day: bool = False) -> Any:
+def divisors(frame: pd.DataFrame, column: str, title: str, by_day: bool = False, value_format: str = COUNT) -> Any:
     """What rates divide by, parts upon each other; low, because it goes under a chart of the rates."""
     drawn, order = _in_order(frame, by_day)
     return (
@@ -140,13 +140,13 @@ def divisors(frame: pd.DataFrame, column: str, title: str, by_day: bool = False)
         .mark_bar()
         .encode(
             x=_period(order),
-            y=alt.Y(f"{column}:Q", title=None, axis=alt.Axis(format="~s", tickCount=3)),
+            y=alt.Y(f"{column}:Q", title=None, axis=alt.Axis(**_short(value_format), tickCount=3)),
             color=_part(drawn, legend=None),
             opacity=_pending(drawn),
             tooltip=[
                 alt.Tooltip("shown:N", title="when"),
                 "part:N",
-                alt.Tooltip(f"{column}:Q", title=title, format=COUNT),
+                alt.Tooltip(f"{column}:Q", title=title, format=value_format),
             ],
         )
         .properties(height=HEIGHT // 2)
@@ -191,7 +191,15 @@ def band(days: pd.DataFrame, column: str, title: str, spelled: Callable[[float],
     )
 
 
-def ranked(frame: pd.DataFrame, name: str, column: str, title: str, tips: Tips, colour: str = ACCENT) -> Any:
+def ranked(
+    frame: pd.DataFrame,
+    name: str,
+    column: str,
+    title: str,
+    tips: Tips,
+    colour: str = ACCENT,
+    value_format: str = COUNT,
+) -> Any:
     """The largest of some things, one bar each, the largest first.
 
     Args:
@@ -201,18 +209,19 @@ def ranked(frame: pd.DataFrame, name: str, column: str, title: str, tips: Tips, 
         title: its name and unit.
         tips: further columns to show under the pointer.
         colour: of the bars, unless there is a column `part`.
+        value_format: of its values.
     """
     marks = (
         alt.Chart(frame)
         .mark_bar()
         .encode(
             y=alt.Y(f"{name}:N", title=None, sort="-x", axis=alt.Axis(labelLimit=150, labelOverlap=False)),
-            x=alt.X(f"{column}:Q", title=title, axis=alt.Axis(format="~s", tickCount=4)),
+            x=alt.X(f"{column}:Q", title=title, axis=alt.Axis(**_short(value_format), tickCount=4)),
             color=_part(frame) if "part" in frame else alt.value(colour),
             tooltip=[
                 alt.Tooltip(f"{name}:N", title="what"),
                 *([alt.Tooltip("part:N", title="part")] if "part" in frame else []),
-                alt.Tooltip(f"{column}:Q", title=title, format=COUNT),
+                alt.Tooltip(f"{column}:Q", title=title, format=value_format),
                 *_tips(tips),
             ],
         )
@@ -252,7 +261,7 @@ def state_tiles(states: pd.DataFrame, column: str, title: str, value_format: str
                 f"{column}:Q",
                 title=title,
                 scale=_heat(drawn[column]),
-                legend=alt.Legend(orient="top", gradientLength=180, format="~s"),
+                legend=alt.Legend(orient="top", gradientLength=180, **_short(value_format)),
             ),
             tooltip=tooltip,
         )
@@ -288,7 +297,7 @@ def week(hours: pd.DataFrame, column: str, title: str, value_format: str, tips: 
                 f"{column}:Q",
                 title=title,
                 scale=_heat(drawn[column]),
-                legend=alt.Legend(orient="top", gradientLength=180, format="~s"),
+                legend=alt.Legend(orient="top", gradientLength=180, **_short(value_format)),
             ),
             tooltip=[
                 alt.Tooltip("day:N", title="weekday"),
@@ -472,6 +481,14 @@ def _most(column: pd.Series) -> float:
 def _heat(column: pd.Series) -> Any:
     """Colours from light for nothing to dark for the most; a scale of its own ends would give all zeros a strong one."""
     return alt.Scale(scheme="blues", domain=[0, _most(column)])
+
+
+def _short(value_format: str) -> dict[str, Any]:
+    """Numbers of an axis or a legend: thousands as k, dollars with their sign, and a zero without either."""
+    return {
+        "format": "$~s" if value_format.startswith("$") else "~s",
+        "labelExpr": "datum.value == 0 ? '0' : datum.label",
+    }
 
 
 def _tips(tips: Tips | None) -> list[Any]:

@@ -690,6 +690,27 @@ def test_every_month_has_one_label_and_it_is_its_own() -> None:
 
 
 @pytest.mark.unit
+@pytest.mark.parametrize(("value_format", "spelled"), [(charts.WHOLE_DOLLARS, "$~s"), (charts.COUNT, "~s")])
+def test_dollars_have_their_sign_on_an_axis_and_zero_has_no_unit(value_format: str, spelled: str) -> None:
+    rows = pd.DataFrame({
+        "period": [date(2019, 1, 1)], "part": ["chip"], "place": ["CA"], "place_name": ["California"], "value": [2e6],
+        "weekday": [1], "hour_of_day": [3],
+    })  # fmt: skip
+    tiles = charts.state_tiles(rows, "value", "value", value_format, {}).to_dict()
+    said = [
+        charts.bars(rows, "value", "value", value_format).to_dict()["encoding"]["y"]["axis"],
+        charts.divisors(rows, "value", "value", value_format=value_format).to_dict()["encoding"]["y"]["axis"],
+        charts.ranked(rows, "place", "value", "value", {}, value_format=value_format).to_dict()["encoding"]["x"][
+            "axis"
+        ],
+        tiles["layer"][0]["encoding"]["color"]["legend"],
+        charts.week(rows, "value", "value", value_format, {}).to_dict()["encoding"]["color"]["legend"],
+    ]
+    assert {each["format"] for each in said} == {spelled}
+    assert {each["labelExpr"] for each in said} == {"datum.value == 0 ? '0' : datum.label"}
+
+
+@pytest.mark.unit
 def test_a_month_without_rows_keeps_its_place() -> None:
     months = pd.DataFrame({"period": [date(2019, 1, 1), date(2019, 3, 1)], "value": [1.0, 2.0]})
     drawn = charts.bars(months, "value", "value").to_dict()

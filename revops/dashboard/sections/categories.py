@@ -69,7 +69,16 @@ def show(reader: Reader, chosen: Filters) -> None:
         "settled_fraud_rate_bp": ("fraud of purchases, bp", charts.PERCENT),
     }
     parts.heading("The largest by settled volume")
-    parts.chart(charts.ranked(found.head(MOST_DRAWN), "mcc_description", "settled_volume", "settled volume, US$", tips))
+    parts.chart(
+        charts.ranked(
+            found.head(MOST_DRAWN),
+            "mcc_description",
+            "settled_volume",
+            "settled volume, US$",
+            tips,
+            value_format=charts.WHOLE_DOLLARS,
+        )
+    )
     parts.heading("All")
     parts.note("A click leads to the merchants of the category. Fraud is of settled purchases.")
     clicked = parts.shown(

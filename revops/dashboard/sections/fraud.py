@@ -118,18 +118,22 @@ def _rates(reader: Reader, chosen: Filters, shown: Days) -> None:
     parts.note("Of settled purchases." + parts.part_months(shown))
     parts.pending(shown, is_drawn=True)
     if by_value:
-        divisor, name = "labelled_settled_volume", "labelled, settled purchases, US$"
+        divisor, name, value_format = (
+            "labelled_settled_volume",
+            "labelled, settled purchases, US$",
+            charts.WHOLE_DOLLARS,
+        )
         rate, tips = "settled_fraud_rate_by_value_bp", {"net_fraud_loss": ("fraud, US$", charts.WHOLE_DOLLARS)}
     else:
-        divisor, name = "labelled_settled_count", "labelled, settled purchases"
+        divisor, name, value_format = "labelled_settled_count", "labelled, settled purchases", charts.COUNT
         rate, tips = "settled_fraud_rate_bp", {
             "settled_fraud_count": ("fraud", charts.COUNT),
             "settled_fraud_rate_low_bp": ("95 % from, bp", charts.PERCENT),
             "settled_fraud_rate_high_bp": ("95 % to, bp", charts.PERCENT),
         }  # fmt: skip
-    parts.chart(charts.rates(months, rate, "fraud, bp", tips | {divisor: ("of labelled", charts.COUNT)}))
+    parts.chart(charts.rates(months, rate, "fraud, bp", tips | {divisor: ("of labelled", value_format)}))
     parts.note(f"The denominator: {name}, per month.")
-    parts.chart(charts.divisors(months, divisor, name))
+    parts.chart(charts.divisors(months, divisor, name, value_format=value_format))
     parts.download(statement, values, "fraud_rates")
     parts.heading("By channel")
     parts.note("All kinds of transactions, and settled purchases." + parts.in_months(shown, chosen, ("channel",)))

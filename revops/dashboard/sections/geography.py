@@ -113,7 +113,10 @@ def show(reader: Reader, chosen: Filters) -> None:
         if abroad.empty:
             parts.nothing("Nothing abroad.")
         else:
-            country = parts.chart(charts.ranked(abroad, "place", column, title, tips), f"countries {column} {values}")
+            country = parts.chart(
+                charts.ranked(abroad, "place", column, title, tips, value_format=value_format),
+                f"countries {column} {values}",
+            )
     parts.heading("All places")
     parts.note(
         "A click on a place, here or above, leads to the transactions there. NO PLACE: the merchant has none, as most online."
