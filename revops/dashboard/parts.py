@@ -235,9 +235,11 @@ def text(name: str, width: int) -> Any:
     return st.column_config.TextColumn(name, width=width)
 
 
-def dollars(value: float | None) -> str:
-    """Whole US dollars."""
-    return NONE if value is None or pd.isna(value) else f"{'-' if round(value) < 0 else ''}${abs(value):,.0f}"
+def dollars(value: float | None, digits: int = 0) -> str:
+    """US dollars, whole ones or with so many digits of cents."""
+    if value is None or pd.isna(value):
+        return NONE
+    return f"{'-' if round(value, digits) < 0 else ''}${abs(value):,.{digits}f}"
 
 
 def share(part: float | None, whole: float | None, of: str) -> str:

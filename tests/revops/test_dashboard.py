@@ -643,6 +643,22 @@ def test_the_monitors_say_when_no_merchant_reached_a_level(
     assert len(page.dataframe) == (1 if first == "2030-01-01" else 2)
 
 
+@pytest.mark.parametrize(
+    ("path", "address", "said"),
+    [
+        ("merchants", {"list": "points_of_compromise", "first": "2019-10-30"}, "labels are complete up to"),
+        ("rules", {"measure": "scorecard"}, r"revops train` does so: see docs/scorecards\.md"),
+    ],
+)
+def test_a_page_without_rows_says_why(
+    path: str, address: dict[str, str], said: str, built_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = _page(built_url, monkeypatch, path, **address)
+    assert not page.exception
+    (info,) = page.info
+    assert re.search(said, info.value)
+
+
 def test_rows_that_are_drawn_and_listed_are_read_once(built_url: str) -> None:
     statement, other = "SELECT merchant_id FROM serving.merchant_risk ORDER BY 1", "SELECT 1 AS one"
     with reader.opened(built_url) as opened:
@@ -830,7 +846,16 @@ def test_a_column_of_fraud_says_of_which_transactions_it_is(page: str) -> None:
         if column.startswith(("recent", "alerted", "estimated", "unlabelled")):
             continue
         is_of_purchases = "settled" in column or column == "event_count"
-        assert re.search("purchases|settled|Their rate" if is_of_purchases else "kinds|declined|refunds", name), column
+        assert re.search("purchases|Rate by" if is_of_purchases else "kinds|declined|refunds", name), column
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("value", "digits", "expected"),
+    [(-226, 2, "-$226.00"), (-0.4, 0, "$0"), (-0.4, 2, "-$0.40"), (1234.5, 0, "$1,234"), (None, 2, parts.NONE)],
+)
+def test_the_sign_comes_before_the_dollar(value: float | None, digits: int, expected: str) -> None:
+    assert parts.dollars(value, digits) == expected
 
 
 @pytest.mark.unit

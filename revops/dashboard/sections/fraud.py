@@ -71,9 +71,10 @@ GROUP BY 1, 2
 ORDER BY 1, 2
 """)
 
+# The first digit of an age is its place in the order.
 BY_CARD_AGE = """
-SELECT card_age, channel AS part, SUM(transaction_count) AS transaction_count, SUM(labelled_count) AS labelled_count,
-       SUM(fraud_count) AS fraud_count,
+SELECT SUBSTRING(card_age FROM 3) AS age, channel AS part, SUM(transaction_count) AS transaction_count,
+       SUM(labelled_count) AS labelled_count, SUM(fraud_count) AS fraud_count,
        ROUND(10000.0 * SUM(fraud_count) / NULLIF(SUM(labelled_count), 0), 2) AS fraud_rate_bp,
        SUM(net_fraud_loss) AS net_fraud_loss
 FROM serving.fraud_by_card_age
@@ -136,15 +137,18 @@ def _rates(reader: Reader, chosen: Filters, shown: Days) -> None:
     parts.chart(charts.divisors(months, divisor, name, value_format=value_format))
     parts.download(statement, values, "fraud_rates")
     parts.heading("By channel")
-    parts.note("All kinds of transactions, and settled purchases." + parts.in_months(shown, chosen, ("channel",)))
+    parts.note(
+        "Transactions of all kinds; from the frauds of purchases on, settled purchases: rates in bp of the labelled, volumes in "
+        "US$." + parts.in_months(shown, chosen, ("channel",))
+    )
     parts.shown(
         reader, TABLE, filters.values(chosen, shown, in_months=True), "fraud_by_channel",
         channel="Channel", transaction_count=parts.count("Transactions"), unlabelled_count=parts.count("Unknown"),
-        fraud_count=parts.count("Fraud of all kinds"), declined_fraud_count=parts.count("of declined attempts"),
-        refund_fraud_count=parts.count("of refunds"), settled_fraud_count=parts.count("of settled purchases"),
-        labelled_settled_count=parts.count("Labelled, settled"), settled_fraud_rate_bp=parts.rate("Their rate by count, bp"),
-        labelled_settled_volume=parts.money("Labelled, settled volume"), net_fraud_loss=parts.money("Net loss"),
-        settled_fraud_rate_by_value_bp=parts.rate("Their rate by value, bp"),
+        fraud_count=parts.count("Fraud of all kinds"), declined_fraud_count=parts.count("of declined"),
+        refund_fraud_count=parts.count("of refunds"), settled_fraud_count=parts.count("of purchases"),
+        labelled_settled_count=parts.count("Labelled purchases"), settled_fraud_rate_bp=parts.rate("Rate by count"),
+        labelled_settled_volume=parts.money("Labelled volume"), net_fraud_loss=parts.money("Net loss"),
+        settled_fraud_rate_by_value_bp=parts.rate("Rate by value"),
     )  # fmt: skip
 
 
@@ -181,10 +185,13 @@ def _hours(reader: Reader, chosen: Filters, shown: Days) -> None:
 
 def _ages(reader: Reader, chosen: Filters, shown: Days) -> None:
     parts.heading("By age of the card")
-    parts.note("Months from the opening of the account." + parts.in_months(shown, chosen, ("channel",)))
+    parts.note(
+        "Age: how long the account had been open in the month of the transactions."
+        + parts.in_months(shown, chosen, ("channel",))
+    )
     parts.shown(
         reader, BY_CARD_AGE, filters.values(chosen, shown, in_months=True), "fraud_by_card_age",
-        card_age="Age", part="Channel", transaction_count=parts.count("Transactions"),
+        age="Age", part="Channel", transaction_count=parts.count("Transactions"),
         labelled_count=parts.count("Labelled of all kinds"), fraud_count=parts.count("Fraud of all kinds"),
         fraud_rate_bp=parts.rate("Fraud of all kinds, bp"),
         net_fraud_loss=parts.money("Net loss"),

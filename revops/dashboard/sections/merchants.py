@@ -61,6 +61,10 @@ ORDER BY evidence DESC, month_start DESC, merchant_id
 BACK = timedelta(days=31)
 
 
+def _is_pending(shown: filters.Days) -> bool:
+    return shown.labelled_last is not None and shown.labelled_last < shown.last
+
+
 def show(reader: Reader, chosen: Filters) -> None:
     """One of four lists; a click leads to the merchant."""
     shown = filters.days(reader, chosen, BACK)
@@ -130,6 +134,9 @@ def show(reader: Reader, chosen: Filters) -> None:
         )
         clicked = parts.shown(
             reader, COMPROMISE, in_months, "compromise_points", f"compromise {shown}",
+            "No merchant was used by a card with a new run of frauds in these months"
+            + (f": labels are complete up to {shown.labelled_last}" if _is_pending(shown) else "")
+            + ". Choose more days.",
             month_start=parts.month("Month"), merchant_id=parts.identity("Merchant"), evidence=parts.rate("Evidence"),
             lift=parts.rate("Times chance"), shared_case_count=parts.count("Cases that used it"),
             expected_case_count=parts.rate("By chance"), case_count=parts.count("Cases of the month"),

@@ -10,6 +10,7 @@ from revops.dashboard import charts, filters, parts
 from revops.dashboard.filters import Days, Filters
 from revops.dashboard.reader import Reader
 from revops.dashboard.sections.transaction import GENERATED
+from revops.terminal import display
 
 BY_ERA = """
 SELECT era, is_tuning, measured_kind, measured_name, SUM(alert_count) AS alert_count,
@@ -89,7 +90,11 @@ def _back_test(reader: Reader) -> None:
     kind, counted = KINDS[picked]
     found = reader.rows(BY_ERA, {"kind": kind})
     if found.empty:
-        parts.nothing("No scorecard was trained." if kind.startswith("scorecard") else "Nothing is measured yet.")
+        parts.nothing(
+            f"No scorecard was trained. `{display.program()} train` does so: see docs/scorecards.md."
+            if kind.startswith("scorecard")
+            else "Nothing is measured yet."
+        )
         return
     parts.note(
         f"A back-test by era, because fraud moved, of all of the data: no filter is applied. Counted: {counted}. "
@@ -113,7 +118,7 @@ def _back_test(reader: Reader) -> None:
             parts.chart(charts.measures(pd.concat(measures)))
     parts.shown(
         reader, BY_ERA, {"kind": kind}, f"measured_{kind}",
-        era="Era", is_tuning="Tuning", measured_name="Measured", alert_count=parts.count(counted.capitalize()),
+        era="Era", is_tuning="Tuning", measured_name=parts.text("Measured", 185), alert_count=parts.count(counted.capitalize()),
         labelled_alert_count=parts.count("Labelled"), fraud_alert_count=parts.count("Fraud found"),
         fraud_count=parts.count("All fraud"), precision_percent=parts.rate("Precision, %"),
         recall_percent=parts.rate("Recall, %"), value_caught=parts.money("Value caught"),

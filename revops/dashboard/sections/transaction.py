@@ -104,7 +104,7 @@ def show(reader: Reader, chosen: Filters) -> None:
             "Transaction",
             {
                 "When": f"{row.transacted_at:%Y-%m-%d %H:%M}",
-                "Amount": f"${row.amount:,.2f}",
+                "Amount": parts.dollars(row.amount, 2),
                 "Channel": row.channel,
                 "Outcome": "approved" if row.is_approved else f"declined: {row.errors}",
                 "Hold released": "yes" if row.is_reversed else "no",
