@@ -368,13 +368,14 @@ def measures(rules: pd.DataFrame) -> Any:
     )
 
 
-def timeline(transactions: pd.DataFrame, at: date, around: timedelta) -> Any:
+def timeline(transactions: pd.DataFrame, at: date, first: date, last: date) -> Any:
     """Transactions of a card by time and amount, by what came of them; a line where it is looked at.
 
     Args:
         transactions: `transacted_at`, `amount`, `outcome`, a name of a colour, and `payment`, whether it was approved.
         at: the day that is looked at.
-        around: how long before and after it.
+        first: the first day of the axis.
+        last: the last one.
     """
     outcomes = ["approved", "declined", "alert", "fraud"]
     marks = (
@@ -384,7 +385,7 @@ def timeline(transactions: pd.DataFrame, at: date, around: timedelta) -> Any:
             x=alt.X(
                 "transacted_at:T",
                 title=None,
-                scale=alt.Scale(domain=[str(at - around), str(at + around + timedelta(days=1))]),
+                scale=alt.Scale(domain=[str(first), str(last + timedelta(days=1))]),
                 axis=alt.Axis(tickCount=6, format="%d %b", labelAngle=0),
             ),
             y=alt.Y("amount:Q", title="amount, US$"),

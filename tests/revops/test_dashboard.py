@@ -726,6 +726,24 @@ def test_dollars_have_their_sign_on_an_axis_and_zero_has_no_unit(value_format: s
     assert {each["labelExpr"] for each in said} == {"datum.value == 0 ? '0' : datum.label"}
 
 
+@pytest.mark.parametrize(("at", "last", "said"), [("2019-10-21", "2019-11-01", 1), ("2019-09-01", "2019-10-02", 0)])
+def test_the_time_line_of_a_card_ends_with_the_data(
+    at: str, last: str, said: int, built_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ((card,),) = ask_all(
+        built_url,
+        "SELECT card_id FROM serving.enriched_transactions WHERE transacted_on BETWEEN '2019-08-05' AND '2019-10-20'"
+        " GROUP BY card_id ORDER BY count(*) DESC LIMIT 1",
+    )
+    drawn: list[Any] = []
+    timeline = charts.timeline
+    monkeypatch.setattr(charts, "timeline", lambda *given: drawn.append(timeline(*given)) or drawn[0])
+    page = _page(built_url, monkeypatch, "card", id=str(card), at=at)
+    assert not page.exception
+    domain = drawn[0].to_dict()["layer"][1]["encoding"]["x"]["scale"]["domain"]
+    assert (domain[1], sum(each.value.startswith("The data ends on") for each in page.caption)) == (last, said)
+
+
 @pytest.mark.unit
 def test_a_month_without_rows_keeps_its_place() -> None:
     months = pd.DataFrame({"period": [date(2019, 1, 1), date(2019, 3, 1)], "value": [1.0, 2.0]})

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from revops.dashboard import charts, labels, links, parts
-from revops.dashboard.filters import PLACE, Filters
+from revops.dashboard.filters import DAYS, PLACE, Filters
 from revops.dashboard.reader import Reader
 
 AROUND = timedelta(days=30)
@@ -125,7 +125,12 @@ def _around(reader: Reader, chosen: Filters, number: int | None, at: date) -> No
     found["payment"] = found.is_approved.map({True: "approved", False: "declined"})
     outcome = found.payment.mask(found.score.notna(), "alert").mask(found.is_fraud == True, "fraud")  # noqa: E712
     drawn = found.assign(outcome=outcome, what=found.mcc_description)
-    parts.chart(charts.timeline(drawn[["transacted_at", "amount", "outcome", "payment", "what", "place"]], at, AROUND))
+    landed = reader.rows(DAYS).iloc[0].last_day
+    last = max(at, min(at + AROUND, landed))
+    if last < at + AROUND:
+        parts.note(f"The data ends on {landed}.")
+    columns = ["transacted_at", "amount", "outcome", "payment", "what", "place"]
+    parts.chart(charts.timeline(drawn[columns], at, at - AROUND, last))
     clicked = parts.table(
         found.assign(is_fraud=found.is_fraud.map(labels.WORDS).fillna(labels.UNKNOWN)), f"card {number} {at}", 380,
         transacted_at=parts.moment("When"), amount=parts.money("Amount"), payment="Outcome", is_fraud="Label",
