@@ -10,6 +10,8 @@ import secrets
 import threading
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 import psycopg2
 import streamlit as st
@@ -71,15 +73,24 @@ def bar() -> None:
     """Who has signed in, or the form to do so."""
     login = current()
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    with row:
-        tab = st.components.v2.component("tab", js=_SCRIPT)
-        tab(key=_TAB, data=st.session_state.get(_TOKEN), on_token_change=_return, height=1, width=1)
     if login is not None:
         row.caption(f"Decisions are made as **{parts.plain(login.name)}**.")
         row.button("Sign out", key="sign out", on_click=_sign_out, type="tertiary", icon=":material/logout:")
-        return
-    if row.button("Sign in to decide", key="sign in", icon=":material/login:"):
+        is_asked = False
+    else:
+        is_asked = row.button("Sign in to decide", key="sign in", icon=":material/login:")
+    with row:  # last, because its pixel and the gap beside it would move the others
+        _tab(st.runtime.get_instance())(
+            key=_TAB, data=st.session_state.get(_TOKEN), on_token_change=_return, height=1, width=1
+        )
+    if is_asked:
         _ask()
+
+
+@lru_cache(maxsize=1)
+def _tab(_runtime: Any) -> Any:
+    """The component that speaks with the browser's tab, registered once with the server that runs."""
+    return st.components.v2.component("tab", js=_SCRIPT)
 
 
 @st.dialog("Sign in to decide")

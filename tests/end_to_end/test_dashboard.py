@@ -425,11 +425,16 @@ def test_an_alert_is_worked_from_the_queue_to_a_decision_in_the_back_test(
         page.get_by_role("button", name="Save decision").click()
         page.get_by_text(f"not fraud, by {name}").wait_for()
         _wait(page)
+        assert page.get_by_placeholder("What the decision rests on").input_value() == "", "it looks unsaved"
         page.get_by_role("heading").first.click()
         page.keyboard.press("n")
         page.wait_for_url(lambda url: f"id={first['id']}" not in url)
         _wait(page)
         assert password not in page.url + page.content()
+        page.get_by_role("link", name="Back to the queue").click()
+        page.wait_for_url(lambda url: urlsplit(url).path == "/alerts")
+        _wait(page)
+        assert _address(page)[1] == {"first": "2018-11-01", "last": "2019-10-31"}
         page.get_by_text("Fraud", exact=True).first.click()
         page.get_by_role("link", name="Rules").click()
         _wait(page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from foundation.errors import RevopsError
@@ -198,8 +199,11 @@ def _desk(reader: Reader, chosen: Filters, row: Any) -> None:
         )
     investigator.bar()
     if (login := investigator.current()) is not None:
-        _form(login, int(row.transaction_id), None if found.empty else found.iloc[0])
-    alerts.following(reader, chosen, int(row.transaction_id))
+        _form(login, int(row.transaction_id), found)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        alerts.following(reader, chosen, int(row.transaction_id))
+        queue = {name: st.query_params.get(name) for name in (*alerts.OWN, *alerts.DEFAULTS)}
+        links.link("alerts", "Back to the queue", chosen, icon=":material/list:", **queue)
     if not found.empty:
         with st.expander(f"All decisions ({len(found)})"):
             parts.table(
@@ -209,15 +213,20 @@ def _desk(reader: Reader, chosen: Filters, row: Any) -> None:
             )  # fmt: skip
 
 
-def _form(login: investigator.Login, number: int, latest: Any) -> None:
-    """Asks for a decision; a correction is another one. What was decided before is where it starts."""
+def _form(login: investigator.Login, number: int, decided: pd.DataFrame) -> None:
+    """Asks for a decision; a correction is another one. What was decided before is where it starts, with an empty note."""
+    latest = None if decided.empty else decided.iloc[0]
     now = UNDECIDED if latest is None else latest.decision
     with st.form(f"decide {number}"):
         decision = st.radio(
             "Decision", DECISIONS, index=DECISIONS.index(now), horizontal=True, format_func=str.capitalize
         )
         note = st.text_area(
-            "Note", max_chars=LONGEST_NOTE, height=80, placeholder="What the decision rests on. No card numbers."
+            "Note",
+            max_chars=LONGEST_NOTE,
+            height=80,
+            placeholder="What the decision rests on. No card numbers.",
+            key=f"note {number} {len(decided)}",
         )
         mine = st.checkbox("Assign to me", value=latest is None or latest.assigned_to in (None, login.name))
         if not st.form_submit_button("Save decision", icon=":material/gavel:"):
