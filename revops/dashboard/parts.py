@@ -235,6 +235,11 @@ def text(name: str, width: int) -> Any:
     return st.column_config.TextColumn(name, width=width)
 
 
+def place() -> Any:
+    """A column of places, wide enough for what has none: `NO PLACE`."""
+    return text("Place", 105)
+
+
 def dollars(value: float | None, digits: int = 0) -> str:
     """US dollars, whole ones or with so many digits of cents."""
     if value is None or pd.isna(value):
@@ -363,7 +368,7 @@ def transactions(found: pd.DataFrame, key: str) -> Any:
     columns = {
         "transacted_at": moment("When"), "amount": money("Amount"), "outcome": "Outcome", "is_fraud": "Label",
         "card_id": identity("Card"), "client_id": identity("Client"), "merchant_id": identity("Merchant"),
-        "mcc_description": "Category", "channel": "Channel", "place": "Place", "merchant_city": "City",
+        "mcc_description": "Category", "channel": "Channel", "place": place(), "merchant_city": "City",
         "card_brand": "Brand", "card_type": "Card type", "transaction_id": identity("Transaction"),
     }  # fmt: skip
     return table(rows, key, height=420, **{name: columns[name] for name in columns if name in rows})

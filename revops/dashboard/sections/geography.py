@@ -12,7 +12,7 @@ BY_MONTH = """
 WITH revenue AS (
     SELECT place, MAX(place_kind) AS place_kind, MAX(place_name) AS place_name,
            SUM(transaction_count) AS transaction_count, SUM(declined_count) AS declined_count,
-           SUM(settled_count) AS settled_count, SUM(settled_volume) AS settled_volume
+           SUM(settled_count) AS settled_count, SUM(settled_volume) AS settled_volume, SUM(settled_refunds) AS settled_refunds
     FROM serving.revenue_by_state
     WHERE month_start >= %(since)s AND month_start < %(until)s AND (%(place)s IS NULL OR place = %(place)s)
     GROUP BY place
@@ -24,7 +24,8 @@ WITH revenue AS (
     GROUP BY place
 )
 SELECT revenue.place, revenue.place_kind, revenue.place_name, revenue.transaction_count, revenue.declined_count,
-       revenue.settled_count, revenue.settled_volume, fraud.labelled_settled_count, fraud.settled_fraud_count,
+       revenue.settled_count, revenue.settled_volume, revenue.settled_refunds, fraud.labelled_settled_count,
+       fraud.settled_fraud_count,
        ROUND(10000.0 * fraud.settled_fraud_count / NULLIF(fraud.labelled_settled_count, 0), 2) AS settled_fraud_rate_bp,
        fraud.net_fraud_loss
 FROM revenue
@@ -34,7 +35,8 @@ ORDER BY revenue.settled_volume DESC, revenue.place
 
 CHOSEN = where_chosen("""
 WITH chosen AS (
-    SELECT {place} AS place, is_approved, is_fraud, amount, is_approved AND amount > 0 AND NOT is_reversed AS is_settled
+    SELECT {place} AS place, is_approved, is_fraud, is_reversed, amount,
+           is_approved AND amount > 0 AND NOT is_reversed AS is_settled
     FROM serving.enriched_transactions
     WHERE {chosen}
 ), named AS (
@@ -45,6 +47,7 @@ WITH chosen AS (
     SELECT place, COUNT(*) AS transaction_count, COUNT(*) FILTER (WHERE NOT is_approved) AS declined_count,
            COUNT(*) FILTER (WHERE is_settled) AS settled_count,
            COALESCE(SUM(amount) FILTER (WHERE is_settled), 0) AS settled_volume,
+           COALESCE(-SUM(amount) FILTER (WHERE is_approved AND amount < 0 AND NOT is_reversed), 0) AS settled_refunds,
            COUNT(is_fraud) FILTER (WHERE is_settled) AS labelled_settled_count,
            COUNT(*) FILTER (WHERE is_settled AND is_fraud) AS settled_fraud_count,
            COALESCE(SUM(amount) FILTER (WHERE is_settled AND is_fraud), 0) AS net_fraud_loss
@@ -52,7 +55,8 @@ WITH chosen AS (
     GROUP BY place
 )
 SELECT summed.place, named.place_kind, named.place_name, summed.transaction_count, summed.declined_count,
-       summed.settled_count, summed.settled_volume, summed.labelled_settled_count, summed.settled_fraud_count,
+       summed.settled_count, summed.settled_volume, summed.settled_refunds, summed.labelled_settled_count,
+       summed.settled_fraud_count,
        ROUND(10000.0 * summed.settled_fraud_count / NULLIF(summed.labelled_settled_count, 0), 2) AS settled_fraud_rate_bp,
        summed.net_fraud_loss
 FROM summed
@@ -123,7 +127,8 @@ def show(reader: Reader, chosen: Filters) -> None:
     )
     row = parts.shown(
         reader, statement, values, "places", f"places {values}",
-        place="Place", place_name="Name", place_kind="Kind", settled_volume=parts.money("Settled volume"),
+        place=parts.place(), place_name="Name", place_kind="Kind",
+        settled_volume=parts.money("Settled volume"), settled_refunds=parts.money("Refunds"),
         settled_count=parts.count("Purchases"), declined_count=parts.count("Declined"),
         labelled_settled_count=parts.count("Labelled purchases"), settled_fraud_count=parts.count("Fraud of purchases"),
         settled_fraud_rate_bp=parts.rate("Fraud of purchases, bp"), net_fraud_loss=parts.money("Net fraud loss"),
@@ -135,7 +140,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     )
     parts.shown(
         reader, ISSUER, filters.values(chosen, shown, in_months=True), "issuer_by_place",
-        place="Place", channel="Channel", settled_volume=parts.money("Settled volume"),
+        place=parts.place(), channel="Channel", settled_volume=parts.money("Settled volume"),
         estimated_interchange=parts.money("Interchange (estimate)"), net_fraud_loss=parts.money("Net fraud loss"),
         estimated_labelled_margin=parts.money("Margin (estimate)"),
     )  # fmt: skip
