@@ -374,6 +374,37 @@ def test_the_table_of_a_card_says_what_was_declined_also_of_fraud(
     assert ("declined", "fraud") in found
 
 
+@pytest.mark.parametrize(("order", "key"), [("newest", "transacted_at"), ("amount", "ABS(amount)")])
+def test_pages_of_transactions_follow_one_order_without_gaps(order: str, key: str, built_url: str) -> None:
+    transactions = import_module("revops.dashboard.sections.transactions")
+    with reader.opened(built_url) as opened:
+        values = _values(built_url) | {"order": order, "size": 40}
+        found = [
+            number
+            for skipped in (0, 40, 80)
+            for number in opened.rows(transactions.PAGE, values | {"skipped": skipped}).transaction_id
+        ]
+    expected = ask_all(
+        built_url,
+        "SELECT transaction_id FROM serving.enriched_transactions"
+        f" ORDER BY {key} DESC, transacted_at DESC, transaction_id DESC LIMIT 120",
+    )
+    assert found == [number for (number,) in expected]
+
+
+def test_the_order_of_transactions_is_kept_in_the_address(built_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = _page(built_url, monkeypatch, "transactions", order="largest_amount", page="2")
+    assert not page.exception
+    amounts = page.dataframe[0].value.amount.abs()
+    assert amounts.is_monotonic_decreasing
+    ((largest,),) = ask_all(
+        built_url,
+        "SELECT abs(amount) FROM serving.enriched_transactions WHERE transacted_on > DATE '2019-10-31' - 31"
+        f" ORDER BY 1 DESC OFFSET {parts.PAGE_SIZE} LIMIT 1",
+    )
+    assert amounts.iloc[0] == float(largest)
+
+
 def test_yesterday_is_what_the_days_revenue_says(built_url: str) -> None:
     ((last,),) = ask_all(built_url, "SELECT max(transacted_on) FROM serving.daily_revenue")
     with reader.opened(built_url) as opened:

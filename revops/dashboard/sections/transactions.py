@@ -21,7 +21,9 @@ CHOSEN = (
 SELECT transaction_id, transacted_at, amount, channel, is_approved, errors, is_fraud, card_id, client_id, merchant_id,
        mcc_description, merchant_city, {place} AS place, card_brand, card_type""")
     + _FOUND
-    + "ORDER BY transacted_at DESC, transaction_id DESC\n"
+    + """ORDER BY CASE %(order)s WHEN 'amount' THEN ABS(amount) END DESC NULLS LAST,
+         transacted_at DESC, transaction_id DESC
+"""
 )
 
 PAGE = CHOSEN + "LIMIT %(size)s OFFSET %(skipped)s\n"
@@ -29,12 +31,13 @@ PAGE = CHOSEN + "LIMIT %(size)s OFFSET %(skipped)s\n"
 COUNTED = "\nSELECT COUNT(*) AS transaction_count" + _FOUND
 
 OUTCOMES = {"All": None, "Declined": "declined", "Labelled as fraud": "fraud"}
+ORDERS = {"Newest": "newest", "Largest amount": "amount"}
 REASON = "reason"
 BACK = timedelta(days=31)
 
 
 def show(reader: Reader, chosen: Filters) -> None:
-    """A page of them, the newest first."""
+    """A page of them, the newest or the largest first."""
     shown = filters.days(reader, chosen, BACK)
     if shown is None:
         parts.nothing("No day has landed yet.")
@@ -43,6 +46,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     reason = st.query_params.get(REASON) or None
     values = filters.values(chosen, shown) | {
         "outcome": OUTCOMES[parts.segments("outcome", list(OUTCOMES))],
+        "order": ORDERS[parts.segments("order", list(ORDERS))],
         "reason": reason,
     }
     if reason:
