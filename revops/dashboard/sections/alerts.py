@@ -114,7 +114,7 @@ def show(reader: Reader, chosen: Filters) -> None:
         found, f"alerts {values} {paged}", 600,
         score=parts.identity("Score"), action="Action", transacted_at=parts.moment("When"),
         amount=parts.money("Amount"), card_id=parts.identity("Card"), client_id=parts.identity("Client"),
-        merchant_id=parts.identity("Merchant"), channel="Channel", place="Place", is_approved="Outcome",
+        merchant_id=parts.identity("Merchant"), channel="Channel", place=parts.place(), is_approved="Outcome",
         is_fraud="Current label", decision="Decision", assigned_to="Assigned to",
         reasons=parts.sentences("Reasons"),
         transaction_id=parts.identity("Transaction"),
