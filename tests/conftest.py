@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -102,6 +103,15 @@ def _clear(folder: Path) -> None:
     for data in folder.rglob("postmaster.pid"):
         new_server(int(data.parent.name.rpartition("-")[2]), data.parents[1]).down()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_connections_left() -> Iterator[None]:
+    """Closes the connections that pages of the dashboard leave to the next one: who copies a database must be alone in it."""
+    yield
+    reader = sys.modules.get("revops.dashboard.reader")
+    while reader is not None and reader._left:
+        reader._left.pop()[1].close()
 
 
 @pytest.fixture(autouse=True)
