@@ -225,14 +225,14 @@ def copy_of_project(folder: Path, whole: bool = os.environ.get("REVOPS_TEST_WHOL
 
 
 class Reader:
-    """Polls the served relation, or another query, some 17 times a second from a process of its own, as dashboards do.
+    """Polls the served relation, or another query, over 40 times a second from a process of its own, as dashboards do.
 
     With `reconnects` it goes on when its connection is lost, as it must be when the server crashes.
     """
 
     QUERY = "SELECT count(*), sum(amount), count(is_fraud) FROM serving.enriched_transactions"
 
-    def __init__(self, url: str, pause: float = 0.05, reconnects: bool = False, query: str = QUERY) -> None:
+    def __init__(self, url: str, pause: float = 0.02, reconnects: bool = False, query: str = QUERY) -> None:
         program = [sys.executable, str(Path(__file__).with_name("poller.py"))]
         self._command = [*program, url, query, str(pause), str(int(reconnects))]
         self.found: dict[str, Any] = {}
