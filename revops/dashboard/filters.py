@@ -118,14 +118,12 @@ class Days:
         last: the last one, included.
         landed_first: the first day that has landed.
         landed_last: the last day that has landed.
-        labelled_last: the last day whose labels are complete; None where no label has landed.
     """
 
     first: date
     last: date
     landed_first: date
     landed_last: date
-    labelled_last: date | None = None
 
     @property
     def by_day(self) -> bool:
@@ -209,13 +207,7 @@ def days(reader: Reader, chosen: Filters, default: timedelta | int) -> Days | No
     last = min(chosen.last or landed.last_day, landed.last_day)
     back, _ = _span(default, landed.first_day, last)
     first = chosen.first or back
-    return Days(
-        max(min(first, last), landed.first_day),
-        max(last, landed.first_day),
-        landed.first_day,
-        landed.last_day,
-        labelled_last(reader, landed.last_day),
-    )
+    return Days(max(min(first, last), landed.first_day), max(last, landed.first_day), landed.first_day, landed.last_day)
 
 
 def labelled_last(reader: Reader, landed_last: date) -> date | None:

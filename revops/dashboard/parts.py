@@ -294,14 +294,15 @@ def in_months(days: Days, chosen: Filters, applied: tuple[str, ...], whole_month
     return said
 
 
-def pending(days: Days, is_drawn: bool = False) -> None:
+def pending(found: Reader, days: Days, is_drawn: bool = False) -> None:
     """Says where labels are still to come, so that the newest fraud is not taken for all of it.
 
     Args:
+        found: where the last day with a label is read.
         days: what the page shows.
         is_drawn: whether a chart shows the months.
     """
-    last = days.labelled_last
+    last = filters.labelled_last(found, days.landed_last)
     if last is None:
         said = "No label has landed: of no transaction it is known whether it was fraud."
     elif days.last > last:

@@ -63,7 +63,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     if found.empty:
         parts.nothing()
         return
-    parts.pending(shown)
+    parts.pending(reader, shown)
     tips = {
         "settled_count": ("purchases", charts.COUNT),
         "settled_fraud_rate_bp": ("fraud of purchases, bp", charts.PERCENT),

@@ -114,10 +114,10 @@ def _rates(reader: Reader, chosen: Filters, shown: Days) -> None:
     if found.empty:
         parts.nothing()
         return
-    months = charts.with_labels(found, shown.labelled_last)
+    months = charts.with_labels(found, filters.labelled_last(reader, shown.landed_last))
     parts.heading("Fraud rate by month and channel")
     parts.note("Of settled purchases." + parts.part_months(shown))
-    parts.pending(shown, is_drawn=True)
+    parts.pending(reader, shown, is_drawn=True)
     if by_value:
         divisor, name, value_format = (
             "labelled_settled_volume",

@@ -97,7 +97,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     if found.empty:
         parts.nothing()
         return
-    parts.pending(shown)
+    parts.pending(reader, shown)
     picked = parts.segments("show", list(MEASURES))
     column, title, value_format = MEASURES[picked]
     tips = {

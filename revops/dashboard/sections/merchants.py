@@ -61,10 +61,6 @@ ORDER BY evidence DESC, month_start DESC, merchant_id
 BACK = timedelta(days=31)
 
 
-def _is_pending(shown: filters.Days) -> bool:
-    return shown.labelled_last is not None and shown.labelled_last < shown.last
-
-
 def show(reader: Reader, chosen: Filters) -> None:
     """One of four lists; a click leads to the merchant."""
     shown = filters.days(reader, chosen, BACK)
@@ -77,7 +73,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     in_months = filters.values(chosen, shown, in_months=True)
     if picked == lists[0]:
         parts.note(f"All filters are applied, {shown}. A click leads to the merchant.")
-        parts.pending(shown)
+        parts.pending(reader, shown)
         clicked = parts.shown(
             reader, CHOSEN, filters.values(chosen, shown), "merchants", f"merchants {chosen}",
             merchant_id=parts.identity("Merchant"), mcc_description=parts.text("Category", 300),
@@ -132,10 +128,11 @@ def show(reader: Reader, chosen: Filters) -> None:
             "Merchants that more cards with a new run of frauds had used than chance gives. Evidence of 3: chance alone would "
             "give as much at one of 1,000 merchants; of 4, at one of 10,000." + parts.in_months(shown, chosen, ())
         )
+        labelled = filters.labelled_last(reader, shown.landed_last)
         clicked = parts.shown(
             reader, COMPROMISE, in_months, "compromise_points", f"compromise {shown}",
             "No merchant was used by a card with a new run of frauds in these months"
-            + (f": labels are complete up to {shown.labelled_last}" if _is_pending(shown) else "")
+            + (f": labels are complete up to {labelled}" if labelled and labelled < shown.last else "")
             + ". Choose more days.",
             month_start=parts.month("Month"), merchant_id=parts.identity("Merchant"), evidence=parts.rate("Evidence"),
             lift=parts.rate("Times chance"), shared_case_count=parts.count("Cases that used it"),

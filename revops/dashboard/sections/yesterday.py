@@ -74,7 +74,8 @@ def show(reader: Reader, chosen: Filters) -> None:
         parts.nothing("No day has landed yet.")
         return
     day = shown.last
-    labelled = min(day, shown.labelled_last) if shown.labelled_last else None
+    complete = filters.labelled_last(reader, shown.landed_last)
+    labelled = min(day, complete) if complete else None
     if labelled is not None and labelled < day - timedelta(days=BAND):
         labelled = None  # so long ago that it says nothing of this day
     parts.title(f"{day:%A, %d %B %Y}")
@@ -82,8 +83,7 @@ def show(reader: Reader, chosen: Filters) -> None:
     parts.note(
         f"The last day {'chosen' if chosen.last else 'that has landed'}, against {week_before:%A} {week_before} and the "
         f"{BAND} days before. Grey in the pictures: where those {BAND} days lay. Fraud is of the last day whose labels are "
-        f"complete: {labels.DELAY.days} days are declared for them to arrive, and the last that arrived are of "
-        f"{shown.labelled_last or 'no day'}."
+        f"complete: they are up to {complete or 'no day'}, and {labels.DELAY.days} days are declared for them to arrive."
     )
     first = (labelled or day) - timedelta(days=BAND)
     values = filters.values(chosen, filters.Days(first, day, shown.landed_first, shown.landed_last))
@@ -109,10 +109,9 @@ def _every_day(found: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
 def _measure(found: pd.DataFrame, measure: str, day: date | None) -> None:
     """One figure of a day, its change from the same weekday before, and the band of the days before."""
     title = MEASURES[measure]
-    if day not in found.index:
+    if day is None or day not in found.index:
         parts.metric(title, parts.NONE, {"same weekday before": (None, "")})
         return
-    assert day is not None
     value: Any = found[measure].get(day)
     before: Any = found[measure].get(day - timedelta(days=7))
     if measure == "fraud_count":
