@@ -74,7 +74,7 @@ def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list
             return [task(cursor) for task in tasks]
         _bear_waiting(cursor)
         for session in sessions:
-            _share_workers(session, workers // len(sessions))
+            share_workers(session, workers // len(sessions))
         return share_out(sessions, [partial(_in_a_transaction, task) for task in tasks])
 
 
@@ -150,7 +150,7 @@ def _opened(connection: Connection, count: int, opened: ExitStack) -> Iterator[C
             return
 
 
-def _share_workers(session: Connection, share: int) -> None:
+def share_workers(session: Connection, share: int) -> None:
     """Limits a session to its share of the workers: parallel plans cost more in all than tasks side by side."""
     with session, session.cursor() as cursor:
         for setting in ("max_parallel_workers_per_gather", "max_parallel_maintenance_workers"):

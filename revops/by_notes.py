@@ -158,6 +158,10 @@ class Notes:
             connections = [
                 opened.enter_context(closing(database.connect(dsn, "revops build"))) for _ in range(SESSIONS)
             ]
+            with connections[0].cursor() as cursor:
+                share = max(sessions.workers_of(cursor) // len(connections), 1)
+            for connection in connections:
+                sessions.share_workers(connection, share)
             for evaluation in _in_order(connections, tasks, self._above(tasks), last):
                 faults += evaluation.faults
                 yield evaluation

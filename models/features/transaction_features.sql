@@ -108,27 +108,9 @@ WITH category_days AS (
     ORDER BY day_number
     RANGE BETWEEN 37 PRECEDING AND 8 PRECEDING
   )
-), card_windows AS (
+), card_quarters AS (
   SELECT
     merchant_windows.*,
-    COUNT(*) FILTER(WHERE
-      NOT is_second_leg) OVER card_1h AS card_transactions_1h,
-    SUM(purchase_cents) OVER card_1h AS card_purchase_cents_1h,
-    COUNT(*) FILTER(WHERE
-      NOT is_second_leg) OVER card_24h AS card_transactions_24h,
-    SUM(purchase_cents) OVER card_24h AS card_purchase_cents_24h,
-    COUNT(*) FILTER(WHERE
-      NOT is_second_leg) OVER card_7d AS card_transactions_7d,
-    SUM(purchase_cents) OVER card_7d AS card_purchase_cents_7d,
-    COUNT(*) FILTER(WHERE
-      NOT is_second_leg) OVER card_30d AS card_transactions_30d,
-    SUM(purchase_cents) OVER card_30d AS card_purchase_cents_30d,
-    COUNT(*) FILTER(WHERE
-      NOT is_approved) OVER card_1h AS card_declines_1h,
-    COUNT(*) FILTER(WHERE
-      NOT is_approved) OVER card_24h AS card_declines_24h,
-    COUNT(*) FILTER(WHERE
-      purchase_cents BETWEEN 1 AND 500) OVER card_1h AS card_small_purchases_1h,
     COUNT(*) FILTER(WHERE
       @is_settled()) OVER card_90d AS card_purchases_90d,
     SUM(purchase_cents) FILTER(WHERE
@@ -142,23 +124,7 @@ WITH category_days AS (
     MAX(minute_number) OVER before_in_mcc AS last_in_mcc,
     MAX(minute_number) OVER before_in_place AS last_in_place
   FROM merchant_windows
-  WINDOW card_1h AS (
-    PARTITION BY card_id
-    ORDER BY minute_number
-    RANGE BETWEEN @minutes_in(1, hour) PRECEDING AND 1 PRECEDING
-  ), card_24h AS (
-    PARTITION BY card_id
-    ORDER BY minute_number
-    RANGE BETWEEN @minutes_in(24, hour) PRECEDING AND 1 PRECEDING
-  ), card_7d AS (
-    PARTITION BY card_id
-    ORDER BY minute_number
-    RANGE BETWEEN @minutes_in(7, day) PRECEDING AND 1 PRECEDING
-  ), card_30d AS (
-    PARTITION BY card_id
-    ORDER BY minute_number
-    RANGE BETWEEN @minutes_in(30, day) PRECEDING AND 1 PRECEDING
-  ), card_90d AS (
+  WINDOW card_90d AS (
     PARTITION BY card_id
     ORDER BY minute_number
     RANGE BETWEEN @minutes_in(90, day) PRECEDING AND @minutes_in(2, day) PRECEDING
@@ -178,6 +144,61 @@ WITH category_days AS (
     PARTITION BY card_id, card_place
     ORDER BY minute_number
     RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+  )
+), card_months AS (
+  SELECT
+    card_quarters.*,
+    COUNT(*) FILTER(WHERE
+      NOT is_second_leg) OVER card_30d AS card_transactions_30d,
+    SUM(purchase_cents) OVER card_30d AS card_purchase_cents_30d
+  FROM card_quarters
+  WHERE
+    @in_range(transacted_on, 30) /* Shorter windows are computed over the days alone that they reach back to */
+  WINDOW card_30d AS (
+    PARTITION BY card_id
+    ORDER BY minute_number
+    RANGE BETWEEN @minutes_in(30, day) PRECEDING AND 1 PRECEDING
+  )
+), card_weeks AS (
+  SELECT
+    card_months.*,
+    COUNT(*) FILTER(WHERE
+      NOT is_second_leg) OVER card_7d AS card_transactions_7d,
+    SUM(purchase_cents) OVER card_7d AS card_purchase_cents_7d
+  FROM card_months
+  WHERE
+    @in_range(transacted_on, 7)
+  WINDOW card_7d AS (
+    PARTITION BY card_id
+    ORDER BY minute_number
+    RANGE BETWEEN @minutes_in(7, day) PRECEDING AND 1 PRECEDING
+  )
+), card_windows AS (
+  SELECT
+    card_weeks.*,
+    COUNT(*) FILTER(WHERE
+      NOT is_second_leg) OVER card_1h AS card_transactions_1h,
+    SUM(purchase_cents) OVER card_1h AS card_purchase_cents_1h,
+    COUNT(*) FILTER(WHERE
+      NOT is_second_leg) OVER card_24h AS card_transactions_24h,
+    SUM(purchase_cents) OVER card_24h AS card_purchase_cents_24h,
+    COUNT(*) FILTER(WHERE
+      NOT is_approved) OVER card_1h AS card_declines_1h,
+    COUNT(*) FILTER(WHERE
+      NOT is_approved) OVER card_24h AS card_declines_24h,
+    COUNT(*) FILTER(WHERE
+      purchase_cents BETWEEN 1 AND 500) OVER card_1h AS card_small_purchases_1h
+  FROM card_weeks
+  WHERE
+    @in_range(transacted_on, 1)
+  WINDOW card_1h AS (
+    PARTITION BY card_id
+    ORDER BY minute_number
+    RANGE BETWEEN @minutes_in(1, hour) PRECEDING AND 1 PRECEDING
+  ), card_24h AS (
+    PARTITION BY card_id
+    ORDER BY minute_number
+    RANGE BETWEEN @minutes_in(24, hour) PRECEDING AND 1 PRECEDING
   )
 ), within_90_days AS (
   SELECT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -109,8 +110,40 @@ def _misdirected(cursor: Cursor, model: Model) -> Iterator[str]:
         yield f"cannot be read: {first_line(error)}"
 
 
-def plan_of(cursor: Cursor, source: sql.Composable) -> list[Any]:
-    """How PostgreSQL would read all columns of a relation or query, in words."""
-    query = sql.SQL("EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM (SELECT * FROM {}) AS contents")
-    cursor.execute(query.format(source))
-    return cursor.fetchall()
+def plan_of(cursor: Cursor, source: sql.Composable) -> Any:
+    """How PostgreSQL would read all columns of a relation or query, whatever the relations are called in it."""
+    query = sql.SQL("EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT * FROM (SELECT * FROM {}) AS contents")
+    plan = scalar(cursor, query.format(source))
+    numbers: dict[str, str] = {}
+    return _renamed(plan, {alias: numbers.setdefault(alias, f"t{len(numbers)}") for alias in _aliases(plan)})
+
+
+# A text, which stays as it is, or the name before a column's.
+_NAMES = re.compile(r"""'(?:[^']|'')*'|(?P<quote>"?)(?P<name>(?<=")(?:[^"]|"")+|\w+)(?P=quote)\.""")
+
+
+def _aliases(plan: Any) -> Iterator[str]:
+    """What the relations are called, from the first step on."""
+    if isinstance(plan, dict):
+        if "Alias" in plan:
+            yield plan["Alias"]
+        plan = list(plan.values())
+    if isinstance(plan, list):
+        for each in plan:
+            yield from _aliases(each)
+
+
+def _renamed(plan: Any, names: Mapping[str, str]) -> Any:
+    """A plan with other names for its relations."""
+    if isinstance(plan, dict):
+        return {key: names[of] if key == "Alias" else _renamed(of, names) for key, of in plan.items()}
+    if isinstance(plan, list):
+        return [_renamed(each, names) for each in plan]
+    if isinstance(plan, str):
+        return _NAMES.sub(partial(_replaced, names), plan)
+    return plan
+
+
+def _replaced(names: Mapping[str, str], found: re.Match[str]) -> str:
+    name = (found["name"] or "").replace('""', '"')
+    return f"{names[name]}." if name in names else found[0]
