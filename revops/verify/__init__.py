@@ -213,8 +213,10 @@ def _verify(dsn: str, since_last: bool) -> _Found:
         results.append(rows.summed_up(noted, compared))
         proven = rows.proven(cursor, noted, compared, seen) if scopes == [FULL] else set()
         # What was not looked at this time is searched in part too, and in full when its turn comes.
-        unknown = {name: Written() for name in (*noted, *written.LANDED)} if is_large and since_last else {}
+        in_turn = is_large and since_last
+        unknown = {name: Written() for name in (*noted, *written.LANDED)} if in_turn else {}
         in_part = written.intact(cursor, noted, {**unknown, **broken})
+        in_part |= written.superseded(cursor, noted) if in_turn else set()
         found = _side_by_side(connections, card_data.plan(cursor, proven, in_part, turn.number))
         results.append(card_data.summed_up(cursor, found))
         results.append(_access(cursor))

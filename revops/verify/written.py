@@ -136,6 +136,13 @@ def intact(cursor: Cursor, models: Mapping[str, Model], written: Mapping[str, Wr
     return found
 
 
+def superseded(cursor: Cursor, models: Mapping[str, Model]) -> set[Relation]:
+    """The sealed relations that prod showed once and shows no more, which nobody builds on."""
+    shown = intact(cursor, models, {name: Written() for name in (*models, *LANDED)})
+    cursor.execute("SELECT relation FROM ops.sealed")
+    return {Relation.parse(relation) for (relation,) in cursor.fetchall()} - shown
+
+
 def seal_again(cursor: Cursor, models: Mapping[str, Model], written: Mapping[str, Written]) -> None:
     """Seals relations again that were written to but whose rows are right. The cursor's connection commits by itself."""
     for name, of_name in written.items():

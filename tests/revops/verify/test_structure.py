@@ -17,7 +17,10 @@ A_QUERY = "(SELECT a.x, b.y || ' a.x' AS y FROM t AS a JOIN u AS b ON b.x = a.x)
     ("other", "is_alike"),
     [
         ("(SELECT t.x, u.y || ' a.x' AS y FROM t JOIN u ON u.x = t.x) AS query", True),
-        ("""(SELECT "T 1".x, "it""s".y || ' a.x' AS y FROM t AS "T 1" JOIN u AS "it""s" ON "it""s".x = "T 1".x) AS q""", True),
+        (
+            """(SELECT "T 1".x, "it""s".y || ' a.x' AS y FROM t AS "T 1" JOIN u AS "it""s" ON "it""s".x = "T 1".x) AS q""",
+            True,
+        ),
         ("(SELECT b.x, a.y || ' a.x' AS y FROM t AS b JOIN u AS a ON a.x = b.x) AS query", True),
         ("(SELECT u.x, u.y || ' a.x' AS y FROM t JOIN u ON u.x = t.x) AS query", False),
         ("(SELECT t.x, u.y || ' t.x' AS y FROM t JOIN u ON u.x = t.x) AS query", False),
