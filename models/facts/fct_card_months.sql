@@ -35,30 +35,30 @@ MODEL (
 SELECT
   month_start::DATE, /* First day of the month */
   card_id::INT, /* The card */
-  MIN(client_id)::INT AS client_id, /* Its holder: the client of all its transactions */
-  COUNT(*)::BIGINT AS transaction_count, /* All transactions, declined ones too */
-  COUNT(*) FILTER(WHERE
-    is_approved)::BIGINT AS approved_count, /* Without any error */
-  COUNT(*) FILTER(WHERE
-    purchase_cents > 0)::BIGINT AS purchase_count, /* Approved, of more than zero dollars: gross, reversed ones included */
-  COUNT(*) FILTER(WHERE
-    refund_cents > 0)::BIGINT AS refund_count, /* Approved, of less than zero dollars: gross, those of reversed purchases included */
   SUM(purchase_cents)::BIGINT AS purchase_cents, /* Cents of approved purchases: gross, reversed ones included */
   SUM(refund_cents)::BIGINT AS refund_cents, /* Cents that went back, positive: gross, those of reversed purchases included */
-  @settled_count()::BIGINT AS settled_count, /* Settled: purchases without the reversed ones */
   @settled_cents()::BIGINT AS settled_cents, /* Cents of these */
-  @settled_refund_count()::BIGINT AS settled_refund_count, /* Refunds without those of reversed purchases */
   @settled_refund_cents()::BIGINT AS settled_refund_cents, /* Cents of these, positive */
-  @labelled_count()::BIGINT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
-  @fraud_count()::BIGINT AS fraud_count, /* Labelled as fraud, declined or not */
   COALESCE(@labelled_purchase_cents(), 0)::BIGINT AS labelled_purchase_cents, /* Cents of approved purchases with a label: the denominator of a fraud rate by value */
   COALESCE(@fraud_loss_cents(), 0)::BIGINT AS fraud_loss_cents, /* Cents of approved purchases labelled as fraud: gross, reversed ones included */
-  @settled_fraud_count()::BIGINT AS settled_fraud_count, /* Settled purchases labelled as fraud */
-  @declined_fraud_count()::BIGINT AS declined_fraud_count, /* Declined transactions labelled as fraud */
-  @refund_fraud_count()::BIGINT AS refund_fraud_count, /* Approved refunds labelled as fraud */
-  @labelled_settled_count()::BIGINT AS labelled_settled_count, /* Settled purchases with a label: the denominator of their fraud rate by count */
   COALESCE(@labelled_settled_cents(), 0)::BIGINT AS labelled_settled_cents, /* Cents of settled purchases with a label: the denominator of their fraud rate by value */
   COALESCE(@net_fraud_loss_cents(), 0)::BIGINT AS settled_fraud_cents, /* Cents of settled purchases labelled as fraud */
+  MIN(client_id)::INT AS client_id, /* Its holder: the client of all its transactions */
+  COUNT(*)::INT AS transaction_count, /* All transactions, declined ones too */
+  COUNT(*) FILTER(WHERE
+    is_approved)::INT AS approved_count, /* Without any error */
+  COUNT(*) FILTER(WHERE
+    purchase_cents > 0)::INT AS purchase_count, /* Approved, of more than zero dollars: gross, reversed ones included */
+  COUNT(*) FILTER(WHERE
+    refund_cents > 0)::INT AS refund_count, /* Approved, of less than zero dollars: gross, those of reversed purchases included */
+  @settled_count()::INT AS settled_count, /* Settled: purchases without the reversed ones */
+  @settled_refund_count()::INT AS settled_refund_count, /* Refunds without those of reversed purchases */
+  @labelled_count()::INT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
+  @fraud_count()::INT AS fraud_count, /* Labelled as fraud, declined or not */
+  @settled_fraud_count()::INT AS settled_fraud_count, /* Settled purchases labelled as fraud */
+  @declined_fraud_count()::INT AS declined_fraud_count, /* Declined transactions labelled as fraud */
+  @refund_fraud_count()::INT AS refund_fraud_count, /* Approved refunds labelled as fraud */
+  @labelled_settled_count()::INT AS labelled_settled_count, /* Settled purchases with a label: the denominator of their fraud rate by count */
   MAX(transacted_on) FILTER(WHERE
     is_fraud)::DATE AS last_fraud_on, /* Day of the last fraud; NULL where there was none */
   MAX(transacted_on) FILTER(WHERE

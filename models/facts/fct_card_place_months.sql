@@ -61,24 +61,24 @@ WITH short_of_money AS (
 SELECT
   outcomes.month_start::DATE, /* First day of the month */
   outcomes.card_id::INT, /* The card */
-  outcomes.channel::TEXT, /* swipe, chip or online */
-  outcomes.place::TEXT, /* US state code, country, NO PLACE, or UNKNOWN, as in facts.fct_outcomes */
-  outcomes.is_foreign::BOOLEAN, /* Whether the place is a country abroad */
-  COUNT(*)::BIGINT AS transaction_count, /* All transactions, declined ones too */
-  COUNT(short_of_money.transaction_id)::BIGINT AS insufficient_balance_count, /* Declined with Insufficient Balance, alone or beside other errors */
-  @settled_count(of := outcomes)::BIGINT AS settled_count, /* Settled purchases: approved, of more than zero dollars, not reversed */
   @settled_cents(of := outcomes)::BIGINT AS settled_cents, /* Cents of these */
   @settled_refund_cents(of := outcomes)::BIGINT AS settled_refund_cents, /* Cents of refunds without those of reversed purchases, positive */
-  @labelled_count(of := outcomes)::BIGINT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
-  @fraud_count(of := outcomes)::BIGINT AS fraud_count, /* Labelled as fraud, declined or not */
-  @labelled_settled_count(of := outcomes)::BIGINT AS labelled_settled_count, /* Settled purchases with a label: the denominator of their fraud rate by count */
   COALESCE(@labelled_settled_cents(of := outcomes), 0)::BIGINT AS labelled_settled_cents, /* Cents of these: the denominator of their fraud rate by value */
-  @settled_fraud_count(of := outcomes)::BIGINT AS settled_fraud_count, /* Settled purchases labelled as fraud */
   COALESCE(@net_fraud_loss_cents(of := outcomes), 0)::BIGINT AS settled_fraud_cents, /* Cents of these */
-  @interchange_of_units(@interchange_in_units(outcomes, prices))::DECIMAL(24, 8) AS estimated_interchange, /* An estimate in US dollars, on settled purchases, refunds not deducted; not rounded */
-  @interchange_of_units(@labelled_interchange_in_units(outcomes, prices))::DECIMAL(24, 8) AS estimated_labelled_interchange, /* The same of settled purchases with a label alone */
+  COUNT(*)::INT AS transaction_count, /* All transactions, declined ones too */
+  COUNT(short_of_money.transaction_id)::INT AS insufficient_balance_count, /* Declined with Insufficient Balance, alone or beside other errors */
+  @settled_count(of := outcomes)::INT AS settled_count, /* Settled purchases: approved, of more than zero dollars, not reversed */
+  @labelled_count(of := outcomes)::INT AS labelled_count, /* Transactions with a label: the denominator of a fraud rate by count */
+  @fraud_count(of := outcomes)::INT AS fraud_count, /* Labelled as fraud, declined or not */
+  @labelled_settled_count(of := outcomes)::INT AS labelled_settled_count, /* Settled purchases with a label: the denominator of their fraud rate by count */
+  @settled_fraud_count(of := outcomes)::INT AS settled_fraud_count, /* Settled purchases labelled as fraud */
   COUNT(*) FILTER(WHERE
-    @is_settled(of := outcomes) AND prices.card_id IS NULL)::BIGINT AS unpriced_count /* Settled purchases for which the seed has no rate: not in the estimate */
+    @is_settled(of := outcomes) AND prices.card_id IS NULL)::INT AS unpriced_count, /* Settled purchases for which the seed has no rate: not in the estimate */
+  outcomes.is_foreign::BOOLEAN, /* Whether the place is a country abroad */
+  outcomes.channel::TEXT, /* swipe, chip or online */
+  outcomes.place::TEXT, /* US state code, country, NO PLACE, or UNKNOWN, as in facts.fct_outcomes */
+  @interchange_of_units(@interchange_in_units(outcomes, prices))::DECIMAL(24, 8) AS estimated_interchange, /* An estimate in US dollars, on settled purchases, refunds not deducted; not rounded */
+  @interchange_of_units(@labelled_interchange_in_units(outcomes, prices))::DECIMAL(24, 8) AS estimated_labelled_interchange /* The same of settled purchases with a label alone */
 FROM facts.fct_outcomes AS outcomes
 LEFT JOIN short_of_money
   ON short_of_money.transaction_id = outcomes.transaction_id

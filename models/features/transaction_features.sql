@@ -219,41 +219,40 @@ WITH category_days AS (
 SELECT
   known.transaction_id::BIGINT, /* The transaction */
   known.transacted_at::TIMESTAMP, /* Its minute, local time */
+  known.amount_cents::BIGINT, /* What was asked for, in cents, refunds negative */
+  COALESCE(known.card_purchase_cents_1h, 0)::BIGINT AS card_purchase_cents_1h, /* Cents of its approved purchases in the same minutes as card_transactions_1h: gross, reversed ones included */
+  COALESCE(known.card_purchase_cents_24h, 0)::BIGINT AS card_purchase_cents_24h, /* Cents of its approved purchases in the last 24 hours: gross, reversed ones included */
+  COALESCE(known.card_purchase_cents_7d, 0)::BIGINT AS card_purchase_cents_7d, /* Cents of its approved purchases in the last 7 days: gross, reversed ones included */
+  COALESCE(known.card_purchase_cents_30d, 0)::BIGINT AS card_purchase_cents_30d, /* Cents of its approved purchases in the last 30 days: gross, reversed ones included */
   known.transacted_on::DATE, /* Its day */
   known.card_id::INT, /* The card */
   known.merchant_id::INT, /* The merchant */
   known.mcc::INT, /* Merchant category code */
-  known.channel::TEXT, /* swipe, chip or online */
-  known.amount_cents::BIGINT, /* What was asked for, in cents, refunds negative */
-  known.is_foreign::BOOLEAN, /* Whether the merchant is in another country */
-  known.is_approved::BOOLEAN, /* Whether it went through: known with its answer, so that a rule tells what can still be stopped from what was refused */
-  known.has_bad_card_data::BOOLEAN, /* Whether card number, security code or expiry date was wrong, which the authorisation tells */
-  known.card_transactions_1h::BIGINT, /* Transactions of the card in the last hour (minutes 1 to 60 before), declined ones too; what gives back or takes again the same amount at the same merchant within 24 hours is not counted a second time */
-  COALESCE(known.card_purchase_cents_1h, 0)::BIGINT AS card_purchase_cents_1h, /* Cents of its approved purchases in the same minutes as card_transactions_1h: gross, reversed ones included */
-  known.card_transactions_24h::BIGINT, /* Transactions of the card in the last 24 hours (minutes 1 to 1,440 before), declined ones too; counted as in the last hour */
-  COALESCE(known.card_purchase_cents_24h, 0)::BIGINT AS card_purchase_cents_24h, /* Cents of its approved purchases in the last 24 hours: gross, reversed ones included */
-  known.card_transactions_7d::BIGINT, /* Transactions of the card in the last 7 days (minutes 1 to 10,080 before), declined ones too; counted as in the last hour */
-  COALESCE(known.card_purchase_cents_7d, 0)::BIGINT AS card_purchase_cents_7d, /* Cents of its approved purchases in the last 7 days: gross, reversed ones included */
-  known.card_transactions_30d::BIGINT, /* Transactions of the card in the last 30 days (minutes 1 to 43,200 before), declined ones too; counted as in the last hour */
-  COALESCE(known.card_purchase_cents_30d, 0)::BIGINT AS card_purchase_cents_30d, /* Cents of its approved purchases in the last 30 days: gross, reversed ones included */
-  known.card_declines_1h::BIGINT, /* Declined transactions of the card in the last hour (minutes 1 to 60 before), of any kind */
-  known.card_declines_24h::BIGINT, /* Declined transactions of the card in the last 24 hours (minutes 1 to 1,440 before), of any kind */
-  known.card_purchases_90d::BIGINT, /* Settled purchases of the card from 90 to 2 days before (minutes 129,600 to 2,880), on which amount_z_score_90d rests: of later ones it is not yet known whether they are reversed */
-  CASE
-    WHEN known.card_purchases_90d >= 5
-    THEN @z_score(
-      known.amount_cents,
-      known.card_purchases_90d,
-      known.card_cents_90d,
-      known.card_squares_90d
-    )
-  END::DECIMAL(18, 2) AS amount_z_score_90d, /* Sample standard deviations (n - 1) of the amount asked for from the mean of these; NULL below five of them or where all are alike */
+  known.card_transactions_1h::INT, /* Transactions of the card in the last hour (minutes 1 to 60 before), declined ones too; what gives back or takes again the same amount at the same merchant within 24 hours is not counted a second time */
+  known.card_transactions_24h::INT, /* Transactions of the card in the last 24 hours (minutes 1 to 1,440 before), declined ones too; counted as in the last hour */
+  known.card_transactions_7d::INT, /* Transactions of the card in the last 7 days (minutes 1 to 10,080 before), declined ones too; counted as in the last hour */
+  known.card_transactions_30d::INT, /* Transactions of the card in the last 30 days (minutes 1 to 43,200 before), declined ones too; counted as in the last hour */
+  known.card_declines_1h::INT, /* Declined transactions of the card in the last hour (minutes 1 to 60 before), of any kind */
+  known.card_declines_24h::INT, /* Declined transactions of the card in the last 24 hours (minutes 1 to 1,440 before), of any kind */
+  known.card_purchases_90d::INT, /* Settled purchases of the card from 90 to 2 days before (minutes 129,600 to 2,880), on which amount_z_score_90d rests: of later ones it is not yet known whether they are reversed */
   (
     known.minute_number - known.previous_minute
   )::INT AS minutes_since_previous, /* Minutes since the card was last used, whatever came of it, in an earlier minute; NULL where not in the last 90 days (129,600 minutes) */
   (
     @day_number(known.minute_number) - @day_number(known.previous_minute)
   )::INT AS days_since_last_use, /* Calendar days since the card was last used: 1 from 23:59 to 00:01; NULL where not in the last 129,600 minutes */
+  (
+    known.minute_number - known.presence_minute
+  )::INT AS minutes_since_presence, /* Card present: minutes since it was last present; few where has_place_changed is an impossible journey; NULL where not in the last 90 days */
+  @days_between(cards.card_opened_on, known.transacted_on)::INT AS days_since_card_opened, /* Days since the account was opened; negative where the transaction is older */
+  known.merchant_transactions_30d::INT, /* At the merchant, on calendar days 37 to 8 before, of any card, declined ones too */
+  known.merchant_labelled_30d::INT, /* Of these with a label: what merchant_fraud_rate_bp_30d divides by */
+  COALESCE(categories.mcc_transactions_30d, 0)::INT AS mcc_transactions_30d, /* In the category, on calendar days 37 to 8 before, of any card, declined ones too */
+  COALESCE(categories.mcc_labelled_30d, 0)::INT AS mcc_labelled_30d, /* Of these with a label: what mcc_fraud_rate_bp_30d divides by */
+  EXTRACT(HOUR FROM known.transacted_at)::INT AS hour_of_day, /* 0 to 23, local */
+  known.is_foreign::BOOLEAN, /* Whether the merchant is in another country */
+  known.is_approved::BOOLEAN, /* Whether it went through: known with its answer, so that a rule tells what can still be stopped from what was refused */
+  known.has_bad_card_data::BOOLEAN, /* Whether card number, security code or expiry date was wrong, which the authorisation tells */
   (
     known.merchant_minute < known.minute_number - @minutes_in(90, day)
   )::BOOLEAN AS is_new_merchant_90d, /* Whether the card was not at this merchant in the last 90 days (minutes 1 to 129,600 before), declined or not */
@@ -269,33 +268,34 @@ SELECT
     FALSE
   )::BOOLEAN AS has_country_changed, /* Card present: whether the card was last present in another country; use online is passed over */
   (
-    known.minute_number - known.presence_minute
-  )::INT AS minutes_since_presence, /* Card present: minutes since it was last present; few where has_place_changed is an impossible journey; NULL where not in the last 90 days */
-  (
     known.amount_cents >= 10000 AND known.card_small_purchases_1h > 0
   )::BOOLEAN AS is_large_after_small_1h, /* Whether it is of $100 or more, and an approved purchase of one cent to $5 went before in minutes 1 to 60 before, at any merchant */
-  @days_between(cards.card_opened_on, known.transacted_on)::INT AS days_since_card_opened, /* Days since the account was opened; negative where the transaction is older */
-  known.merchant_transactions_30d::BIGINT, /* At the merchant, on calendar days 37 to 8 before, of any card, declined ones too */
-  known.merchant_labelled_30d::BIGINT, /* Of these with a label: what merchant_fraud_rate_bp_30d divides by */
+  (
+    known.transacted_at < known.transacted_on + INTERVAL '6 HOURS'
+  )::BOOLEAN AS is_night, /* From 00:00 to 05:59 */
+  dates.is_weekend::BOOLEAN, /* Whether it is a Saturday or Sunday */
+  known.channel::TEXT, /* swipe, chip or online */
+  CASE
+    WHEN known.card_purchases_90d >= 5
+    THEN @z_score(
+      known.amount_cents,
+      known.card_purchases_90d,
+      known.card_cents_90d,
+      known.card_squares_90d
+    )
+  END::DECIMAL(18, 2) AS amount_z_score_90d, /* Sample standard deviations (n - 1) of the amount asked for from the mean of these; NULL below five of them or where all are alike */
   CASE
     WHEN known.merchant_fraud_30d > 0
     THEN @basis_points(known.merchant_fraud_30d, known.merchant_labelled_30d)
     WHEN known.merchant_labelled_30d > 0
     THEN 0
   END::DECIMAL(18, 2) AS merchant_fraud_rate_bp_30d, /* Fraud rate of these by count, basis points; NULL where none is labelled */
-  COALESCE(categories.mcc_transactions_30d, 0)::BIGINT AS mcc_transactions_30d, /* In the category, on calendar days 37 to 8 before, of any card, declined ones too */
-  COALESCE(categories.mcc_labelled_30d, 0)::BIGINT AS mcc_labelled_30d, /* Of these with a label: what mcc_fraud_rate_bp_30d divides by */
   CASE
     WHEN categories.mcc_fraud_30d > 0
     THEN @basis_points(categories.mcc_fraud_30d, categories.mcc_labelled_30d)
     WHEN categories.mcc_labelled_30d > 0
     THEN 0
-  END::DECIMAL(18, 2) AS mcc_fraud_rate_bp_30d, /* Fraud rate of these by count, basis points; NULL where none is labelled */
-  EXTRACT(HOUR FROM known.transacted_at)::INT AS hour_of_day, /* 0 to 23, local */
-  (
-    known.transacted_at < known.transacted_on + INTERVAL '6 HOURS'
-  )::BOOLEAN AS is_night, /* From 00:00 to 05:59 */
-  dates.is_weekend::BOOLEAN /* Whether it is a Saturday or Sunday */
+  END::DECIMAL(18, 2) AS mcc_fraud_rate_bp_30d /* Fraud rate of these by count, basis points; NULL where none is labelled */
 FROM within_90_days AS known
 JOIN category_features AS categories
   ON categories.mcc = known.mcc AND categories.transacted_on = known.transacted_on
