@@ -184,6 +184,17 @@ CREATE TABLE IF NOT EXISTS ops.attributes (
 COMMENT ON TABLE ops.attributes IS
     'One row per row of a dimension as it was last compared: what changed since is noted in ops.changes';
 
+CREATE TABLE IF NOT EXISTS ops.touched_keys (
+    reader text NOT NULL,
+    evaluation_id bigint NOT NULL,
+    starts_on date,
+    ends_on date,
+    keys bigint[],
+    PRIMARY KEY (reader, evaluation_id)
+);
+COMMENT ON TABLE ops.touched_keys IS
+    'One row per table that is restated by key and evaluation above it that it has not followed: which keys; NULL for all';
+
 CREATE TABLE IF NOT EXISTS ops.compared (
     relation text PRIMARY KEY,
     change_id bigint NOT NULL,

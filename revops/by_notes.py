@@ -28,7 +28,7 @@ from meshkeys.catalog import Relation
 from meshkeys.errors import DatabaseUnavailable, first_line
 from meshkeys.operations import AddForeignKey, ValidateConstraint
 from revops import refresh
-from revops.ledger import landings, rendered
+from revops.ledger import landings, rendered, touched_keys
 from revops.ledger.days import Days, start_of
 from revops.ledger.graph import Node
 from revops.ledger.ledger import FIRST_DAY, OutOfDate
@@ -55,6 +55,11 @@ _REPLACE_ROWS = (
     "DELETE FROM {table} AS old WHERE {where} AND NOT EXISTS (SELECT FROM rows_of_model AS new WHERE {same} AND new *= old)",
     "INSERT INTO {table} ({columns}) SELECT {columns} FROM rows_of_model AS new"
     " WHERE NOT EXISTS (SELECT FROM (SELECT * FROM {table} WHERE {where}) AS old WHERE {same})",
+)
+_KEYS_WRITTEN = sql.Identifier("keys_written")
+_TELL_KEYS = (
+    "CREATE TEMPORARY TABLE keys_written ON COMMIT DROP AS SELECT {keys} FROM {table} WITH NO DATA",
+    "WITH written AS ({statement} RETURNING {keys}) INSERT INTO keys_written SELECT * FROM written",
 )
 _REPLACE_ALL_ROWS = (
     "DELETE FROM {table} WHERE {where}",
@@ -207,10 +212,16 @@ class Notes:
             before = time.monotonic()
             try:
                 with connection.cursor() as cursor:
-                    self._rewrite(cursor, model, span)
+                    is_by_key = self._rewrite(cursor, model, span)
                     connection.commit()
                     found = list(self._audit(cursor, model, span))
                     connection.commit()
+                    if is_by_key and any(text for text, _ in found):
+                        _log.warning("%s: rows of keys that were not restated are at fault; all are restated", model)
+                        self._rewrite(cursor, model, span, is_whole=True)
+                        connection.commit()
+                        found = list(self._audit(cursor, model, span))
+                        connection.commit()
             except BaseException:
                 builds.end(model, None, 0, 0)
                 if not connection.closed:
@@ -245,21 +256,34 @@ class Notes:
         builds.end(model, seconds, 0, 0)
         return Evaluation(model, seconds, 0, 0)
 
-    def _rewrite(self, cursor: Cursor, model: str, span: Days | None) -> None:
-        text = self._texts[model]
-        table = Relation.parse(str(self._nodes[model].relation))
-        query = text.query_for(_span(span))
+    def _rewrite(self, cursor: Cursor, model: str, span: Days | None, is_whole: bool = False) -> bool:
+        """Restates rows of these days, of all keys or of those that wait for it; returns whether of these alone."""
+        node, text = self._nodes[model], self._texts[model]
+        table = Relation.parse(str(node.relation))
+        query: sql.Composable = sql.SQL(text.query_for(_span(span)))
         where: sql.Composable = sql.SQL("TRUE")
         if span is None:
-            parents.make_way(cursor, table, lambda: query)
+            parents.make_way(cursor, table, lambda: text.query)
         else:
             where = sql.SQL("{0} >= {1} AND {0} < {2}").format(  # of a day, or of the time of one
                 sql.Identifier(text.day_column or ""),
                 sql.Literal(span.first),
                 sql.Literal(span.last + timedelta(days=1)),
             )
-        replace_rows(cursor, table, where, query)
+        keys = None if is_whole else touched_keys.waiting(cursor, node, self._nodes, span)
+        if keys is not None and node.restated_by is not None:
+            of_keys = sql.SQL("{} = ANY ({})").format(sql.Identifier(node.restated_by.key), sql.Literal(keys))
+            query = sql.SQL("SELECT * FROM ({}) AS of_all WHERE {}").format(query, of_keys)
+            where = sql.SQL("{} AND {}").format(where, of_keys)
+        readers = touched_keys.readers(self._nodes.values(), model)
+        followed = [touched_keys.is_followed(cursor, reader, table) for reader in readers]
+        told = sorted({reader.restated_by.key for reader in readers if reader.restated_by})
+        written = replace_rows(cursor, table, where, query, told)
         evaluations.note(cursor, table, (span.first, span.last) if span else None)
+        for reader, is_followed in zip(readers, followed, strict=True):
+            touched_keys.note(cursor, reader, table, written if is_followed else None)
+        touched_keys.forget(cursor, node)
+        return keys is not None
 
     def _audit(self, cursor: Cursor, model: str, span: Days | None) -> Iterator[tuple[str, bool]]:
         """For each audit what it found, nothing where it passed, and whether that stops a build."""
@@ -270,7 +294,9 @@ class Notes:
             yield (f"audit {audit.name} failed on {count} rows" if count else "", audit.is_blocking)
 
 
-def replace_rows(cursor: Cursor, table: Relation, where: sql.Composable, query: str) -> None:
+def replace_rows(
+    cursor: Cursor, table: Relation, where: sql.Composable, query: sql.Composable, told: Sequence[str] = ()
+) -> sql.Composable | None:
     """Has a table hold, of the rows for which a condition is true, what a query gives, and writes only those that differ.
 
     Without a primary key, all are written.
@@ -280,6 +306,10 @@ def replace_rows(cursor: Cursor, table: Relation, where: sql.Composable, query: 
         table: the table.
         where: a condition on its columns, which all rows of the query meet.
         query: gives all of its columns.
+        told: columns of which to tell the values in the rows that are written or deleted.
+
+    Returns:
+        What tells these values, until the transaction ends; None where nothing is told.
 
     Raises:
         IntegrityError: the query gives a row twice, or one that the table has among its other rows.
@@ -290,13 +320,23 @@ def replace_rows(cursor: Cursor, table: Relation, where: sql.Composable, query: 
         "where": where,
         "columns": sql.SQL(", ").join(map(sql.Identifier, catalog.columns(cursor, table))),
         "key": sql.SQL(", ").join(map(sql.Identifier, key.columns if key else ())),
+        "keys": sql.SQL(", ").join(map(sql.Identifier, told)),
         "same": sql.SQL(" AND ").join(
             sql.SQL("new.{0} = old.{0}").format(sql.Identifier(column)) for column in (key.columns if key else ())
         ),
-        "query": sql.SQL(query),
+        "query": query,
     }
-    for statement in _REPLACE_ROWS if key else _REPLACE_ALL_ROWS:
-        cursor.execute(sql.SQL(statement).format(**names))
+    tells = bool(key and told)
+    *before, delete, insert = (sql.SQL(each).format(**names) for each in (_REPLACE_ROWS if key else _REPLACE_ALL_ROWS))
+    for statement in before:
+        cursor.execute(statement)
+    if tells:
+        create, tell = map(sql.SQL, _TELL_KEYS)
+        cursor.execute(create.format(**names))
+        delete, insert = (tell.format(statement=each, **names) for each in (delete, insert))
+    cursor.execute(delete)
+    cursor.execute(insert)
+    return _KEYS_WRITTEN if tells else None
 
 
 def _span(days: Days | None) -> Span:

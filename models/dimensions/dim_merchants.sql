@@ -31,4 +31,8 @@ GROUP BY
 
 @primary_key(merchant_id);
 
-@index(mcc)
+@index(mcc);
+
+@restated_by(merchant_id, tables := (
+  facts.fct_merchant_years
+))

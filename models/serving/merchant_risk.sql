@@ -61,10 +61,12 @@ WITH summed AS (
   FROM facts.fct_merchant_years
   GROUP BY
     merchant_id
-), last_months AS (
+), overall AS (
   SELECT
-    MAX(last_month_date) AS month_start
-  FROM summed
+    MAX(last_month_date) AS last_month,
+    SUM(fraud_count) AS fraud_count,
+    SUM(labelled_count) AS labelled_count
+  FROM facts.fct_merchant_years
 ), recent AS (
   SELECT
     months.merchant_id,
@@ -72,15 +74,10 @@ WITH summed AS (
     SUM(months.fraud_count) AS fraud_count,
     SUM(months.fraud_loss_cents) AS fraud_loss_cents
   FROM facts.fct_merchant_months AS months
-  JOIN last_months
-    ON months.month_start > last_months.month_start - INTERVAL '12 MONTHS'
+  JOIN overall
+    ON months.month_start > overall.last_month - INTERVAL '12 MONTHS'
   GROUP BY
     months.merchant_id
-), overall AS (
-  SELECT
-    SUM(fraud_count) AS fraud_count,
-    SUM(labelled_count) AS labelled_count
-  FROM summed
 )
 SELECT
   summed.merchant_id::INT, /* The merchant */
@@ -148,4 +145,10 @@ LEFT JOIN dimensions.dim_mcc AS categories
 
 @index(mcc);
 
-@index(estimated_fraud_rate_bp)
+@index(estimated_fraud_rate_bp);
+
+@restated_by(
+  merchant_id,
+  tables := (facts.fct_merchant_years, facts.fct_merchant_months, dimensions.dim_merchants),
+  overall := (MAX(last_month_date), SUM(fraud_count), SUM(labelled_count))
+)

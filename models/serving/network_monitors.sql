@@ -94,7 +94,7 @@ WITH measured AS (
     AND measured.transaction_count > 0
     AND measured.transaction_count >= thresholds.min_transactions
     AND measured.fraud_cents >= thresholds.min_amount * 100
-    AND measured.event_count * 10000 >= thresholds.min_ratio_bp * measured.transaction_count AS is_reached
+    AND measured.event_count::BIGINT * 10000 >= thresholds.min_ratio_bp::BIGINT * measured.transaction_count AS is_reached
   FROM measured
   JOIN seeds.monitor_thresholds AS thresholds
     ON thresholds.monitor = measured.monitor
@@ -150,4 +150,8 @@ LEFT JOIN seeds.monitor_thresholds AS latest
 
 @primary_key(month_start, merchant_id, monitor);
 
-@index(merchant_id, month_start)
+@index(merchant_id, month_start);
+
+@restated_by(merchant_id, tables := (
+  facts.fct_merchant_months
+))

@@ -19,6 +19,15 @@ _KNOWN: dict[tuple[str, Any], tuple[str, Mapping[str, tuple[str, ...]]]] = {}
 
 
 @dataclass(frozen=True)
+class RestatedBy:
+    """`@restated_by(key, tables, overall)`, as macros/restated_by.py describes it."""
+
+    key: str
+    tables: tuple[str, ...]
+    overall: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Node:
     """A model in one environment.
 
@@ -33,6 +42,7 @@ class Node:
         data_hash: of its rendered query: another one in the same table is a forward-only change. SQLMesh's own hash would change
             with a declared index too.
         version: of the model, as SQLMesh tells versions apart.
+        restated_by: by which key its rows are restated, None where they are restated by days or whole.
     """
 
     model: str
@@ -44,6 +54,7 @@ class Node:
     data_hash: str = ""
     look_ahead: int = 0
     version: str = ""
+    restated_by: RestatedBy | None = None
 
 
 def nodes_of(snapshots: Iterable[Any], noted: Iterable[Node] = ()) -> list[Node]:
@@ -72,6 +83,7 @@ def nodes_of(snapshots: Iterable[Any], noted: Iterable[Node] = ()) -> list[Node]
                 data_hash=data_hash,
                 columns=columns,
                 version=version,
+                restated_by=_restated_by(model),
             )
     return in_order(nodes)
 
@@ -95,7 +107,9 @@ def definition_of(model: str) -> str:
 def from_json(found: Mapping[str, Any]) -> Node:
     """What `dataclasses.asdict` and JSON made of a node."""
     columns = {parent: tuple(names) for parent, names in found["columns"].items()}
-    return Node(**{**found, "parents": tuple(found["parents"]), "columns": columns})
+    by = found.get("restated_by")
+    restated_by = by and RestatedBy(by["key"], tuple(by["tables"]), tuple(by["overall"]))
+    return Node(**{**found, "parents": tuple(found["parents"]), "columns": columns, "restated_by": restated_by})
 
 
 def in_order(nodes: Mapping[str, Node]) -> list[Node]:
@@ -127,6 +141,31 @@ def _declared(model: Model, *names: str) -> int:
                 raise UsageError(f"Model {model.name}: @{name} takes a number of days, such as @{name}(2)")
             return int(text)
     return 0
+
+
+def _restated_by(model: Model) -> RestatedBy | None:
+    """What a model declares by `@restated_by`.
+
+    Raises:
+        UsageError: it is not written as macros/restated_by.py says; names the model.
+    """
+    for name, arguments, options in declarations.calls(model) if model.is_sql else ():
+        if name == "restated_by":
+            tables = tuple(".".join(part.name for part in each.parts) for each in _listed(options.get("tables")))
+            parents = {_name(parent) for parent in model.depends_on}
+            if len(arguments) != 1 or not tables or not parents.issuperset(tables):
+                raise UsageError(
+                    f"Model {model.name}: @restated_by takes a key and tables that the model reads.\n"
+                    "  See macros/restated_by.py."
+                )
+            overall = (each.sql(dialect="postgres") for each in _listed(options.get("overall")))
+            return RestatedBy(arguments[0].name, tables, tuple(overall))
+    return None
+
+
+def _listed(given: Any) -> list[Any]:
+    """The expressions of `(a, b)`, of `(a)` or of nothing."""
+    return [] if given is None else list(given.expressions) or [given.unnest()]
 
 
 def _columns(model: Model) -> dict[str, tuple[str, ...]]:

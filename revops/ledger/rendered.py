@@ -21,7 +21,7 @@ from revops.ledger.definitions import Definition
 # What models declare beside their queries: all that is done about it is done without SQLMesh too, when the tables are there.
 _DECLARATIONS = {
     "primary_key", "foreign_key", "index", "fill_in_ranges", "look_back", "look_ahead", "felt_for_days",
-    "prepare_evaluation", "apply_declarations",
+    "restated_by", "prepare_evaluation", "apply_declarations",
 }  # fmt: skip
 _A_DAY = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b")
 _NO_DATE = "1970-01-01"

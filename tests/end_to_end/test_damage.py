@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -19,7 +22,7 @@ from revops.verify import Result, rows, verify_and_note
 from revops.verify.models import Model
 from revops.verify.written import RUNS, share
 from tests.conftest import RunningServer
-from tests.end_to_end.changes import keep_clients
+from tests.end_to_end.changes import keep_clients, purchase, write_purchases
 from tests.end_to_end.conftest import NAME, recreate
 from tests.end_to_end.warehouse import Warehouse, copy_of_project
 
@@ -745,3 +748,44 @@ def test_verification_changes_nothing_and_waits_for_no_lock(damaged: Warehouse) 
             assert damaged.query("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables") == before
     finally:
         holder.close()
+
+
+def test_merchants_of_the_day_alone_are_restated_and_all_where_others_are_at_fault(
+    damaged: Warehouse, tmp_path: Path
+) -> None:
+    warehouse = replace(damaged, data=shutil.copytree(damaged.data, tmp_path / "data"))
+    of_day, other = (row[0] for row in warehouse.query("SELECT merchant_id FROM serving.merchant_risk LIMIT 2"))
+    right = "SELECT declined_count FROM serving.merchant_risk WHERE merchant_id = %s"
+    count = "SELECT transaction_count FROM serving.merchant_risk WHERE merchant_id = %s"
+    (declined_before,), (before,) = warehouse.query(right, (other,))[0], warehouse.query(count, (of_day,))[0]
+
+    def damage_and_build(number: int, column: str) -> None:
+        warehouse.query(of_table("serving.merchant_risk", f"UPDATE {{}} SET {column} = -1 WHERE merchant_id = {other}"))
+        bought = purchase(warehouse, number, "2013-05-02", merchant_id=str(of_day))
+        write_purchases(warehouse, f"transactions_data_{number}.csv", bought)
+        warehouse.load()
+        warehouse.build()
+        assert warehouse.query("SELECT * FROM ops.touched_keys") == []
+
+    damage_and_build(90000001, "declined_count")  # which no audit sees
+    assert warehouse.query(right, (other,)) == [(-1,)]
+    assert warehouse.query(count, (of_day,)) == [(before + 1,)]
+    damage_and_build(90000002, "fraud_loss")  # which one does
+    assert warehouse.query(right, (other,)) == [(declined_before,)]
+    assert warehouse.query(count, (of_day,)) == [(before + 2,)]
+    warehouse.assert_sound()
+
+
+def test_a_label_that_moves_the_rate_of_all_merchants_restates_them_all(damaged: Warehouse, tmp_path: Path) -> None:
+    warehouse = replace(damaged, data=shutil.copytree(damaged.data, tmp_path / "data"))
+    ((number,),) = warehouse.query(
+        "SELECT transaction_id FROM facts.fct_outcomes WHERE is_fraud IS NULL AND is_approved LIMIT 1"
+    )
+    rates = "SELECT merchant_id, estimated_fraud_rate_bp FROM serving.merchant_risk ORDER BY 1"
+    before = warehouse.query(rates)
+    (warehouse.data / "train_fraud_labels_late.json").write_text(json.dumps({"target": {str(number): "Yes"}}))
+    warehouse.load()
+    warehouse.build()
+    after = warehouse.query(rates)
+    assert sum(was != now for was, now in zip(before, after, strict=True)) > len(before) / 2
+    warehouse.assert_sound()

@@ -175,7 +175,7 @@ def replaced(cursor: Cursor, query: str, where: str = "TRUE") -> tuple[set[int],
     """The ids of the rows that were written, and all rows."""
     cursor.execute(ROWS)
     before = {row[0]: row for row in cursor.fetchall()}
-    by_notes.replace_rows(cursor, Relation("a", "paid"), sql.SQL(where), query)
+    by_notes.replace_rows(cursor, Relation("a", "paid"), sql.SQL(where), sql.SQL(query))
     cursor.connection.commit()
     cursor.execute(ROWS)
     after = {row[0]: row for row in cursor.fetchall()}
@@ -212,3 +212,15 @@ def test_without_a_primary_key_all_rows_are_written(paid: Cursor) -> None:
     paid.execute("ALTER TABLE a.paid DROP CONSTRAINT paid_pkey")
     paid.connection.commit()
     assert replaced(paid, "SELECT 1 AS id, date '2020-01-01' AS day, 1 AS amount") == ({1}, [(1, date(2020, 1, 1), 1)])
+
+
+def test_the_keys_of_rows_that_are_written_or_deleted_are_told(paid: Cursor) -> None:
+    values = "(1, date '2020-01-01', 1), (2, '2020-01-01', 2), (4, '2020-01-02', 4)"  # 2 is changed, 3 deleted, 4 new
+    query = sql.SQL(f"SELECT * FROM (VALUES {values}) AS given (id, day, amount)")
+    told = by_notes.replace_rows(paid, Relation("a", "paid"), sql.SQL("TRUE"), query, ["id"])
+    assert told is not None
+    paid.execute(sql.SQL("SELECT DISTINCT id FROM {} ORDER BY id").format(told))
+    assert [id for (id,) in paid.fetchall()] == [2, 3, 4]
+    paid.connection.commit()
+    paid.execute("ALTER TABLE a.paid DROP CONSTRAINT paid_pkey")
+    assert by_notes.replace_rows(paid, Relation("a", "paid"), sql.SQL("TRUE"), query, ["id"]) is None
