@@ -6,7 +6,7 @@ for it. SQLMesh's evaluations note none, nor does one of a table that was itself
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
@@ -85,10 +85,11 @@ def note(cursor: Cursor, reader: Node, table: Relation, written: sql.Composable 
 def waiting(cursor: Cursor, reader: Node, nodes: Mapping[str, Node], days: Days | None) -> list[int] | None:
     """The keys whose rows are to be restated, of these days where it is a table of days; None for all."""
     declared = reader.restated_by
-    if declared is None or not all(parent in nodes or parent.startswith("definition.") for parent in reader.parents):
+    if declared is None:
         return None
-    values = {"tables": _tables_above(reader, nodes), "parents": list(reader.parents), **_values(reader, days)}
-    are_known, keys = one_row(cursor, _WAITING, values)
+    read = [*_read(reader, nodes)]
+    tables = [nodes[name].relation for name in read if name in nodes and nodes[name].relation]
+    are_known, keys = one_row(cursor, _WAITING, {**_values(reader, days), "tables": tables, "parents": read})
     if not are_known or len(keys or []) > MOST_KEYS:
         return None
     if declared.overall:
@@ -114,11 +115,9 @@ def _values(reader: Node, days: Days | None) -> dict[str, Any]:
     return {"reader": reader.relation, "first": days and days.first, "last": days and days.last}
 
 
-def _tables_above(reader: Node, nodes: Mapping[str, Node]) -> list[str]:
-    """The physical tables that it reads, through views."""
-    found: list[str] = []
+def _read(reader: Node, nodes: Mapping[str, Node]) -> Iterator[str]:
+    """The names of all that it reads, itself or through views."""
     for parent in reader.parents:
-        if parent in nodes:
-            node = nodes[parent]
-            found += [node.relation] if node.relation else _tables_above(node, nodes)
-    return found
+        yield parent
+        if parent in nodes and nodes[parent].relation is None:
+            yield from _read(nodes[parent], nodes)
