@@ -77,17 +77,17 @@ def of(model: Model) -> Declarations:
     for name, arguments, options in calls(model):
         try:
             if name == "primary_key":
-                primary_key = tuple(_name(a) for a in arguments)
+                primary_key = tuple(name_of(a) for a in arguments)
             elif name == "foreign_key":
                 column, parent, parent_column = arguments
-                foreign_keys.append(ForeignKey(_name(column), _table(parent), _name(parent_column)))
+                foreign_keys.append(ForeignKey(name_of(column), table_of(parent), name_of(parent_column)))
             elif name == "index":
                 indexes.append(_index(arguments, options))
             elif name == "materialized_view":
                 materialized_view = _materialized_view(options)
             elif name == "fill_in_ranges":
                 (parent,) = arguments
-                filled_like = _table(parent)
+                filled_like = table_of(parent)
         except (KeyError, ValueError) as error:
             raise DeclarationError(
                 f"Model {model.name}: @{name} is not declared as it should be ({error}).\n"
@@ -117,34 +117,41 @@ def calls(model: Model) -> list[tuple[str, list[Any], dict[str, Any]]]:
 
 def _index(arguments: list[Any], options: dict[str, Any]) -> Index:
     return Index(
-        columns=tuple(_name(a) for a in arguments),
+        columns=tuple(name_of(a) for a in arguments),
         is_unique=options["unique"].sql().upper() == "TRUE" if "unique" in options else False,
-        method=_name(options["method"]) if "method" in options else "btree",
-        include=_names(options["include"]) if "include" in options else (),
+        method=name_of(options["method"]) if "method" in options else "btree",
+        include=_names(options.get("include")),
         where=options["where"].sql(dialect="postgres") if "where" in options else None,
     )
 
 
 def _materialized_view(options: dict[str, Any]) -> MaterializedView:
-    every = _name(options["every"]) if "every" in options else "year"
+    every = name_of(options["every"]) if "every" in options else "year"
     if every not in PERIODS:
         raise ValueError(f"every is one of {', '.join(PERIODS)}")
     return MaterializedView(
-        unique_key=_name(options["unique_key"]),
-        period=_name(options["period"]) if "period" in options else None,
+        unique_key=name_of(options["unique_key"]),
+        period=name_of(options["period"]) if "period" in options else None,
         every=every,
-        sorted_by=_names(options["sorted_by"]) if "sorted_by" in options else (),
+        sorted_by=_names(options.get("sorted_by")),
     )
 
 
 def _names(expression: Any) -> tuple[str, ...]:
+    return tuple(map(name_of, listed(expression)))
+
+
+def listed(expression: Any) -> list[Any]:
+    """The expressions of `(a, b)`, of `(a)`, of `a` or of nothing."""
     from sqlglot import exp
 
+    if expression is None:
+        return []
     inner = expression.unnest() if isinstance(expression, exp.Paren) else expression
-    return tuple(_name(e) for e in (inner.expressions if isinstance(inner, exp.Tuple) else [inner]))
+    return list(inner.expressions) if isinstance(inner, exp.Tuple) else [inner]
 
 
-def _name(expression: Any) -> str:
+def name_of(expression: Any) -> str:
     """A name as PostgreSQL reads it: in lower case where it is not quoted."""
     from sqlglot import exp
 
@@ -155,8 +162,11 @@ def _name(expression: Any) -> str:
     return str(expression.name) if is_quoted or expression.is_string else str(expression.name).lower()
 
 
-def _table(expression: Any) -> str:
-    return ".".join(_name(part) for part in expression.parts[-2:]) if hasattr(expression, "parts") else expression.sql()
+def table_of(expression: Any) -> str:
+    """The name of a table with its schema, without a catalog."""
+    return (
+        ".".join(name_of(part) for part in expression.parts[-2:]) if hasattr(expression, "parts") else expression.sql()
+    )
 
 
 def from_json(declared: dict[str, Any]) -> Declarations:

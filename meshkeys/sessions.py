@@ -73,8 +73,7 @@ def side_by_side(cursor: Cursor, tasks: Sequence[Callable[[Cursor], T]]) -> list
         if len(sessions) < 2:
             return [task(cursor) for task in tasks]
         _bear_waiting(cursor)
-        for session in sessions:
-            share_workers(session, workers // len(sessions))
+        share_workers(sessions, workers)
         return share_out(sessions, [partial(_in_a_transaction, task) for task in tasks])
 
 
@@ -150,8 +149,10 @@ def _opened(connection: Connection, count: int, opened: ExitStack) -> Iterator[C
             return
 
 
-def share_workers(session: Connection, share: int) -> None:
-    """Limits a session to its share of the workers: parallel plans cost more in all than tasks side by side."""
-    with session, session.cursor() as cursor:
-        for setting in ("max_parallel_workers_per_gather", "max_parallel_maintenance_workers"):
-            cursor.execute("SELECT set_config(%s, %s, false)", (setting, str(share - 1)))
+def share_workers(sessions: Sequence[Connection], workers: int) -> None:
+    """Limits sessions to their share of the server's workers: parallel plans cost more in all than tasks side by side."""
+    share = max(workers // len(sessions), 1)
+    for session in sessions:
+        with session, session.cursor() as cursor:
+            for setting in ("max_parallel_workers_per_gather", "max_parallel_maintenance_workers"):
+                cursor.execute("SELECT set_config(%s, %s, false)", (setting, str(share - 1)))

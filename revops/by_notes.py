@@ -164,9 +164,8 @@ class Notes:
                 opened.enter_context(closing(database.connect(dsn, "revops build"))) for _ in range(SESSIONS)
             ]
             with connections[0].cursor() as cursor:
-                share = max(sessions.workers_of(cursor) // len(connections), 1)
-            for connection in connections:
-                sessions.share_workers(connection, share)
+                workers = sessions.workers_of(cursor)
+            sessions.share_workers(connections, workers)
             for evaluation in _in_order(connections, tasks, self._above(tasks), last):
                 faults += evaluation.faults
                 yield evaluation
@@ -211,17 +210,10 @@ class Notes:
             builds.start(model)
             before = time.monotonic()
             try:
-                with connection.cursor() as cursor:
-                    is_by_key = self._rewrite(cursor, model, span)
-                    connection.commit()
-                    found = list(self._audit(cursor, model, span))
-                    connection.commit()
-                    if is_by_key and any(text for text, _ in found):
-                        _log.warning("%s: rows of keys that were not restated are at fault; all are restated", model)
-                        self._rewrite(cursor, model, span, is_whole=True)
-                        connection.commit()
-                        found = list(self._audit(cursor, model, span))
-                        connection.commit()
+                is_by_key, found = self._restate(connection, model, span)
+                if is_by_key and any(text for text, _ in found):
+                    _log.warning("%s: rows of keys that were not restated are at fault; all are restated", model)
+                    _, found = self._restate(connection, model, span, is_whole=True)
             except BaseException:
                 builds.end(model, None, 0, 0)
                 if not connection.closed:
@@ -256,7 +248,18 @@ class Notes:
         builds.end(model, seconds, 0, 0)
         return Evaluation(model, seconds, 0, 0)
 
-    def _rewrite(self, cursor: Cursor, model: str, span: Days | None, is_whole: bool = False) -> bool:
+    def _restate(
+        self, connection: Connection, model: str, span: Days | None, is_whole: bool = False
+    ) -> tuple[bool, list[tuple[str, bool]]]:
+        """Rewrites and audits rows, each in a transaction; returns what `_rewrite` and `_audit` tell."""
+        with connection.cursor() as cursor:
+            is_by_key = self._rewrite(cursor, model, span, is_whole)
+            connection.commit()
+            found = list(self._audit(cursor, model, span))
+            connection.commit()
+        return is_by_key, found
+
+    def _rewrite(self, cursor: Cursor, model: str, span: Days | None, is_whole: bool) -> bool:
         """Restates rows of these days, of all keys or of those that wait for it; returns whether of these alone."""
         node, text = self._nodes[model], self._texts[model]
         table = Relation.parse(str(node.relation))
@@ -282,7 +285,8 @@ class Notes:
         evaluations.note(cursor, table, (span.first, span.last) if span else None)
         for reader, is_followed in zip(readers, followed, strict=True):
             touched_keys.note(cursor, reader, table, written if is_followed else None)
-        touched_keys.forget(cursor, node)
+        if node.restated_by is not None:
+            touched_keys.forget(cursor, node)
         return keys is not None
 
     def _audit(self, cursor: Cursor, model: str, span: Days | None) -> Iterator[tuple[str, bool]]:

@@ -151,21 +151,16 @@ def _restated_by(model: Model) -> RestatedBy | None:
     """
     for name, arguments, options in declarations.calls(model) if model.is_sql else ():
         if name == "restated_by":
-            tables = tuple(".".join(part.name for part in each.parts) for each in _listed(options.get("tables")))
+            tables = tuple(map(declarations.table_of, declarations.listed(options.get("tables"))))
             parents = {_name(parent) for parent in model.depends_on}
             if len(arguments) != 1 or not tables or not parents.issuperset(tables):
                 raise UsageError(
                     f"Model {model.name}: @restated_by takes a key and tables that the model reads.\n"
                     "  See macros/restated_by.py."
                 )
-            overall = (each.sql(dialect="postgres") for each in _listed(options.get("overall")))
-            return RestatedBy(arguments[0].name, tables, tuple(overall))
+            overall = (each.sql(dialect="postgres") for each in declarations.listed(options.get("overall")))
+            return RestatedBy(declarations.name_of(arguments[0]), tables, tuple(overall))
     return None
-
-
-def _listed(given: Any) -> list[Any]:
-    """The expressions of `(a, b)`, of `(a)` or of nothing."""
-    return [] if given is None else list(given.expressions) or [given.unnest()]
 
 
 def _columns(model: Model) -> dict[str, tuple[str, ...]]:

@@ -114,8 +114,7 @@ def plan_of(cursor: Cursor, source: sql.Composable) -> Any:
     """How PostgreSQL would read all columns of a relation or query, whatever the relations are called in it."""
     query = sql.SQL("EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT * FROM (SELECT * FROM {}) AS contents")
     plan = scalar(cursor, query.format(source))
-    numbers: dict[str, str] = {}
-    return _renamed(plan, {alias: numbers.setdefault(alias, f"t{len(numbers)}") for alias in _aliases(plan)})
+    return _renamed(plan, {alias: f"t{number}" for number, alias in enumerate(dict.fromkeys(_aliases(plan)))})
 
 
 # A text, which stays as it is, or the name before a column's.
